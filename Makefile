@@ -1,0 +1,68 @@
+# Every target builds what it needs by itself; `make` alone lists them. GNU make 3.81 is enough.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMP := $(VENV)/.sluice-setup
+MANIFEST := dbt/target/manifest.json
+DBT_SOURCES := $(shell find dbt -name target -prune -o -name logs -prune -o \( -name '*.sql' -o -name '*.yml' \) -print 2>/dev/null)
+
+export DAGSTER_HOME := $(CURDIR)/dagster_home
+export DO_NOT_TRACK := 1
+# Without byte code every start would compile Dagster anew (seconds of CPU).
+unexport PYTHONDONTWRITEBYTECODE
+
+# Extra words for a command: make run ARGS="--symbols 300 --no-edge"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run dev test test-slow check bench lock clean clean-data
+
+help: ## list the targets
+	@echo "Sluice: the whole market in, only gold out. First time? make run"
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+setup: $(STAMP) $(MANIFEST) ## build .venv from the hashed lock and parse dbt (other targets do it by themselves)
+
+run: $(STAMP) $(MANIFEST) ## the whole line once: 2,610 symbols to paper trades, ends by itself
+	@$(BIN)/sluice run $(ARGS)
+
+dev: $(STAMP) $(MANIFEST) ## exchange, Valkey, engine and the Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/sluice dev $(ARGS)
+
+test: $(STAMP) $(MANIFEST) ## all tests but the slow ones
+	@$(PY) -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(STAMP) $(MANIFEST) ## only the slow tests (minutes)
+	@$(PY) -m pytest -m slow $(ARGS)
+
+check: $(STAMP) $(MANIFEST) ## lint, format, types, layers, dbt, definitions: what CI runs before the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/dbt --quiet parse --project-dir dbt --profiles-dir dbt
+	$(BIN)/dg check defs
+
+bench: $(STAMP) ## one JSON line per benchmark, against named peers
+	@$(PY) -m bench $(ARGS)
+
+lock: $(STAMP) ## resolve the dependencies anew and write the hashed locks
+	@sh scripts/lock.sh
+
+clean: ## remove what was generated, never data/
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dbt/target dbt/logs
+	rm -rf *.egg-info report.html logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find dagster_home -mindepth 1 ! -name dagster.yaml -delete
+
+clean-data: ## remove every world under data/: candles, orders, accounts
+	rm -rf data
+
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml scripts/setup.sh scripts/find_python.sh
+	@sh scripts/setup.sh
+
+# Dagster reads the marts from the manifest; parsing costs seconds, so it is done once per change.
+$(MANIFEST): $(STAMP) $(DBT_SOURCES)
+	@$(BIN)/dbt --quiet parse --project-dir dbt --profiles-dir dbt
+	@touch $(MANIFEST)

@@ -1,0 +1,1 @@
+"""What people talk to: the command line now; dashboard and Telegram bot later."""

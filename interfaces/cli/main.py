@@ -1,0 +1,80 @@
+"""`sluice`: names every command, words every error, decides exit codes (0 done, 1 failed, 2 wrong use).
+
+Nothing heavy is imported here: a command's module is loaded when it is called, and imports what it needs
+inside its functions.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interfaces.cli.lazy import Mount, lazy_group
+
+COMMANDS = {
+    "run": Mount("interfaces.cli.run", "The whole line once: market to paper trades. Ends by itself."),
+    "dev": Mount("interfaces.cli.dev", "Exchange, Valkey, engine and the Dagster UI on 127.0.0.1:3000."),
+    "status": Mount("interfaces.cli.status", "Is it trading, and if not, why: ages, counts, open positions."),
+    "funnel": Mount("interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons."),
+    "lineage": Mount(
+        "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills."
+    ),
+    "exchange": Mount("interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol."),
+    "trade": Mount("interfaces.cli.trade", "The trading engine: orders, exits, reconciliation."),
+    "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade."),
+    "config": Mount("interfaces.cli.config", "Settings in force, secrets masked."),
+    "doctor": Mount("interfaces.cli.doctor", "Check this machine and this project; say what to fix."),
+    "version": Mount("interfaces.cli.version", "Version of the project and of what it stands on."),
+}
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+app = typer.Typer(
+    name="sluice",
+    cls=lazy_group(COMMANDS),
+    help="Sluice: the whole market in, only gold out. First time? `sluice run`, then `sluice dev`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def common(
+    log_level: Annotated[
+        str, typer.Option(help="debug, info, warning or error; default from the settings.", metavar="LEVEL")
+    ] = "",
+) -> None:
+    """Prepare the environment that every command stands in."""
+    # Dagster and dbt read these; an unset home would make a temporary one with telemetry on.
+    os.environ.setdefault("DAGSTER_HOME", str(PROJECT_ROOT / "dagster_home"))
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    if log_level:
+        os.environ["SLUICE_LOG_LEVEL"] = log_level
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run `arguments` and return the exit code; errors of ours become one sentence on stderr."""
+    from trading.market.errors import SluiceError
+
+    try:
+        app(arguments, prog_name="sluice")
+    except SluiceError as error:
+        print(f"sluice: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("sluice: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0

@@ -1,0 +1,284 @@
+"""Every setting has one home: here. TOML file < `.env` < environment < command line; unknown keys are errors.
+
+What lives here: addresses, paths, sizes of the run. What does not: thresholds of a stage (those are the
+frozen dataclasses in that stage's `rules.py`). Paths are resolved against the project, never against the
+folder a command happens to be called from. See `sluice config show` and `.env.example`.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from trading.market.errors import BadInput
+from trading.market.timeframes import timeframe as known_timeframe
+
+if TYPE_CHECKING:
+    from trading.exchange.pool import ExchangeSettings
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+DEFAULT_WORLD = "default"
+POINTER = "current"
+RECORD = "world.json"
+_PREFIX = "SLUICE_"
+# A world's name becomes a folder and part of run tags: no separators, no leading dot.
+_WORLD_NAME = re.compile(r"(?!current$)[a-z0-9][a-z0-9._-]{0,63}")
+# Environment variables that carry the prefix and are no settings (dbt's profile reads the first).
+_NOT_SETTINGS = frozenset({"SLUICE_DBT_DATABASE", "SLUICE_CONFIG"})
+
+
+class ExchangeConfig(BaseModel):
+    """Where candles come from and how fast we may ask.
+
+    Parameters
+    ----------
+    kind : "embedded" or "mexc"
+        The exchange in this project (default) or MEXC's public data. Orders go to the embedded one either way.
+    base_url : str or None
+        Address of the embedded exchange, e.g. ``http://127.0.0.1:8500``; None = as the world's record says.
+    rate_per_s : float
+        Requests per second of wall time that our limiter allows itself; MEXC's documented budget is 50.
+    timeout_s : float
+        Wall seconds before a request counts as unanswered.
+    admin_token : secret or None
+        Lets the demo driver set the embedded exchange's clock.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["embedded", "mexc"] = "embedded"
+    base_url: str | None = None
+    rate_per_s: float = Field(default=50.0, gt=0, le=500)
+    timeout_s: float = Field(default=10.0, gt=0, le=300)
+    admin_token: SecretStr | None = None
+
+
+class Settings(BaseSettings):
+    """The project's settings, resolved. Build it with `load_settings`, which words errors for people.
+
+    Parameters
+    ----------
+    home : Path
+        Folder that holds all worlds.
+    world : str
+        Name of the world in use; empty = what the pointer file ``<home>/current`` says, else "default".
+    database_url : str
+        SQLAlchemy URL of the order log; empty = SQLite in the world's folder.
+    redis_url : str or None
+        Redis or Valkey to use; None = an embedded Valkey starts by itself.
+    exchange : ExchangeConfig
+        The venue.
+    timeframe : str
+        Bar length that signals are made on.
+    history_bars : int
+        Bars of history per surviving symbol; the longest warm-up (EMA 200) must fit well inside.
+    feeds : tuple of str
+        RSS or Atom addresses; empty = the embedded exchange's own news desk.
+    preset : str
+        Named set of screening thresholds: "default" or "owner".
+    log_level : str
+        debug shows each filter decision with value and bound.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+    )
+
+    home: Path = Path("data")
+    world: str = ""
+    database_url: str = Field(default="", repr=False)
+    redis_url: str | None = Field(default=None, repr=False)
+    exchange: ExchangeConfig = ExchangeConfig()
+    timeframe: str = "15m"
+    history_bars: int = Field(default=1000, ge=250, le=20_000)
+    feeds: tuple[str, ...] = ()
+    preset: Literal["default", "owner"] = "default"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("home")
+    @classmethod
+    def _from_the_project(cls, value: Path) -> Path:
+        return value if value.is_absolute() else PROJECT_ROOT / value
+
+    @field_validator("timeframe")
+    @classmethod
+    def _exists_on_mexc(cls, value: str) -> str:
+        try:
+            return known_timeframe(value).name
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+
+    @model_validator(mode="after")
+    def _resolve_world(self) -> Self:
+        name = self.world or current_world(self.home)
+        if not _WORLD_NAME.fullmatch(name):
+            raise ValueError(f"world must match {_WORLD_NAME.pattern}, was {name!r}")
+        # The model is frozen for everybody else; the validator completes it once.
+        object.__setattr__(self, "world", name)
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.world_dir / 'orders.db'}")
+        return self
+
+    @property
+    def world_dir(self) -> Path:
+        """Folder of this world; everything below belongs to one market."""
+        return self.home / self.world
+
+    @property
+    def lake_dir(self) -> Path:
+        """Parquet tables and candles."""
+        return self.world_dir / "lake"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """DuckDB file for people, dbt's marts included; replaced as a whole, never written in place."""
+        return self.world_dir / "warehouse.duckdb"
+
+    @property
+    def exchange_state_dir(self) -> Path:
+        """Accounts, orders and clock of this world's embedded exchange."""
+        return self.world_dir / "exchange"
+
+    @property
+    def valkey_dir(self) -> Path:
+        """Append-only file of the embedded Valkey."""
+        return self.world_dir / "valkey"
+
+    @property
+    def record_path(self) -> Path:
+        """What this world is: seed, symbols, edge, candles, start, users."""
+        return self.world_dir / RECORD
+
+    @property
+    def exchange_settings(self) -> "ExchangeSettings":
+        """What the gateway needs to know; `base_url` None means MEXC itself."""
+        from trading.exchange.pool import ExchangeSettings
+
+        if self.exchange.kind == "mexc":
+            base_url = None
+        elif self.exchange.base_url is None:
+            raise BadInput(
+                "no exchange address: start one with `sluice exchange serve` and set SLUICE_EXCHANGE__BASE_URL, "
+                "or use `make run`, which starts its own"
+            )
+        else:
+            base_url = self.exchange.base_url
+        return ExchangeSettings(
+            base_url=base_url, rate_per_s=self.exchange.rate_per_s, timeout_s=self.exchange.timeout_s
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # replaced: its file is known only at call time
+        file_secret_settings: PydanticBaseSettingsSource,  # not used
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of sources, strongest first."""
+        del dotenv_settings, file_secret_settings
+        dotenv = DotEnvSettingsSource(settings_cls, env_file=PROJECT_ROOT / ".env")
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, dotenv, toml
+
+
+def config_file() -> Path:
+    """Return the TOML file that is read: ``$SLUICE_CONFIG`` or ``sluice.toml`` in the project."""
+    named = os.environ.get("SLUICE_CONFIG")
+    return Path(named) if named else PROJECT_ROOT / "sluice.toml"
+
+
+def load_settings(world: str = "", **overrides: object) -> Settings:
+    """Return the settings; `world` and `overrides` (the command line) win over everything.
+
+    Raises
+    ------
+    BadInput
+        If a value is out of bounds or a key is unknown; the message names key, bound and value.
+    """
+    _refuse_unknown_environment()
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if world:
+        given["world"] = world
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # checked by pydantic at run time
+    except ValidationError as error:
+        raise BadInput(_in_words(error)) from None
+
+
+def current_world(home: Path) -> str:
+    """Return the world that ``<home>/current`` points to, else "default"."""
+    pointer = home / POINTER
+    return pointer.read_text().strip() if pointer.is_file() else DEFAULT_WORLD
+
+
+def select_world(home: Path, name: str) -> None:
+    """Make `name` the current world: commands and the Dagster UI look there from now on."""
+    if not _WORLD_NAME.fullmatch(name):
+        raise BadInput(f"world must match {_WORLD_NAME.pattern}, was {name!r}")
+    home.mkdir(parents=True, exist_ok=True)
+    temporary = home / f".{POINTER}.{os.getpid()}"
+    temporary.write_text(name + "\n")
+    temporary.replace(home / POINTER)
+
+
+def _refuse_unknown_environment() -> None:
+    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    for key in sorted(os.environ):
+        head = key.split("__")[0]
+        if key.startswith(_PREFIX) and head not in known and key not in _NOT_SETTINGS:
+            raise BadInput(f"unknown setting {key}; settings are {', '.join(sorted(known))}")
+
+
+def _in_words(error: ValidationError) -> str:
+    sentences = []
+    for problem in error.errors(include_url=False):
+        key = _PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
+        # Values of settings that may hold a password are never repeated.
+        is_secret = any(word in key for word in ("URL", "TOKEN", "SECRET", "KEY"))
+        was = "" if is_secret or problem["type"] == "missing" else f", was {problem['input']!r}"
+        name = "settings" if key == _PREFIX else key
+        sentences.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}{was}")
+    return "; ".join(sentences)
+
+
+def masked(settings: Settings) -> dict[str, object]:
+    """Return every setting by its dotted name, fit to be shown: secrets and passwords in URLs are masked."""
+    flat: dict[str, object] = {}
+    for name, value in settings:
+        if isinstance(value, BaseModel):
+            flat |= {f"{name}.{inner}": _shown(content) for inner, content in value}
+        else:
+            flat[name] = _shown(value)
+    return flat
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return "********"
+    if isinstance(value, str):
+        return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1********@", value)
+    return str(value) if isinstance(value, Path) else value

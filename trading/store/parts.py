@@ -1,0 +1,115 @@
+"""Part files of one day of candles: their names, their order, writing and merging them.
+
+Here: everything about files. Not here: dates, timeframes and what readers ask for (candles.py).
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from trading.market.errors import StoreError
+from trading.store.files import locked, sync_path, unique_name
+
+KEY = ["symbol", "open_time"]
+_PART = re.compile(r"part-(\d{8})-(\d{4})-.+\.parquet")
+# A reader that lists files just before a compaction deletes them lists again; each retry sees the new file.
+_READ_TRIES = 5
+_STALE_S = 3600
+_ROW_GROUP = 100_000
+
+
+def is_part(name: str) -> bool:
+    """Whether a file name is that of a part file."""
+    return _PART.fullmatch(name) is not None
+
+
+def rank(path: Path) -> tuple[int, int]:
+    """Return (write number, generation): of two equal keys, the one in the higher-ranking file stands."""
+    found = _PART.fullmatch(path.name)
+    if found is None:
+        raise StoreError(f"{path.name} is no part file of candles")
+    return int(found[1]), int(found[2])
+
+
+def list_parts(folder: Path) -> list[Path]:
+    """Return a day's part files, oldest write first; empty if the day does not exist."""
+    # One pass over a directory that a compaction changes may miss both the new file and the old ones;
+    # two equal passes in a row have seen a state that existed.
+    seen = _names(folder)
+    while (again := _names(folder)) != seen:
+        seen = again
+    return sorted((folder / name for name in seen), key=lambda path: (rank(path), path.name))
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if is_part(path.name)} if folder.is_dir() else set()
+
+
+def merged(files: Sequence[Path], wanted: pl.Expr | None = None) -> pl.LazyFrame:
+    """Return the rows of `files` (oldest write first), each key once, the later write winning.
+
+    `wanted` may speak of key columns only: it runs before the duplicates go.
+    """
+    lazies = [pl.scan_parquet(path, hive_partitioning=False) for path in files]
+    if wanted is not None:
+        lazies = [lazy.filter(wanted) for lazy in lazies]
+    # A part file never holds a key twice.
+    return lazies[0] if len(lazies) == 1 else pl.concat(lazies).unique(KEY, keep="last", maintain_order=True)
+
+
+def write_temporary(incoming: Path, rows: pl.DataFrame) -> Path:
+    """Write `rows` durably under a name no reader looks at, on the same file system as the candles."""
+    incoming.mkdir(parents=True, exist_ok=True)
+    path = incoming / unique_name("part")
+    rows.write_parquet(path, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP)
+    sync_path(path)
+    return path
+
+
+def add_part(folder: Path, temporary: Path, tag: str) -> Path:
+    """Give a finished file its place after all other writes of the day."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # The write number decides which of two equal keys stands, so it is given out one at a time.
+    with locked(folder.parent / ".append.lock"):
+        last = max((rank(path)[0] for path in list_parts(folder)), default=0)
+        target = folder / f"part-{last + 1:08d}-0000-{unique_name(tag)}.parquet"
+        temporary.rename(target)
+        sync_path(folder)
+    return target
+
+
+def replace_parts(folder: Path, inputs: Sequence[Path], temporary: Path) -> Path:
+    """Publish the merged file just after its newest input, then delete the inputs."""
+    write, generation = rank(inputs[-1])
+    target = folder / f"part-{write:08d}-{generation + 1:04d}-{unique_name('compacted')}.parquet"
+    temporary.rename(target)
+    sync_path(folder)
+    for path in inputs:
+        path.unlink(missing_ok=True)
+    return target
+
+
+def sweep(incoming: Path) -> None:
+    """Remove what killed writers left behind; a living one renames its file within seconds."""
+    for path in incoming.glob("part-*"):
+        try:
+            if time.time() - path.stat().st_mtime > _STALE_S:
+                path.unlink()
+        except FileNotFoundError:
+            continue
+
+
+def retried[T](read: Callable[[], T]) -> T:
+    """Return `read()`, listing again when a compaction took files away between list and read."""
+    for _ in range(_READ_TRIES - 1):
+        try:
+            return read()
+        except FileNotFoundError:
+            continue
+        except pl.exceptions.ComputeError as error:
+            if "No such file" not in str(error):
+                raise
+    return read()

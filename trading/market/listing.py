@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
@@ -39,7 +40,8 @@ def from_frame(frame: pl.DataFrame) -> list[Market]:
     missing = [name for name in LISTING if name not in frame.columns]
     if missing:
         raise BadInput(f"a listing must have columns {', '.join(LISTING)}; missing: {', '.join(missing)}")
-    return [
-        Market(**{name: Decimal(value) if name in _EXACT else value for name, value in row.items()})
-        for row in frame.select(list(LISTING)).to_dicts()
-    ]
+    return [_market(row) for row in frame.select(list(LISTING)).to_dicts()]
+
+
+def _market(row: dict[str, Any]) -> Market:
+    return Market(**{name: Decimal(value) if name in _EXACT else value for name, value in row.items()})

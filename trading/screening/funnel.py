@@ -1,0 +1,142 @@
+"""The machinery of every filter stage: rules in order, the first that fails names the reason.
+
+Which rules there are and what they are held against is decided by the callers.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import structlog
+
+from trading.market.frames import FUNNEL, conform, empty
+
+PASSED = "passed"
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+_log = structlog.get_logger(__name__)
+# structlog itself always formats; this switch makes a decision that nobody reads cost nothing.
+_switch = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One test on one measured value.
+
+    `is_ok` false or null drops the symbol. `sentence` is formatted with `value` and `bound` and says
+    what is wrong in words a person understands.
+    """
+
+    name: str
+    value: pl.Expr
+    bound: float | None
+    is_ok: pl.Expr
+    sentence: str
+
+
+def apply_rules(frame: pl.DataFrame, rules: Sequence[Rule], stage: str) -> pl.DataFrame:
+    """Return one FUNNEL row per row of `frame`: kept, or dropped by the first rule that fails.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_symbols, any)
+        Must have `symbol` and whatever the rules read.
+
+    Returns
+    -------
+    DataFrame of FUNNEL, shape (n_symbols, 7)
+        Row order of `frame`. `value` is null where nothing could be measured.
+    """
+    if frame.is_empty() or not rules:
+        return _kept(frame, stage)
+    tested = frame.select(
+        pl.col("symbol"),
+        *(rule.is_ok.fill_null(False).alias(f"ok{i}") for i, rule in enumerate(rules)),
+        *(rule.value.cast(pl.Float64).alias(f"value{i}") for i, rule in enumerate(rules)),
+    )
+    _log_decisions(tested, rules, stage)
+    fails = [pl.when(~pl.col(f"ok{i}")).then(i) for i in range(len(rules))]
+    first = tested.select(first=pl.coalesce(*fails, pl.lit(-1)))["first"].to_list()
+    values = [tested[f"value{i}"].to_list() for i in range(len(rules))]
+    rows = []
+    for row, (symbol, failed) in enumerate(zip(tested["symbol"].to_list(), first, strict=True)):
+        if failed < 0:
+            rows.append((symbol, stage, PASSED, True, None, None, "passed every rule"))
+            continue
+        rule, value = rules[failed], values[failed][row]
+        rows.append((symbol, stage, rule.name, False, value, rule.bound, _sentence(rule, value)))
+    return pl.DataFrame(rows, schema=FUNNEL, orient="row")
+
+
+def _kept(frame: pl.DataFrame, stage: str) -> pl.DataFrame:
+    if frame.is_empty():
+        return empty(FUNNEL)
+    rows = [(symbol, stage, PASSED, True, None, None, "passed every rule") for symbol in frame["symbol"]]
+    return pl.DataFrame(rows, schema=FUNNEL, orient="row")
+
+
+def _sentence(rule: Rule, value: float | None) -> str:
+    shown = "unknown" if value is None else f"{value:,.6g}"
+    return rule.sentence.format(value=shown, bound="none" if rule.bound is None else f"{rule.bound:,.6g}")
+
+
+def _log_decisions(tested: pl.DataFrame, rules: Sequence[Rule], stage: str) -> None:
+    if not _switch.isEnabledFor(logging.DEBUG):
+        return
+    for row in tested.iter_rows(named=True):
+        for i, rule in enumerate(rules):
+            kept, value = row[f"ok{i}"], row[f"value{i}"]
+            _log.debug(
+                "filter decision",
+                stage=stage,
+                symbol=row["symbol"],
+                rule=rule.name,
+                value=value,
+                bound=rule.bound,
+                is_kept=kept,
+            )
+            if not kept:
+                break
+
+
+def funnel_summary(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return **one row per stage**, in the order of first appearance.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame of FUNNEL
+
+    Returns
+    -------
+    DataFrame of (stage, in, out, main_reason, reasons)
+        `main_reason` is the rule that dropped most, as "rule: count", null when nothing was dropped;
+        `reasons` lists all as structs (rule, count), largest first.
+    """
+    rows: list[dict[str, object]] = []
+    given = [conform(frame, FUNNEL) for frame in frames if not frame.is_empty()]
+    if given:
+        funnel = pl.concat(given)
+        for stage in funnel["stage"].unique(maintain_order=True):
+            own = funnel.filter(pl.col("stage") == stage)
+            dropped = Counter(own.filter(~pl.col("is_kept"))["rule"].to_list())
+            reasons = [{"rule": rule, "count": count} for rule, count in dropped.most_common()]
+            main = f"{reasons[0]['rule']}: {reasons[0]['count']:,}" if reasons else None
+            rows.append(
+                {
+                    "stage": stage,
+                    "in": len(own),
+                    "out": int(own["is_kept"].sum()),
+                    "main_reason": main,
+                    "reasons": reasons,
+                }
+            )
+    reason_type = pl.List(pl.Struct({"rule": pl.String, "count": pl.Int64}))
+    schema: Schema = {
+        "stage": pl.String,
+        "in": pl.Int64,
+        "out": pl.Int64,
+        "main_reason": pl.String,
+        "reasons": reason_type,
+    }
+    return pl.DataFrame(rows, schema=schema)

@@ -1,0 +1,89 @@
+"""Between frames and kernels: checked, flat arrays of candles and the signals that belong to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from trading.backtest.kernel import Bars, Bools
+from trading.market.errors import InvalidBars
+
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Candles of many symbols as arrays.
+
+    `candles` is the frame in row order (sorted by symbol and time), `symbols` one name per block of
+    rows, `bars` the arrays, `bar_ms` the bar length in ms.
+    """
+
+    candles: pl.DataFrame
+    symbols: pl.Series
+    bars: Bars
+    bar_ms: int
+
+
+def candle_block(candles: pl.DataFrame, bar_ms: int | None = None) -> Block:
+    """Return `candles` sorted, checked and flattened.
+
+    Parameters
+    ----------
+    candles : DataFrame
+        Columns of `trading.market.frames.CANDLES` (others are ignored), any order, closed bars only.
+    bar_ms : int, optional
+        Bar length in ms; the smallest step between two bars of one symbol where not given.
+
+    Raises
+    ------
+    InvalidBars
+        On nulls, NaN, prices that are not positive, high < low, or two bars of one symbol at one time.
+    """
+    frame = candles.select("symbol", "open_time", *_PRICES, "volume").sort("symbol", "open_time")
+    _check(frame)
+    runs = frame.select(pl.col("symbol").rle().struct.unnest())
+    lengths = runs["len"].to_numpy().astype(np.int64)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    open_ms = frame["open_time"].dt.epoch("ms").to_numpy().astype(np.int64)
+    steps = np.diff(open_ms)
+    inside = np.ones(len(steps), bool)
+    inside[offsets[1:-1] - 1] = False
+    if (steps[inside] <= 0).any():
+        raise InvalidBars("candles must have one bar per symbol and open_time, found a repeated open_time")
+    found_ms = int(steps[inside].min()) if inside.any() else 1
+    columns = (frame[name].to_numpy().astype(np.float64) for name in (*_PRICES, "volume"))
+    return Block(frame, runs["value"], Bars(offsets, open_ms, *columns), bar_ms or found_ms)
+
+
+def _check(frame: pl.DataFrame) -> None:
+    values = [pl.col(name) for name in (*_PRICES, "volume")]
+    is_bad = pl.any_horizontal(
+        *(~value.is_finite() | value.is_null() for value in values),
+        *(pl.col(name) <= 0 for name in _PRICES),
+        pl.col("high") < pl.max_horizontal("open", "close", "low"),
+        pl.col("low") > pl.min_horizontal("open", "close", "high"),
+        pl.col("volume") < 0,
+        pl.col("open_time").is_null(),
+    )
+    bad = frame.filter(is_bad.fill_null(True)).head(1)
+    if not bad.is_empty():
+        row = bad.row(0, named=True)
+        raise InvalidBars(f"a bar must have 0 < low <= open, close <= high and volume >= 0, was {row}")
+
+
+def signal_masks(block: Block, signals: pl.DataFrame) -> tuple[Bools, Bools]:
+    """Return per candle row whether its close says entry, and exit.
+
+    Signals without a candle are ignored (their symbol may have left the universe).
+    """
+    marks = signals.filter(pl.col("is_entry") | pl.col("is_exit")).select(
+        "symbol", pl.col("open_time").dt.cast_time_unit("ms"), "is_entry", "is_exit"
+    )
+    marks = marks.group_by("symbol", "open_time").agg(pl.col("is_entry").any(), pl.col("is_exit").any())
+    times = block.candles.select("symbol", pl.col("open_time").dt.cast_time_unit("ms"))
+    joined = times.join(marks, on=["symbol", "open_time"], how="left", maintain_order="left")
+    return (
+        joined["is_entry"].fill_null(False).to_numpy().astype(np.bool_),
+        joined["is_exit"].fill_null(False).to_numpy().astype(np.bool_),
+    )

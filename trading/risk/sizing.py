@@ -1,0 +1,126 @@
+"""How many base units to buy: risk a fixed share of capital, inside what the venue accepts.
+
+Exact numbers only (Decimal). What may be held at the same time is `limits`' matter.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.market.errors import BadInput
+from trading.market.symbols import Market
+
+ONE = Decimal(1)
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class SizingRules:
+    """How much to risk.
+
+    Parameters
+    ----------
+    risk_per_trade : Decimal
+        Share of capital lost, before costs, when the stop is hit.
+    max_position_share : Decimal
+        Largest share of capital in one position, whatever the stop allows.
+    reserve : Decimal
+        Share of the free balance never spent: the price may rise between quote and fill.
+    """
+
+    risk_per_trade: Decimal = Decimal("0.01")
+    max_position_share: Decimal = Decimal("0.10")
+    reserve: Decimal = Decimal("0.02")
+
+    def __post_init__(self) -> None:
+        _require_share("risk_per_trade", self.risk_per_trade)
+        _require_share("max_position_share", self.max_position_share)
+        if not ZERO <= self.reserve < ONE:
+            raise BadInput(f"reserve must lie in [0, 1), was {self.reserve}")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionSize:
+    """What to buy, or why nothing.
+
+    `amount` is a whole number of steps in base units (0 = skip), `cost` its value in quote units at
+    the price asked about, `skip_reason` a sentence when nothing is to be bought.
+    """
+
+    amount: Decimal
+    cost: Decimal
+    skip_reason: str | None = None
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether nothing is to be bought."""
+        return self.skip_reason is not None
+
+
+def position_size(
+    capital: Decimal,
+    free_quote: Decimal,
+    stop_distance: Decimal,
+    market: Market,
+    price: Decimal,
+    rules: SizingRules | None = None,
+) -> PositionSize:
+    """Return the amount that loses `risk_per_trade` of `capital` at the stop, floored to the step.
+
+    Parameters
+    ----------
+    capital : Decimal
+        The user's whole equity, in quote units.
+    free_quote : Decimal
+        What can be spent now, in quote units.
+    stop_distance : Decimal
+        Stop as a fraction of the price, in (0, 1).
+    market : Market
+        Step, minimums, maximum and taker fee of the pair.
+    price : Decimal
+        Price expected to be paid, in quote units.
+    rules : SizingRules, optional
+        Defaults where not given.
+
+    Returns
+    -------
+    PositionSize
+        What remains after the fee must still be sellable at the stop: amount and notional both at or
+        above the venue's minimums, otherwise the position could be entered and never left.
+
+    Raises
+    ------
+    BadInput
+        If price or capital is not positive, or the stop lies outside (0, 1).
+    """
+    rules = rules or SizingRules()
+    _require_share("stop_distance", stop_distance)
+    if price <= 0 or capital <= 0:
+        raise BadInput(f"price and capital must be positive, were {price} and {capital}")
+    by_risk = capital * rules.risk_per_trade / stop_distance
+    by_share = capital * rules.max_position_share
+    by_balance = free_quote * (ONE - rules.reserve) / (ONE + market.taker_fee)
+    bounds = [by_risk, by_share, by_balance]
+    if market.max_cost > 0:
+        bounds.append(market.max_cost)
+    amount = market.floor_amount(max(ZERO, min(bounds)) / price)
+    reason = _too_small(amount, stop_distance, market, price)
+    if reason is not None:
+        return PositionSize(ZERO, ZERO, reason)
+    return PositionSize(amount, amount * price)
+
+
+def _too_small(amount: Decimal, stop_distance: Decimal, market: Market, price: Decimal) -> str | None:
+    left = market.floor_amount(amount * (ONE - market.taker_fee))
+    if left <= 0:
+        return f"amount {amount} leaves less than one step of {market.step} after the fee"
+    if left < market.min_amount:
+        return f"amount {left} after the fee is below the minimum of {market.min_amount}"
+    at_stop = left * price * (ONE - stop_distance)
+    if at_stop < market.min_cost:
+        return f"worth {at_stop:f} at the stop, below the minimum order of {market.min_cost}"
+    return None
+
+
+def _require_share(name: str, value: Decimal) -> None:
+    if not ZERO < value < ONE:
+        raise BadInput(f"{name} must lie between 0 and 1, was {value}")

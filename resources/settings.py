@@ -50,9 +50,9 @@ class ExchangeConfig(BaseModel):
     Parameters
     ----------
     kind : "embedded" or "mexc"
-        The exchange in this project (default) or MEXC's public data. Orders go to the embedded one either way.
+        The exchange in this project (default), or MEXC's public data: orders stay on the embedded one.
     base_url : str or None
-        Address of the embedded exchange, e.g. ``http://127.0.0.1:8500``; None = as the world's record says.
+        Address of the embedded exchange, e.g. ``http://127.0.0.1:8500``; `sluice run` and `dev` set it.
     rate_per_s : float
         Requests per second of wall time that our limiter allows itself; MEXC's documented budget is 50.
     timeout_s : float
@@ -180,8 +180,8 @@ class Settings(BaseSettings):
             base_url = None
         elif self.exchange.base_url is None:
             raise BadInput(
-                "no exchange address: start one with `sluice exchange serve` and set SLUICE_EXCHANGE__BASE_URL, "
-                "or use `make run`, which starts its own"
+                "no exchange address: start one with `sluice exchange serve` and set "
+                "SLUICE_EXCHANGE__BASE_URL, or use `make run`, which starts its own"
             )
         else:
             base_url = self.exchange.base_url

@@ -1,1 +1,4 @@
-"""The command line: `sluice`. One module per command; each imports only Typer and the standard library at its top."""
+"""The command line: `sluice`. One module per command.
+
+Each imports only Typer and the standard library at its top; the rest inside its functions.
+"""

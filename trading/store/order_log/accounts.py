@@ -1,0 +1,107 @@
+"""Users' rows, and where a user stands: money at work, money reserved, symbols in play."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from trading.market.clock import Clock
+from trading.market.errors import BadInput, MissingData
+from trading.store.order_log import schema
+from trading.store.order_log.database import Database
+from trading.store.order_log.records import PENDING, ZERO, IntentStatus, Leg
+
+_USERS = schema.users
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What limits a user's next entry, read in one snapshot. Money in quote units.
+
+    `at_work` is the cost of what open trades still hold, `reserved` what pending entries may still
+    spend. `held` symbols have an open trade or a pending entry, `frozen` ones an entry that is LOST.
+    """
+
+    realised: Decimal
+    realised_recently: Decimal
+    at_work: Decimal
+    reserved: Decimal
+    positions: int
+    held: frozenset[str]
+    frozen: frozenset[str]
+
+
+class Accounts:
+    """Users as rows; `trading.users` gives them their meaning."""
+
+    def __init__(self, database: Database, wall: Clock) -> None:
+        self._database = database
+        self._wall = wall
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Write a new user.
+
+        Raises
+        ------
+        BadInput
+            If the id is taken.
+        """
+        row = row | {"created_wall_ms": self._wall.now_ms()}
+        with self._database.write() as connection:
+            if not self._database.insert_new(connection, _USERS, [row]):
+                raise BadInput(f"user id must be new, {row['user_id']!r} exists")
+
+    def change(self, user_id: str, **values: Any) -> None:
+        """Change columns of one user.
+
+        Raises
+        ------
+        MissingData
+            If there is no such user.
+        """
+        with self._database.write() as connection:
+            done = connection.execute(_USERS.update().where(_USERS.c.user_id == user_id).values(**values))
+        if done.rowcount != 1:
+            raise MissingData(f"no user {user_id!r}")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return every user, by id."""
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(_USERS).order_by(_USERS.c.user_id)).mappings()
+            return [dict(row) for row in found]
+
+    def standing(self, user_id: str, *, recent_since_ms: int) -> Standing:
+        """Return where a user stands; `realised_recently` counts trades closed since that market time."""
+        trades, intents = schema.trades, schema.intents
+        entries = (intents.c.user_id == user_id, intents.c.leg == Leg.OPEN.value)
+        pending = [status.value for status in PENDING]
+        with self._database.read() as connection:
+            rounds = connection.execute(sa.select(trades).where(trades.c.user_id == user_id)).mappings().all()
+            waiting = (
+                connection.execute(sa.select(intents).where(*entries, intents.c.status.in_(pending)))
+                .mappings()
+                .all()
+            )
+            frozen = connection.execute(
+                sa.select(intents.c.symbol).where(*entries, intents.c.status == IntentStatus.LOST.value)
+            ).all()
+        closed = [row for row in rounds if row["is_closed"]]
+        open_now = [row for row in rounds if not row["is_closed"]]
+        in_play = {row["trade_id"] for row in open_now} | {row["trade_id"] for row in waiting}
+        return Standing(
+            realised=sum((row["pnl_quote"] for row in closed), ZERO),
+            realised_recently=sum(
+                (row["pnl_quote"] for row in closed if row["closed_ms"] >= recent_since_ms), ZERO
+            ),
+            at_work=sum((_cost_held(row) for row in open_now), ZERO),
+            reserved=sum((max(row["reserved"] - row["filled_cost"], ZERO) for row in waiting), ZERO),
+            positions=len(in_play),
+            held=frozenset(row["symbol"] for row in (*open_now, *waiting)),
+            frozen=frozenset(row.symbol for row in frozen),
+        )
+
+
+def _cost_held(row: sa.RowMapping) -> Decimal:
+    held = row["bought"] - row["base_fees"] - row["sold"] - row["dust"]
+    return Decimal(row["bought_cost"] * held / row["bought"])

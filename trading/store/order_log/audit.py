@@ -1,0 +1,63 @@
+"""Does the log agree with itself? Recomputes everything derived and names every difference."""
+
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from trading.store.order_log import schema
+from trading.store.order_log.database import Database
+from trading.store.order_log.ledger import booked
+from trading.store.order_log.positions import add_up
+from trading.store.order_log.records import ZERO
+
+
+def breaks(database: Database) -> list[str]:
+    """Return one sentence per broken invariant; an empty list means the ledger holds.
+
+    Checked: each trade's sums are those of its fills; nothing negative is held; a closed trade holds
+    nothing; each intent's executed quantity is that of its fills and never above the intended one.
+    """
+    with database.read() as connection:
+        fills = connection.execute(sa.select(schema.fills)).mappings().all()
+        trades = connection.execute(sa.select(schema.trades)).mappings().all()
+        intents = connection.execute(sa.select(schema.intents)).mappings().all()
+    found = []
+    by_trade: dict[str, list[sa.RowMapping]] = {}
+    by_coid: dict[str, Decimal] = {}
+    for fill in fills:
+        by_trade.setdefault(fill["trade_id"], []).append(fill)
+        by_coid[fill["coid"]] = by_coid.get(fill["coid"], ZERO) + fill["amount"]
+    for trade in trades:
+        found += _trade_breaks(trade, by_trade.pop(trade["trade_id"], []))
+    found += [f"fills of trade {trade_id} belong to no trade" for trade_id in by_trade]
+    for intent in intents:
+        found += _intent_breaks(intent, by_coid.get(intent["coid"], ZERO))
+    return found
+
+
+def _trade_breaks(trade: sa.RowMapping, fills: list[sa.RowMapping]) -> list[str]:
+    name = f"trade {trade['trade_id']}"
+    if not fills:
+        return [f"{name} has no fills"]
+    sums = add_up(trade["symbol"], [booked(row) for row in fills])
+    found = [
+        f"{name}: {column} is {trade[column]}, its fills say {getattr(sums, column)}"
+        for column in ("bought", "bought_cost", "sold", "sold_cost", "base_fees", "fees_quote", "pnl_quote")
+        if trade[column] != getattr(sums, column)
+    ]
+    held = sums.held - trade["dust"]
+    if held < 0:
+        found.append(f"{name} holds {held}, which is below 0")
+    if trade["is_closed"] != (held <= 0):
+        found.append(f"{name} has is_closed={trade['is_closed']} and holds {held}")
+    return found
+
+
+def _intent_breaks(intent: sa.RowMapping, filled: Decimal) -> list[str]:
+    name = f"intent {intent['coid']}"
+    found = []
+    if intent["filled"] != filled:
+        found.append(f"{name}: filled is {intent['filled']}, its fills say {filled}")
+    if filled > intent["amount"]:
+        found.append(f"{name}: filled {filled} is above the intended {intent['amount']}")
+    return found

@@ -1,0 +1,172 @@
+"""Intents: every order is written here, durably, before it may touch the wire.
+
+Each change of status is one transaction that names the statuses it may start from, so a late or
+repeated step changes nothing and a status never moves backwards.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from trading.market.clock import Clock
+from trading.market.errors import MissingData
+from trading.store.order_log import schema
+from trading.store.order_log.database import Database
+from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg, Skip
+from trading.store.order_log.rows import intent_of, intent_row
+
+_TABLE = schema.intents
+
+
+class Intents:
+    """The write-ahead side of the order path."""
+
+    def __init__(self, database: Database, wall: Clock, outbox: Outbox) -> None:
+        self._database = database
+        self._wall = wall
+        self._outbox = outbox
+
+    # --- writing down ---------------------------------------------------------------------------
+
+    def plan_entries(
+        self,
+        user_id: str,
+        signal_set_id: str,
+        intents: Sequence[Intent],
+        skips: Sequence[Skip],
+        *,
+        place: int,
+        at_ms: int,
+    ) -> bool:
+        """Write what one user does with one set, all or nothing; False if that was decided before.
+
+        The reservation is part of the intent row, so intent and reservation are one write.
+        """
+        offer = {"signal_set_id": signal_set_id, "user_id": user_id, "place": place, "at_ms": at_ms}
+        wall_ms = self._wall.now_ms()
+        with self._database.write() as connection:
+            if not self._database.insert_new(connection, schema.offers, [offer]):
+                return False
+            for intent in intents:
+                connection.execute(_TABLE.insert(), intent_row(intent, wall_ms))
+            rows = [_skip_row(skip, at_ms) for skip in skips]
+            self._database.insert_new(connection, schema.skips, rows)
+        return True
+
+    def plan_close(self, intent: Intent) -> bool:
+        """Write one exit order; False if the trade is closed or another exit of it is still out."""
+        trades = schema.trades
+        with self._database.write() as connection:
+            query = sa.select(trades.c.is_closed).where(trades.c.trade_id == intent.trade_id)
+            if connection.scalar(query.with_for_update()) is not False:
+                return False
+            if self._closing(connection, intent.trade_id):
+                return False
+            row = intent_row(intent, self._wall.now_ms())
+            return self._database.insert_new(connection, _TABLE, [row]) == 1
+
+    def _closing(self, connection: sa.Connection, trade_id: str) -> int:
+        statuses = [IntentStatus.NEW.value, *(status.value for status in IN_FLIGHT)]
+        query = sa.select(sa.func.count()).where(
+            _TABLE.c.trade_id == trade_id, _TABLE.c.leg == Leg.CLOSE.value, _TABLE.c.status.in_(statuses)
+        )
+        return connection.scalar(query) or 0
+
+    # --- changes of status ----------------------------------------------------------------------
+
+    def mark_sent(self, coid: str) -> bool:
+        """NEW -> SENT. Only the caller that gets True may put the order on the wire, and only once."""
+        return self._move(coid, (IntentStatus.NEW,), IntentStatus.SENT, sent_wall_ms=self._wall.now_ms())
+
+    def acknowledge(self, coid: str, order_id: str) -> bool:
+        """The venue has it under `order_id`; LOST ones may still turn up."""
+        before = (IntentStatus.SENT, IntentStatus.UNKNOWN, IntentStatus.LOST)
+        return self._move(coid, before, IntentStatus.ACKED, order_id=order_id)
+
+    def doubt(self, coid: str, reason: str) -> bool:
+        """SENT -> UNKNOWN: no usable answer came."""
+        return self._move(coid, (IntentStatus.SENT,), IntentStatus.UNKNOWN, reason=reason)
+
+    def reject(self, coid: str, reason: str, *, event: Event | None = None) -> bool:
+        """SENT -> REJECTED, on the venue's own definite refusal only. Releases the reservation."""
+        return self._move(coid, (IntentStatus.SENT,), IntentStatus.REJECTED, event=event, reason=reason)
+
+    def void(self, coid: str, reason: str) -> bool:
+        """NEW -> VOID: it was never on the wire and never will be. Releases the reservation."""
+        return self._move(coid, (IntentStatus.NEW,), IntentStatus.VOID, reason=reason)
+
+    def lose(self, coid: str, reason: str, *, event: Event) -> bool:
+        """SENT or UNKNOWN -> LOST, with an alert: looked for in vain, still accepted if it turns up."""
+        before = (IntentStatus.SENT, IntentStatus.UNKNOWN)
+        return self._move(coid, before, IntentStatus.LOST, event=event, reason=reason)
+
+    def _move(
+        self,
+        coid: str,
+        before: Iterable[IntentStatus],
+        after: IntentStatus,
+        *,
+        event: Event | None = None,
+        **values: Any,
+    ) -> bool:
+        change = {"status": after.value, "changed_wall_ms": self._wall.now_ms()} | values
+        allowed = [status.value for status in before]
+        with self._database.write() as connection:
+            moved = connection.execute(
+                _TABLE.update().where(_TABLE.c.coid == coid, _TABLE.c.status.in_(allowed)).values(**change)
+            )
+            if moved.rowcount == 1 and event is not None:
+                self._outbox.add(connection, event)
+        return bool(moved.rowcount == 1)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def get(self, coid: str) -> Intent:
+        """Return one intent.
+
+        Raises
+        ------
+        MissingData
+            If there is none of that client order id.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(_TABLE).where(_TABLE.c.coid == coid)).mappings().first()
+        if row is None:
+            raise MissingData(f"no intent with client order id {coid!r} in the order log")
+        return intent_of(row)
+
+    def find(
+        self,
+        *,
+        statuses: Iterable[IntentStatus] | None = None,
+        user_id: str | None = None,
+        trade_id: str | None = None,
+        leg: Leg | None = None,
+    ) -> list[Intent]:
+        """Return the intents that meet every condition given, oldest first; exits before entries."""
+        query = sa.select(_TABLE)
+        if statuses is not None:
+            query = query.where(_TABLE.c.status.in_([status.value for status in statuses]))
+        if user_id is not None:
+            query = query.where(_TABLE.c.user_id == user_id)
+        if trade_id is not None:
+            query = query.where(_TABLE.c.trade_id == trade_id)
+        if leg is not None:
+            query = query.where(_TABLE.c.leg == leg.value)
+        query = query.order_by(_TABLE.c.leg, _TABLE.c.created_wall_ms, _TABLE.c.coid)
+        with self._database.read() as connection:
+            return [intent_of(row) for row in connection.execute(query).mappings()]
+
+
+def _skip_row(skip: Skip, at_ms: int) -> dict[str, Any]:
+    return {
+        "signal_set_id": skip.signal_set_id,
+        "signal_id": skip.signal_id,
+        "user_id": skip.user_id,
+        "symbol": skip.symbol,
+        "rule": skip.rule,
+        "reason": skip.reason,
+        "at_ms": at_ms,
+    }

@@ -1,0 +1,289 @@
+"""The ledger: executions booked once, and the round trips they add up to.
+
+Everything that follows from an execution (the intent's executed quantity and status, the trade's sums,
+the event for people and caches) is written in the transaction that books it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from trading.market.clock import Clock
+from trading.market.errors import MissingData
+from trading.market.orders import Fill, OrderState, Side
+from trading.market.timeframes import to_ms
+from trading.store.order_log import schema
+from trading.store.order_log.database import Database
+from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.positions import BookedFill, Sums, add_up, fee_in_quote
+from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
+from trading.store.order_log.rows import intent_of, trade_of
+
+_TRADES, _INTENTS, _FILLS = schema.trades, schema.intents, schema.fills
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What one booking changed: executions that were new, and the intent and trade after it."""
+
+    new_fills: int
+    intent: Intent
+    trade: Trade | None
+
+
+class Ledger:
+    """Executions in, positions and round trips out."""
+
+    def __init__(self, database: Database, wall: Clock, outbox: Outbox) -> None:
+        self._database = database
+        self._wall = wall
+        self._outbox = outbox
+
+    def book(
+        self,
+        coid: str,
+        state: OrderState,
+        fills: Sequence[Fill],
+        *,
+        at_ms: int,
+        fee_prices: dict[str, Decimal] | None = None,
+    ) -> Booking:
+        """Book what the venue says of one order; booking the same again changes nothing.
+
+        The intent is DONE only when the venue calls the order terminal *and* all it executed is booked;
+        until then it stays ACKED. An execution of an intent in any status is accepted.
+        """
+        with self._database.write() as connection:
+            intent = self._intent(connection, coid)
+            rows = [self._fill_row(intent, fill, fee_prices or {}) for fill in fills]
+            added = self._database.insert_new(connection, _FILLS, rows)
+            intent = self._settle_intent(connection, intent, state)
+            trade = self._project(connection, intent, at_ms) if added else None
+        return Booking(added, intent, trade)
+
+    def _intent(self, connection: sa.Connection, coid: str) -> Intent:
+        query = sa.select(_INTENTS).where(_INTENTS.c.coid == coid).with_for_update()
+        row = connection.execute(query).mappings().first()
+        if row is None:
+            raise MissingData(f"no intent with client order id {coid!r} in the order log")
+        return intent_of(row)
+
+    def _fill_row(self, intent: Intent, fill: Fill, prices: dict[str, Decimal]) -> dict[str, Any]:
+        return {
+            "user_id": intent.user_id,
+            "order_id": fill.order_id,
+            "fill_id": fill.trade_id,
+            "coid": intent.coid,
+            "trade_id": intent.trade_id,
+            "symbol": fill.symbol,
+            "side": fill.side.value,
+            "price": fill.price,
+            "amount": fill.amount,
+            "cost": fill.cost,
+            "fee": fill.fee,
+            "fee_asset": fill.fee_asset,
+            "fee_quote": fee_in_quote(fill, prices),
+            "is_maker": fill.is_maker,
+            "at_ms": to_ms(fill.at),
+            "booked_wall_ms": self._wall.now_ms(),
+        }
+
+    def _settle_intent(self, connection: sa.Connection, intent: Intent, state: OrderState) -> Intent:
+        query = sa.select(_FILLS.c.amount, _FILLS.c.cost).where(_FILLS.c.coid == intent.coid)
+        rows = connection.execute(query).all()
+        filled = sum((row.amount for row in rows), ZERO)
+        is_done = state.status.is_terminal and filled >= state.filled
+        status = IntentStatus.DONE if is_done or intent.status is IntentStatus.DONE else IntentStatus.ACKED
+        change = {
+            "status": status.value,
+            "order_id": state.order_id,
+            "filled": filled,
+            "filled_cost": sum((row.cost for row in rows), ZERO),
+            "changed_wall_ms": self._wall.now_ms(),
+        }
+        if is_done and filled == 0:
+            change["reason"] = f"{state.status.value}: nothing executed"
+        connection.execute(_INTENTS.update().where(_INTENTS.c.coid == intent.coid).values(**change))
+        return self._intent(connection, intent.coid)
+
+    # --- round trips ----------------------------------------------------------------------------
+
+    def _project(self, connection: sa.Connection, intent: Intent, at_ms: int) -> Trade:
+        """Recompute the trade of `intent` from all its booked fills and say what became of it."""
+        sums = self._sums(connection, intent.trade_id, intent.symbol)
+        before = self._trade(connection, intent.trade_id)
+        values = _trade_values(sums, before)
+        if before is None:
+            values |= self._identity(connection, intent) | {"version": 1, "dust": ZERO}
+            connection.execute(_TRADES.insert(), values)
+        else:
+            values["version"] = before.version + 1
+        if intent.leg is Leg.CLOSE:
+            values["exit_reason"] = intent.exit_reason
+        if intent.leg is Leg.OPEN:
+            values |= _exit_levels(intent, sums)
+        connection.execute(_TRADES.update().where(_TRADES.c.trade_id == intent.trade_id).values(**values))
+        trade = self._trade(connection, intent.trade_id)
+        assert trade is not None
+        self._outbox.add(connection, _event(trade, at_ms))
+        return trade
+
+    def _sums(self, connection: sa.Connection, trade_id: str, symbol: str) -> Sums:
+        query = sa.select(_FILLS).where(_FILLS.c.trade_id == trade_id)
+        rows = connection.execute(query).mappings()
+        return add_up(symbol, [booked(row) for row in rows])
+
+    def _trade(self, connection: sa.Connection, trade_id: str) -> Trade | None:
+        query = sa.select(_TRADES).where(_TRADES.c.trade_id == trade_id).with_for_update()
+        row = connection.execute(query).mappings().first()
+        return None if row is None else trade_of(row)
+
+    def _identity(self, connection: sa.Connection, intent: Intent) -> dict[str, Any]:
+        users = schema.users
+        mode = connection.scalar(sa.select(users.c.mode).where(users.c.user_id == intent.user_id))
+        return {
+            "trade_id": intent.trade_id,
+            "user_id": intent.user_id,
+            "signal_id": intent.signal_id,
+            "approval_id": intent.approval_id,
+            "signal_set_id": intent.signal_set_id,
+            "symbol": intent.symbol,
+            "mode": mode,
+            "stop_price": ZERO,
+            "deadline_ms": 0,
+        }
+
+    def write_off(self, trade_id: str, *, value_quote: Decimal, reason: str, at_ms: int) -> bool:
+        """Book what is still held to the dust account and close the trade; False if it was closed."""
+        with self._database.write() as connection:
+            trade = self._trade(connection, trade_id)
+            if trade is None or trade.is_closed:
+                return False
+            row = {
+                "trade_id": trade_id,
+                "user_id": trade.user_id,
+                "symbol": trade.symbol,
+                "amount": trade.dust + trade.held,
+                "value_quote": value_quote,
+                "reason": reason,
+                "at_ms": at_ms,
+            }
+            connection.execute(schema.dust.delete().where(schema.dust.c.trade_id == trade_id))
+            connection.execute(schema.dust.insert(), row)
+            change = {
+                "dust": row["amount"],
+                "is_closed": True,
+                "closed_ms": at_ms,
+                "exit_reason": trade.exit_reason or reason,
+                "held_up": None,
+                "version": trade.version + 1,
+            }
+            connection.execute(_TRADES.update().where(_TRADES.c.trade_id == trade_id).values(**change))
+            closed = self._trade(connection, trade_id)
+            assert closed is not None
+            self._outbox.add(connection, _event(closed, at_ms))
+        return True
+
+    def hold_up(self, trade_id: str, reason: str, at_ms: int) -> bool:
+        """Note that the exit of a trade cannot go on by itself, with one alert per reason."""
+        with self._database.write() as connection:
+            trade = self._trade(connection, trade_id)
+            if trade is None or trade.held_up == reason:
+                return False
+            change = {"held_up": reason}
+            connection.execute(_TRADES.update().where(_TRADES.c.trade_id == trade_id).values(**change))
+            payload: dict[str, object] = {"symbol": trade.symbol, "trade_id": trade_id, "reason": reason}
+            event_id = f"exit_held_up:{trade_id}:{trade.version}:{reason}"
+            self._outbox.add(connection, Event(event_id, trade.user_id, "exit_held_up", payload, at_ms))
+        return True
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def open_trades(self, user_id: str | None = None) -> list[Trade]:
+        """Return the trades that still hold something, oldest first."""
+        return self._trades(_TRADES.c.is_closed.is_(False), user_id)
+
+    def all_trades(self, user_id: str | None = None) -> list[Trade]:
+        """Return every trade, oldest first."""
+        return self._trades(sa.true(), user_id)
+
+    def get(self, trade_id: str) -> Trade:
+        """Return one trade.
+
+        Raises
+        ------
+        MissingData
+            If nothing was ever executed under that id.
+        """
+        found = self._trades(_TRADES.c.trade_id == trade_id, None)
+        if not found:
+            raise MissingData(f"no trade {trade_id!r} in the order log")
+        return found[0]
+
+    def _trades(self, condition: sa.ColumnElement[bool], user_id: str | None) -> list[Trade]:
+        query = sa.select(_TRADES).where(condition).order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id)
+        if user_id is not None:
+            query = query.where(_TRADES.c.user_id == user_id)
+        with self._database.read() as connection:
+            return [trade_of(row) for row in connection.execute(query).mappings()]
+
+
+def booked(row: sa.RowMapping) -> BookedFill:
+    """Read the part of a row of `fills` that positions are made of."""
+    return BookedFill(
+        side=Side(row["side"]),
+        amount=row["amount"],
+        cost=row["cost"],
+        fee=row["fee"],
+        fee_asset=row["fee_asset"],
+        fee_quote=row["fee_quote"],
+        at_ms=row["at_ms"],
+    )
+
+
+def _trade_values(sums: Sums, before: Trade | None) -> dict[str, Any]:
+    dust = ZERO if before is None else before.dust
+    is_closed = sums.held - dust <= 0
+    return {
+        "is_closed": is_closed,
+        "closed_ms": sums.last_ms if is_closed else None,
+        "bought": sums.bought,
+        "bought_cost": sums.bought_cost,
+        "sold": sums.sold,
+        "sold_cost": sums.sold_cost,
+        "base_fees": sums.base_fees,
+        "fees_quote": sums.fees_quote,
+        "fees_unpriced": sums.fees_unpriced,
+        "pnl_quote": sums.pnl_quote,
+        "opened_ms": sums.first_ms,
+        "held_up": None,
+    }
+
+
+def _exit_levels(intent: Intent, sums: Sums) -> dict[str, Any]:
+    entry = sums.bought_cost / sums.bought
+    target = intent.take_profit
+    return {
+        "stop_price": entry * (1 - intent.stop_loss),
+        "target_price": None if target is None else entry * (1 + target),
+        "deadline_ms": sums.first_ms + intent.max_hold_s * 1000,
+    }
+
+
+def _event(trade: Trade, at_ms: int) -> Event:
+    kind = "trade_closed" if trade.is_closed else "trade_opened" if trade.sold == 0 else "trade_reduced"
+    payload: dict[str, object] = {
+        "trade_id": trade.trade_id,
+        "symbol": trade.symbol,
+        "version": trade.version,
+        "held": format(trade.held, "f"),
+        "open_price": format(trade.open_price, ".12g"),
+        "close_price": None if trade.close_price is None else format(trade.close_price, ".12g"),
+        "pnl_quote": format(trade.pnl_quote, ".12g"),
+        "exit_reason": trade.exit_reason,
+        "mode": trade.mode,
+    }
+    return Event(f"{kind}:{trade.trade_id}:{trade.version}", trade.user_id, kind, payload, at_ms)

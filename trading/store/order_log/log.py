@@ -1,0 +1,99 @@
+"""The order log's front door: one object that opens the database and hands out its parts."""
+
+import polars as pl
+import sqlalchemy as sa
+
+from trading.market.clock import Clock, SystemClock
+from trading.market.orders import SignalSet
+from trading.store.order_log import audit, frames, schema
+from trading.store.order_log.accounts import Accounts
+from trading.store.order_log.database import Database
+from trading.store.order_log.intents import Intents
+from trading.store.order_log.ledger import Ledger
+from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.signal_sets import SignalSets
+
+
+class OrderLog:
+    """Everything that was decided, intended, executed and said, in SQL.
+
+    Parts: `sets` (signal sets), `accounts` (users), `orders` (write-ahead intents), `ledger` (executions
+    and round trips), `outbox` (events). The methods here are what other rooms read and write.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL; ``sqlite:///path/orders.db`` by default settings, Postgres to grow.
+    wall : Clock
+        This machine's time, for the ``*_wall_ms`` columns.
+    """
+
+    def __init__(self, url: str, wall: Clock | None = None) -> None:
+        clock: Clock = wall if wall is not None else SystemClock()
+        self.database = Database(url)
+        self.outbox = Outbox(self.database, clock)
+        self.sets = SignalSets(self.database, clock)
+        self.accounts = Accounts(self.database, clock)
+        self.orders = Intents(self.database, clock, self.outbox)
+        self.ledger = Ledger(self.database, clock, self.outbox)
+
+    def write_signal_set(self, batch: SignalSet) -> bool:
+        """Write a set once; False (and nothing changed) if one of that id is there. BadInput if unusable."""
+        return self.sets.write(batch)
+
+    def get_signal_set(self, signal_set_id: str) -> SignalSet:
+        """Return a set by id. NoVersion if there is none."""
+        return self.sets.get(signal_set_id)
+
+    def closed_trades(self) -> pl.DataFrame:
+        """Return finished round trips (`columns.CLOSED_TRADES`), oldest close first."""
+        return frames.closed_trades(self.database)
+
+    def open_trades(self) -> pl.DataFrame:
+        """Return round trips that still hold something (`columns.OPEN_TRADES`)."""
+        return frames.open_trades(self.database)
+
+    def decisions(self) -> pl.DataFrame:
+        """Return one row per signal of every set (`columns.DECISIONS`)."""
+        return frames.decisions(self.database)
+
+    def intents(self) -> pl.DataFrame:
+        """Return every intended order (`columns.INTENTS`)."""
+        return frames.intents(self.database)
+
+    def fills(self) -> pl.DataFrame:
+        """Return every booked execution (`columns.FILLS`)."""
+        return frames.fills(self.database)
+
+    def skips(self) -> pl.DataFrame:
+        """Return every signal that a user did not follow (`columns.SKIPS`)."""
+        return frames.skips(self.database)
+
+    def signal_sets(self) -> pl.DataFrame:
+        """Return one row per signal set (`columns.SIGNAL_SETS`)."""
+        return frames.signal_sets(self.database)
+
+    def user_summary(self) -> pl.DataFrame:
+        """Return one row per user with orders, fills, trades and P&L (`columns.USERS`)."""
+        return frames.users(self.database)
+
+    def breaks(self) -> list[str]:
+        """Return every way in which the ledger disagrees with itself; empty is well."""
+        return audit.breaks(self.database)
+
+    def cursor(self, name: str) -> str | None:
+        """Return a remembered position in some stream, None if none was kept."""
+        table = schema.cursors
+        with self.database.read() as connection:
+            return connection.scalar(sa.select(table.c.value).where(table.c.name == name))
+
+    def set_cursor(self, name: str, value: str) -> None:
+        """Remember a position in some stream."""
+        table = schema.cursors
+        with self.database.write() as connection:
+            if not self.database.insert_new(connection, table, [{"name": name, "value": value}]):
+                connection.execute(table.update().where(table.c.name == name).values(value=value))
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

@@ -1,0 +1,35 @@
+"""From table rows to values and back: the one place that knows both spellings."""
+
+from dataclasses import fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from trading.market.orders import OrderType, Side
+from trading.store.order_log.records import Intent, IntentStatus, Leg, Trade
+
+_INTENT_FIELDS = tuple(item.name for item in fields(Intent))
+_TRADE_FIELDS = tuple(item.name for item in fields(Trade))
+
+
+def intent_of(row: sa.RowMapping) -> Intent:
+    """Read one row of `intents`."""
+    values: dict[str, Any] = {name: row[name] for name in _INTENT_FIELDS}
+    values["leg"] = Leg(values["leg"])
+    values["side"] = Side(values["side"])
+    values["type"] = OrderType(values["type"])
+    values["status"] = IntentStatus(values["status"])
+    return Intent(**values)
+
+
+def intent_row(intent: Intent, wall_ms: int) -> dict[str, Any]:
+    """Return one row for `intents`, as new at `wall_ms`."""
+    row: dict[str, Any] = {name: getattr(intent, name) for name in _INTENT_FIELDS}
+    for name in ("leg", "side", "type", "status"):
+        row[name] = row[name].value
+    return row | {"created_wall_ms": wall_ms, "changed_wall_ms": wall_ms}
+
+
+def trade_of(row: sa.RowMapping) -> Trade:
+    """Read one row of `trades`."""
+    return Trade(**{name: row[name] for name in _TRADE_FIELDS})

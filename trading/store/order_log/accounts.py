@@ -19,16 +19,15 @@ _USERS = schema.users
 class Standing:
     """What limits a user's next entry, read in one snapshot. Money in quote units.
 
-    `at_work` is the cost of what open trades still hold, `reserved` what pending entries may still
-    spend. `held` symbols have an open trade or a pending entry, `frozen` ones an entry that is LOST.
+    `held` maps each symbol with an open trade or a pending entry to the cost of what is held plus what
+    the entry may still spend. `unsent` is reserved by entries that were not on the wire yet, so the
+    venue's free balance does not know of it. `frozen` symbols have an entry that is LOST.
     """
 
     realised: Decimal
     realised_recently: Decimal
-    at_work: Decimal
-    reserved: Decimal
-    positions: int
-    held: frozenset[str]
+    held: dict[str, Decimal]
+    unsent: Decimal
     frozen: frozenset[str]
 
 
@@ -88,16 +87,20 @@ class Accounts:
             ).all()
         closed = [row for row in rounds if row["is_closed"]]
         open_now = [row for row in rounds if not row["is_closed"]]
-        in_play = {row["trade_id"] for row in open_now} | {row["trade_id"] for row in waiting}
+        held: dict[str, Decimal] = {}
+        for row in open_now:
+            held[row["symbol"]] = held.get(row["symbol"], ZERO) + _cost_held(row)
+        for row in waiting:
+            held[row["symbol"]] = held.get(row["symbol"], ZERO) + _still_reserved(row)
         return Standing(
             realised=sum((row["pnl_quote"] for row in closed), ZERO),
             realised_recently=sum(
                 (row["pnl_quote"] for row in closed if row["closed_ms"] >= recent_since_ms), ZERO
             ),
-            at_work=sum((_cost_held(row) for row in open_now), ZERO),
-            reserved=sum((max(row["reserved"] - row["filled_cost"], ZERO) for row in waiting), ZERO),
-            positions=len(in_play),
-            held=frozenset(row["symbol"] for row in (*open_now, *waiting)),
+            held=held,
+            unsent=sum(
+                (_still_reserved(row) for row in waiting if row["status"] == IntentStatus.NEW.value), ZERO
+            ),
             frozen=frozenset(row.symbol for row in frozen),
         )
 
@@ -105,3 +108,7 @@ class Accounts:
 def _cost_held(row: sa.RowMapping) -> Decimal:
     held = row["bought"] - row["base_fees"] - row["sold"] - row["dust"]
     return Decimal(row["bought_cost"] * held / row["bought"])
+
+
+def _still_reserved(row: sa.RowMapping) -> Decimal:
+    return max(Decimal(row["reserved"] - row["filled_cost"]), ZERO)

@@ -159,6 +159,21 @@ class Intents:
         with self._database.read() as connection:
             return [intent_of(row) for row in connection.execute(query).mappings()]
 
+    def exits_of_open_trades(self) -> dict[str, list[Intent]]:
+        """Return the exit orders of every open trade so far, by trade id, in order of attempt."""
+        trades = schema.trades
+        query = (
+            sa.select(_TABLE)
+            .join(trades, trades.c.trade_id == _TABLE.c.trade_id)
+            .where(trades.c.is_closed.is_(False), _TABLE.c.leg == Leg.CLOSE.value)
+            .order_by(_TABLE.c.attempt)
+        )
+        found: dict[str, list[Intent]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query).mappings():
+                found.setdefault(row["trade_id"], []).append(intent_of(row))
+        return found
+
 
 def _skip_row(skip: Skip, at_ms: int) -> dict[str, Any]:
     return {

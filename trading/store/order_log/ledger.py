@@ -152,6 +152,8 @@ class Ledger:
             "signal_set_id": intent.signal_set_id,
             "symbol": intent.symbol,
             "mode": mode,
+            "stop_loss": intent.stop_loss,
+            "take_profit": intent.take_profit,
             "stop_price": ZERO,
             "deadline_ms": 0,
         }

@@ -1,6 +1,6 @@
 """What the order log hands out: intents, open trades, skips and outbox events as immutable values."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -87,10 +87,6 @@ class Intent:
             price=self.price,
         )
 
-    def with_status(self, status: IntentStatus) -> "Intent":
-        """Return the same intent in another status."""
-        return replace(self, status=status)
-
 
 @dataclass(frozen=True, slots=True)
 class Skip:
@@ -126,6 +122,8 @@ class Trade:
     fees_unpriced: int
     dust: Decimal
     pnl_quote: Decimal
+    stop_loss: Decimal
+    take_profit: Decimal | None
     stop_price: Decimal
     target_price: Decimal | None
     deadline_ms: int

@@ -169,6 +169,8 @@ trades = sa.Table(
     sa.Column("fees_unpriced", sa.Integer, nullable=False),
     sa.Column("dust", Exact, nullable=False),
     sa.Column("pnl_quote", Exact, nullable=False),
+    sa.Column("stop_loss", Exact, nullable=False),
+    sa.Column("take_profit", Exact),
     sa.Column("stop_price", Exact, nullable=False),
     sa.Column("target_price", Exact),
     sa.Column("deadline_ms", sa.BigInteger, nullable=False),

@@ -1,0 +1,32 @@
+"""Wording for people: one sentence per kind of event, with the numbers that matter."""
+
+from collections.abc import Callable, Mapping
+
+from trading.notifications.channel import Message
+
+Payload = Mapping[str, object]
+
+_WORDING: dict[str, Callable[[Payload], str]] = {
+    "trade_opened": lambda p: f"Bought {p['held']} {p['symbol']} at {p['open_price']} ({p['mode']}).",
+    "trade_reduced": lambda p: f"Sold part of {p['symbol']}; {p['held']} left to sell.",
+    "trade_closed": lambda p: (
+        f"Closed {p['symbol']} at {p['close_price']} ({p['exit_reason']}): "
+        f"{p['pnl_quote']} in quote units ({p['mode']})."
+    ),
+    "order_rejected": lambda p: f"The exchange refused an order in {p['symbol']}: {p['reason']}",
+    "order_lost": lambda p: (
+        f"An order in {p['symbol']} was sent and cannot be found at the exchange. No new entry in "
+        f"{p['symbol']} until it is explained; if it turns up it is taken over. {p['reason']}"
+    ),
+    "order_found": lambda p: f"A lost order in {p['symbol']} turned up and was taken over.",
+    "exit_held_up": lambda p: f"The exit of {p['symbol']} cannot go on by itself: {p['reason']}",
+    "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
+}
+_ALERTS = frozenset({"order_lost", "exit_held_up", "account_trouble"})
+
+
+def wording(event_id: str, user_id: str, kind: str, payload: Payload) -> Message:
+    """Return the message for one event; an unknown kind is told by its name and payload."""
+    words = _WORDING.get(kind)
+    text = words(payload) if words is not None else f"{kind}: {dict(payload)}"
+    return Message(event_id, user_id, kind, text, kind in _ALERTS)

@@ -1,0 +1,1 @@
+"""Who trades: users, their bounds, and how their exchange keys are found. No orders are made here."""

@@ -1,0 +1,66 @@
+"""The users of one world, kept in the order log."""
+
+from dataclasses import asdict
+from typing import Any
+
+from trading.market.errors import MissingData
+from trading.store.order_log import OrderLog
+from trading.users.user import Mode, User
+
+
+class Directory:
+    """Add, find, pause users."""
+
+    def __init__(self, log: OrderLog) -> None:
+        self._log = log
+
+    def add(self, user: User) -> None:
+        """Add a user. BadInput if the id is taken."""
+        row = asdict(user)
+        row["mode"] = user.mode.value
+        row["allowed"], row["blocked"] = sorted(user.allowed), sorted(user.blocked)
+        self._log.accounts.add(row)
+
+    def all(self) -> list[User]:
+        """Return every user, by id."""
+        return [_user(row) for row in self._log.accounts.rows()]
+
+    def get(self, user_id: str) -> User:
+        """Return one user.
+
+        Raises
+        ------
+        MissingData
+            If there is none of that id; the message names those there are.
+        """
+        users = {user.user_id: user for user in self.all()}
+        if user_id not in users:
+            raise MissingData(f"no user {user_id!r}; there are: {', '.join(users) or 'none'}")
+        return users[user_id]
+
+    def pause(self, user_id: str) -> None:
+        """Open nothing new for this user; exits go on."""
+        self._log.accounts.change(user_id, is_paused=True)
+
+    def resume(self, user_id: str) -> None:
+        """Let this user's entries go on."""
+        self._log.accounts.change(user_id, is_paused=False)
+
+    def ensure_demo(self, count: int) -> list[User]:
+        """Return the first `count` demo users, adding those that are missing (``demo-01`` on ``demo:1``)."""
+        known = {user.user_id for user in self.all()}
+        wanted = [
+            User(user_id=f"demo-{index:02d}", name=f"Demo user {index}", account=f"demo:{index}")
+            for index in range(1, count + 1)
+        ]
+        for user in wanted:
+            if user.user_id not in known:
+                self.add(user)
+        return [self.get(user.user_id) for user in wanted]
+
+
+def _user(row: dict[str, Any]) -> User:
+    values = {name: value for name, value in row.items() if name != "created_wall_ms"}
+    values["mode"] = Mode(values["mode"])
+    values["allowed"], values["blocked"] = frozenset(values["allowed"]), frozenset(values["blocked"])
+    return User(**values)

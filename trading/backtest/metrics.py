@@ -7,7 +7,7 @@ import polars as pl
 
 from trading.backtest.block import Block
 from trading.backtest.kernel import Floats, Ints, curve_kernel, equity_kernel
-from trading.backtest.statistics import random_entry_percentile, trade_p_value
+from trading.backtest.statistics import random_entry_p_value, random_entry_percentile
 from trading.market.lineage import digest
 
 DAYS_PER_YEAR = 365  # the market never closes
@@ -27,7 +27,7 @@ METRICS: dict[str, pl.DataType | type[pl.DataType]] = {
     "mean_return": pl.Float64,
     "sd_return": pl.Float64,
     "t_stat": pl.Float64,
-    "p_value": pl.Float64,  # one-sided, see statistics.trade_p_value
+    "p_value": pl.Float64,  # one-sided, against random entries: statistics.random_entry_p_value
     "profit_factor": pl.Float64,  # null without a losing trade
     "expectancy": pl.Float64,  # mean win × win rate - mean loss × loss rate, per unit of mean loss
     "max_drawdown": pl.Float64,  # of equity at closes, open trade included
@@ -175,5 +175,6 @@ def _test(
     if len(returns) == 0:
         return symbol, None, mean, spread, float("nan")
     rng = np.random.default_rng([seed, int(digest(symbol), 16)])
-    percentile = random_entry_percentile(float(returns.mean()), len(returns), outcomes, draws, rng)
-    return symbol, trade_p_value(returns, spread), mean, spread, percentile
+    earned, n = float(returns.mean()), len(returns)
+    percentile = random_entry_percentile(earned, n, outcomes, draws, rng)
+    return symbol, random_entry_p_value(earned, n, outcomes, draws, rng), mean, spread, percentile

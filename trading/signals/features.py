@@ -1,0 +1,139 @@
+"""The fixed set of features a decision is described by, each known at the close of its bar.
+
+They are written with the signal and never computed again: a model learns from the row as it was
+decided upon. A change of meaning needs a new `FEATURE_VERSION`.
+"""
+
+import numpy as np
+import polars as pl
+
+from trading.market.errors import BadInput
+from trading.signals.strategy import REGIMES
+
+FEATURE_VERSION = "f1"
+
+FEATURES: dict[str, str] = {
+    "f_rsi": "RSI(14) / 100",
+    "f_below_band": "(lower band - close) / ATR; positive below the band",
+    "f_band_width": "(upper - lower band) / close",
+    "f_macd_hist": "MACD histogram / ATR",
+    "f_atr": "ATR / close",
+    "f_ema_20": "close / EMA20 - 1",
+    "f_ema_50": "close / EMA50 - 1",
+    "f_ema_200": "close / EMA200 - 1",
+    "f_return_1": "return over 1 bar",
+    "f_return_4": "return over 4 bars",
+    "f_return_16": "return over 16 bars",
+    "f_volume": "ln(volume / mean volume of the 20 bars before), within ±5",
+    "f_regime": "0 calm, 1 normal, 2 turbulent",
+    "f_breadth": "share of symbols above their EMA50; 0.5 where unknown",
+    "f_cluster": "strength of membership in the symbol's cluster; 0 = noise or unknown",
+    "f_news": "decayed news sentiment in (-1, 1)",
+}
+_NEEDED = (
+    "symbol",
+    "open_time",
+    "close",
+    "volume",
+    "rsi_14",
+    "macd_hist",
+    "bb_upper",
+    "bb_middle",
+    "bb_lower",
+    "atr_14",
+    "ema_20",
+    "ema_50",
+    "ema_200",
+)
+_VOLUME_BARS = 20
+_RETURN_BARS = (1, 4, 16)
+
+
+def with_history(indicators: pl.DataFrame) -> pl.DataFrame:
+    """Return the needed columns, sorted, with those that look back: `f_return_*`, `f_volume`, `bar_no`.
+
+    Parameters
+    ----------
+    indicators : DataFrame
+        As `indicator_table` returns it.
+
+    Raises
+    ------
+    BadInput
+        If a column is missing.
+    """
+    missing = [name for name in _NEEDED if name not in indicators.columns]
+    if missing:
+        raise BadInput(f"indicators must have columns {', '.join(_NEEDED)}; missing: {', '.join(missing)}")
+    frame = indicators.select(_NEEDED).sort("symbol", "open_time")
+    lengths = frame.select(pl.col("symbol").rle().struct.field("len"))["len"].to_numpy().astype(np.int64)
+    starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    close, volume = pl.col("close"), pl.col("volume")
+    usual = volume.rolling_mean(_VOLUME_BARS).shift(1)
+    ratio = pl.when((usual > 0) & (volume > 0)).then((volume / usual).log().clip(-5.0, 5.0))
+    return frame.with_columns(pl.Series("bar_no", np.arange(len(frame)) - starts)).with_columns(
+        *(_if_old(bars, close / close.shift(bars) - 1).alias(f"f_return_{bars}") for bars in _RETURN_BARS),
+        _if_old(_VOLUME_BARS, ratio).alias("f_volume"),
+    )
+
+
+def _if_old(bars: int, value: pl.Expr) -> pl.Expr:
+    # The frame holds many symbols: the first bars of one must not look into the one before.
+    return pl.when(pl.col("bar_no") >= bars).then(value)
+
+
+def with_market(rows: pl.DataFrame, regime: pl.DataFrame | None) -> pl.DataFrame:
+    """Add `regime` and `breadth` as known at each row's bar: the newest at or before `open_time`.
+
+    `regime` has one row per bar of the same timeframe: `open_time`, `regime`, optionally `breadth`.
+    """
+    if regime is None or regime.is_empty():
+        return rows.with_columns(regime=pl.lit("normal"), breadth=pl.lit(0.5))
+    breadth = pl.col("breadth").cast(pl.Float64) if "breadth" in regime.columns else pl.lit(0.5)
+    table = (
+        regime.select(pl.col("open_time").cast(rows.schema["open_time"]), "regime", breadth.alias("breadth"))
+        .unique("open_time", keep="last")
+        .sort("open_time")
+    )
+    times = rows.select(pl.col("open_time").unique().sort())
+    known = times.join_asof(table, on="open_time", strategy="backward").with_columns(
+        pl.col("regime").cast(pl.String).fill_null("normal"), pl.col("breadth").fill_nan(None).fill_null(0.5)
+    )
+    return rows.join(known, on="open_time", how="left", maintain_order="left")
+
+
+def with_cluster(rows: pl.DataFrame, clusters: pl.DataFrame | None) -> pl.DataFrame:
+    """Add `f_cluster` from `clusters` (`symbol`, `cluster` with -1 = noise, optionally `strength`).
+
+    Clusters are of the day the run is made, for all its bars: a descriptor of the symbol, not a signal.
+    """
+    if clusters is None or clusters.is_empty():
+        return rows.with_columns(f_cluster=pl.lit(0.0))
+    strength = pl.col("strength").cast(pl.Float64) if "strength" in clusters.columns else pl.lit(1.0)
+    table = clusters.select(
+        "symbol", pl.when(pl.col("cluster") >= 0).then(strength).otherwise(0.0).alias("f_cluster")
+    ).unique("symbol", keep="last")
+    return rows.join(table, on="symbol", how="left", maintain_order="left").with_columns(
+        pl.col("f_cluster").fill_nan(None).fill_null(0.0)
+    )
+
+
+def feature_columns() -> list[pl.Expr]:
+    """Return the features as expressions over rows that went through all of the functions above."""
+    close, atr = pl.col("close"), pl.col("atr_14")
+    per_atr = pl.when(atr > 0)
+    codes = {name: float(code) for code, name in enumerate(REGIMES)}
+    computed = {
+        "f_rsi": pl.col("rsi_14") / 100,
+        "f_below_band": per_atr.then((pl.col("bb_lower") - close) / atr),
+        "f_band_width": (pl.col("bb_upper") - pl.col("bb_lower")) / close,
+        "f_macd_hist": per_atr.then(pl.col("macd_hist") / atr),
+        "f_atr": atr / close,
+        "f_ema_20": close / pl.col("ema_20") - 1,
+        "f_ema_50": close / pl.col("ema_50") - 1,
+        "f_ema_200": close / pl.col("ema_200") - 1,
+        "f_regime": pl.col("regime").replace_strict(codes, default=1.0, return_dtype=pl.Float64),
+        "f_breadth": pl.col("breadth"),
+        "f_news": pl.col("news_score"),
+    }
+    return [computed.get(name, pl.col(name)).cast(pl.Float64).alias(name) for name in FEATURES]

@@ -1,0 +1,25 @@
+"""What signals ask of a model. The models themselves live in `trading.learning`, a floor above."""
+
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+
+class Predictor(Protocol):
+    """A promoted model that may veto entries."""
+
+    @property
+    def model_id(self) -> str:
+        """The content-addressed id of the model file."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """An entry with a lower probability is not taken."""
+        ...
+
+    def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:
+        """Return one probability of a net gain per row of the `f_*` columns (nulls allowed)."""
+        ...

@@ -1,0 +1,80 @@
+"""What a strategy is: one frozen set of thresholds, shown in the launchpad and hashed into lineage."""
+
+from dataclasses import dataclass
+
+from trading.market.errors import BadInput
+
+REGIMES = ("calm", "normal", "turbulent")
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRules:
+    """RSI and Bollinger mean reversion, its thresholds moved by market regime.
+
+    Entry: RSI below `rsi_entry` × the regime's factor (never outside floor and ceiling) and, unless
+    switched off, close below the lower band. Exit: the bar on which RSI rises above `rsi_exit` or the
+    close above the middle band, whichever was not so on the bar before.
+
+    Parameters
+    ----------
+    rsi_entry, rsi_exit : float
+        In RSI points, 0..100; exit above entry.
+    use_lower_band, use_middle_band : bool
+        Whether the close must be below the lower band to enter; whether crossing the middle exits.
+    calm_factor, normal_factor, turbulent_factor : float
+        Multiply `rsi_entry`; below 1 = stricter. An unknown regime counts as normal.
+    rsi_floor, rsi_ceiling : float
+        Hard bounds of the moved threshold.
+    is_turbulent_blocked : bool
+        Whether a turbulent market takes no entries at all.
+    news_block_hours : float
+        How long a blocking news event keeps a symbol out; 0 = the gate is off.
+    blocking_events : tuple of str
+        Event classes of `news_events` that block.
+    news_half_life_hours : float
+        After this time a headline's sentiment counts half in the feature.
+    """
+
+    name: str = "rsi_mean_reversion"
+    rsi_entry: float = 30.0
+    rsi_exit: float = 55.0
+    use_lower_band: bool = True
+    use_middle_band: bool = True
+    calm_factor: float = 1.0
+    normal_factor: float = 1.0
+    turbulent_factor: float = 0.8
+    rsi_floor: float = 15.0
+    rsi_ceiling: float = 40.0
+    is_turbulent_blocked: bool = False
+    news_block_hours: float = 24.0
+    blocking_events: tuple[str, ...] = ("delisting", "hack", "halt")
+    news_half_life_hours: float = 12.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rsi_entry < self.rsi_exit < 100:
+            raise BadInput(
+                f"must be 0 < rsi_entry < rsi_exit < 100, were {self.rsi_entry} and {self.rsi_exit}"
+            )
+        if not 0 < self.rsi_floor <= self.rsi_ceiling < self.rsi_exit:
+            raise BadInput(
+                "must be 0 < rsi_floor <= rsi_ceiling < rsi_exit, "
+                f"were {self.rsi_floor}, {self.rsi_ceiling} and {self.rsi_exit}"
+            )
+        for regime, factor in self.factors.items():
+            if factor <= 0:
+                raise BadInput(f"{regime}_factor must be positive, was {factor}")
+        if self.news_block_hours < 0 or self.news_half_life_hours <= 0:
+            raise BadInput(
+                "news_block_hours must not be negative and news_half_life_hours must be positive, "
+                f"were {self.news_block_hours} and {self.news_half_life_hours}"
+            )
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """The regime's factor on `rsi_entry`."""
+        return dict(zip(REGIMES, (self.calm_factor, self.normal_factor, self.turbulent_factor), strict=True))
+
+    def threshold(self, regime: str) -> float:
+        """Return the RSI bound for entries in `regime`, inside floor and ceiling."""
+        moved = self.rsi_entry * self.factors.get(regime, self.normal_factor)
+        return min(max(moved, self.rsi_floor), self.rsi_ceiling)

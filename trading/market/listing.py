@@ -44,4 +44,7 @@ def from_frame(frame: pl.DataFrame) -> list[Market]:
 
 
 def _market(row: dict[str, Any]) -> Market:
-    return Market(**{name: Decimal(value) if name in _EXACT else value for name, value in row.items()})
+    values: dict[str, Any] = {
+        name: Decimal(value) if name in _EXACT else value for name, value in row.items()
+    }
+    return Market(**values)

@@ -1,0 +1,103 @@
+"""The gateways of one process: one session, one listing, one limiter; accounts in microseconds.
+
+Live in one event loop. Not here: which base URL and which keys (resources and users know).
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from trading.exchange.account import MexcAccount
+from trading.exchange.clock_sync import Sample, SyncedClock
+from trading.exchange.listing import MarketTable
+from trading.exchange.mexc import CcxtWire, Venue, unifier
+from trading.exchange.public import PublicMarketData
+from trading.exchange.public_api import HttpWire
+from trading.exchange.throttle import Limiter
+from trading.exchange.transport import Caller, Transport
+from trading.market.errors import BadInput, BadPayload, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings:
+    """Where the venue is and how hard to press it.
+
+    `base_url` None is the real MEXC. `rate_per_s` is weight per wall second for this address (and,
+    unless `account_rate_per_s` says otherwise, for each key on top of it). `signed_on_address`:
+    whether signed requests draw on the address's budget too; MEXC counts most of them there.
+    """
+
+    base_url: str | None = None
+    rate_per_s: float = 20.0
+    timeout_s: float = 10.0
+    account_rate_per_s: float | None = None
+    signed_on_address: bool = True
+
+    def __post_init__(self) -> None:
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise BadInput(f"base_url must start with http:// or https://, was {self.base_url!r}")
+        if not self.timeout_s > 0:
+            raise BadInput(f"timeout_s must be above 0, was {self.timeout_s}")
+
+
+class GatewayPool:
+    """Everything this process asks of the venue goes through here.
+
+    Use as an async context manager. Entering asks for the time; a venue that is down does not stop
+    it, the first real request then tells.
+    """
+
+    def __init__(self, settings: ExchangeSettings) -> None:
+        self.settings = settings
+        self.limiter = Limiter(settings.rate_per_s)
+        self._transport = Transport(timeout_s=settings.timeout_s)
+        self._table = MarketTable()
+        self.clock = SyncedClock(self._time_sample)
+        caller = Caller(self.limiter, on_skew=self.clock.sync)
+        self._http = HttpWire(settings.base_url, self._transport, caller)
+        self._venue = Venue(settings.base_url, self._transport, self.clock)
+        self._unify = unifier(self._venue)
+        self.public = PublicMarketData(
+            CcxtWire(self._venue, caller),
+            self._http,
+            table=self._table,
+            clock=self.clock,
+            unify=self._unify,
+        )
+
+    def account(self, api_key: str, secret: str) -> MexcAccount:
+        """Return a gateway that signs with this key; nothing mutable is shared between accounts.
+
+        Raises
+        ------
+        BadInput
+            If key or secret is empty.
+        """
+        if not api_key or not secret:
+            raise BadInput("an account needs an API key and a secret; one of them was empty")
+        own = Limiter(self.settings.account_rate_per_s or self.settings.rate_per_s)
+        limiters = (own, self.limiter) if self.settings.signed_on_address else (own,)
+        return MexcAccount(
+            self._venue.for_account(api_key, secret),
+            Caller(*limiters, on_skew=self.clock.sync),
+            table=self._table,
+            clock=self.clock,
+            unify=self._unify,
+            load_markets=self.public.markets,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.clock.sync()
+        except (Unreachable, BadPayload):
+            return self
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _time_sample(self) -> Sample:
+        return await self._http.time_sample()

@@ -1,0 +1,156 @@
+"""How a request travels: one session for the process, the limiter in front, retries for reads only.
+
+Here: connection, time-outs, when to try again. Not here: what is asked (mexc.py, public_api.py) and
+what a reply means (errors.py).
+"""
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import aiohttp
+import certifi
+import yarl
+
+from trading.exchange.errors import Reply
+from trading.exchange.throttle import Limiter, Priority, chosen_priority
+from trading.market.errors import (
+    BadPayload,
+    Banned,
+    ClockSkew,
+    OutcomeUnknown,
+    RateLimited,
+    Timeout,
+    Unreachable,
+)
+
+T = TypeVar("T")
+
+# Reads: wall seconds before the second and third try, each spread by half.
+_PAUSES_S = (0.2, 0.6)
+_RATE_TRIES = 6
+_SKEW_TRIES = 3
+
+
+class Transport:
+    """One aiohttp session, connector and TLS context, made on first use inside the running loop."""
+
+    def __init__(self, *, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: str | None = None
+    ) -> Reply:
+        """Send once and return whatever HTTP answer comes.
+
+        `url` is taken as it stands: signed queries must not be re-encoded.
+
+        Raises
+        ------
+        Unreachable
+            If no connection came about, so nothing was sent; or, for a read, if it broke.
+        Timeout
+            If a read got no whole answer in time.
+        OutcomeUnknown
+            If a write was sent and no whole answer came.
+        """
+        target = yarl.URL(url, encoded=True)
+        told = f"{method} {target.path}"
+        sent_s = time.monotonic()
+        try:
+            async with self._open().request(
+                method, target, headers=headers, data=None if body is None else body.encode()
+            ) as response:
+                content = await response.read()
+                return Reply(response.status, response.headers, content, sent_s, time.monotonic())
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Unreachable(f"{told}: no connection to {target.host} within {self.timeout_s} s") from error
+        except aiohttp.ClientConnectorError as error:
+            reason = error.os_error.strerror if error.os_error else type(error).__name__
+            raise Unreachable(f"{told}: no connection to {target.host}: {reason}") from None
+        except TimeoutError:
+            if method == "GET":
+                raise Timeout(f"{told}: no answer within {self.timeout_s} s") from None
+            raise OutcomeUnknown(f"{told}: sent, no answer within {self.timeout_s} s") from None
+        except aiohttp.ClientError as error:
+            broken = f"{told}: the connection broke ({type(error).__name__})"
+            raise (Unreachable(broken) if method == "GET" else OutcomeUnknown(broken)) from None
+
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            # One TLS context for all accounts: making one costs 34-57 ms CPU (live.md, section 4).
+            context = ssl.create_default_context(cafile=certifi.where())
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=context),
+                timeout=aiohttp.ClientTimeout(
+                    total=self.timeout_s, sock_connect=self.timeout_s, sock_read=self.timeout_s
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one account may stick to another's request
+            )
+        return self._session
+
+
+class Caller:
+    """Runs attempts under the limiters: reads are tried again, writes are not.
+
+    Parameters
+    ----------
+    limiters : sequence of Limiter
+        All of them must agree before a request goes: the address's, and the key's where there is one.
+    on_skew : callable
+        Called when the venue refused our timestamp, before signing again.
+    """
+
+    def __init__(self, *limiters: Limiter, on_skew: Callable[[], Awaitable[None]]) -> None:
+        self._limiters = limiters
+        self._on_skew = on_skew
+
+    async def run(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        weight: int,
+        default: Priority,
+        is_write: bool = False,
+    ) -> T:
+        """Return `await attempt()`, which signs and sends anew each time it is called.
+
+        Raises
+        ------
+        ExchangeError
+            The last error, when trying again is not allowed or did not help.
+        """
+        level = chosen_priority(default)
+        broken = refused = skewed = 0
+        while True:
+            for limiter in self._limiters:
+                await limiter.acquire(weight, level)
+            try:
+                return await attempt()
+            except RateLimited as error:
+                for limiter in self._limiters:
+                    limiter.refused(error.retry_after_s)
+                refused += 1
+                if is_write or isinstance(error, Banned) or refused >= _RATE_TRIES:
+                    raise
+            except ClockSkew:
+                # Nothing was accepted, so signing again is safe for writes too.
+                skewed += 1
+                if skewed >= _SKEW_TRIES:
+                    raise
+                await self._on_skew()
+            except (Unreachable, BadPayload):
+                if is_write or broken >= len(_PAUSES_S):
+                    raise
+                await asyncio.sleep(_PAUSES_S[broken] * random.uniform(0.75, 1.25))
+                broken += 1

@@ -88,7 +88,11 @@ def cluster_symbols(
     smallest = settings.smallest(len(usable))
     if len(usable) >= 2 * smallest and returns.shape[1] >= settings.components:
         points = _unit_components(residuals(returns[usable]), settings)
-        found = hdbscan.HDBSCAN(min_cluster_size=smallest, core_dist_n_jobs=1).fit(points)
+        # Leaves, not excess of mass: on real perpetuals the latter puts half the market into one group.
+        engine = hdbscan.HDBSCAN(
+            min_cluster_size=smallest, cluster_selection_method="leaf", core_dist_n_jobs=1
+        )
+        found = engine.fit(points)
         own = [symbols[i] for i in usable]
         labels[usable], names = _by_size(np.asarray(found.labels_, dtype=np.int64), points, own)
         strength[usable] = np.where(labels[usable] == NOISE, 0.0, found.probabilities_)

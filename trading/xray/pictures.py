@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import polars as pl
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -31,7 +32,9 @@ def heat_map(found: Correlation, clusters: pl.DataFrame, *, title: str = "Correl
     rho = _shrink(found.rho[np.ix_(order, order)])
     figure = Figure(figsize=(5.2, 4.4), layout="constrained")
     axes = figure.add_subplot()
-    image = axes.imshow(rho, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    # Twenty steps of colour survive the palette of the file; a continuous map loses its rare ends.
+    colours = colormaps["RdBu_r"].resampled(20)
+    image = axes.imshow(rho, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
     figure.colorbar(image, ax=axes, shrink=0.85, label="rho")
     axes.set(title=f"{title}: {len(found.symbols):,} symbols, ordered by cluster", xticks=[], yticks=[])
     return _markdown(figure, title)

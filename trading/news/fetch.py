@@ -1,0 +1,179 @@
+"""Fetch one feed over HTTP within hard limits, and from public addresses only. Knows nothing of XML."""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from trading.market.errors import SluiceError
+
+_CHUNK = 65_536
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class FeedRefused(SluiceError):
+    """A feed that was not read; the message says why in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """What one fetch may cost: wall seconds in all, bytes of body, redirects followed."""
+
+    timeout_s: float = 10.0
+    max_bytes: int = 2_000_000
+    max_redirects: int = 3
+
+
+Fetch = Callable[[str], bytes]
+
+
+class FeedFetcher:
+    """Fetches feeds; call it with an address.
+
+    Parameters
+    ----------
+    limits : FetchLimits
+    allowed : frozenset of (host, port)
+        Private addresses that may be fetched although they are private, such as the embedded desk.
+        They count for configured addresses only: a redirect never leads to a private address.
+
+    Notes
+    -----
+    The host is resolved once, every address of it is checked, and the checked address is the one
+    connected to, so a name cannot point elsewhere the second time. Proxies are not used.
+    """
+
+    def __init__(
+        self, limits: FetchLimits | None = None, allowed: frozenset[tuple[str, int]] = frozenset()
+    ) -> None:
+        self._limits = limits or FetchLimits()
+        self._allowed = allowed
+
+    def __call__(self, url: str) -> bytes:
+        """Return the body at `url`.
+
+        Raises
+        ------
+        FeedRefused
+            If the address is not allowed, the answer is not a 200, too big, packed, or too slow.
+        """
+        deadline = time.monotonic() + self._limits.timeout_s
+        allowed = self._allowed
+        for _ in range(self._limits.max_redirects + 1):
+            target = _Target.parse(url, allowed)
+            try:
+                body, location = _get(target, deadline, self._limits)
+            except TimeoutError:
+                raise FeedRefused(f"no full answer within {self._limits.timeout_s:g} s") from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                if time.monotonic() >= deadline:
+                    raise FeedRefused(f"no full answer within {self._limits.timeout_s:g} s") from None
+                raise FeedRefused(f"cannot be read: {type(error).__name__}: {error}") from None
+            if location is None:
+                return body
+            url, allowed = urljoin(url, location), frozenset()
+        raise FeedRefused(f"more than {self._limits.max_redirects} redirects")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One vetted address: where to connect, and what to ask for there."""
+
+    scheme: str
+    host: str
+    port: int
+    address: str
+    path: str
+
+    @classmethod
+    def parse(cls, url: str, allowed: frozenset[tuple[str, int]]) -> "_Target":
+        try:
+            parts = urlsplit(url.strip())
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise FeedRefused("its address is not one") from None
+        if parts.scheme not in {"http", "https"}:
+            raise FeedRefused(f"its address must begin with http or https, was {parts.scheme or 'nothing'!r}")
+        if not parts.hostname or parts.username is not None:
+            raise FeedRefused("its address must name a host and no user")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        address = _vetted(parts.hostname, port, (parts.hostname, port) in allowed)
+        return cls(parts.scheme, parts.hostname, port, address, path)
+
+
+def _vetted(host: str, port: int, is_allowed: bool) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise FeedRefused(f"host {host} is not known") from None
+    addresses = [str(entry[4][0]).split("%")[0] for entry in found]
+    for address in addresses:
+        ip = ipaddress.ip_address(address)
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+            ip = ip.ipv4_mapped
+        if not is_allowed and (not ip.is_global or ip.is_multicast):
+            raise FeedRefused(f"host {host} has the private address {ip}")
+    return addresses[0]
+
+
+def _get(target: _Target, deadline: float, limits: FetchLimits) -> tuple[bytes, str | None]:
+    """Return (body, None), or (b"", location) for a redirect."""
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError
+    raw = socket.create_connection((target.address, target.port), timeout=remaining)
+    # One timer for the whole answer: a server that sends a byte a second never trips a socket time-out.
+    watchdog = threading.Timer(max(deadline - time.monotonic(), 0.0), _shut, [raw])
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        link = raw
+        if target.scheme == "https":
+            link = ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
+        connection = http.client.HTTPConnection(target.host, target.port)
+        connection.sock = link
+        connection.request("GET", target.path, headers=_HEADERS)
+        answer = connection.getresponse()
+        if answer.status in _REDIRECTS and answer.headers.get("Location"):
+            return b"", answer.headers["Location"]
+        if answer.status != 200:
+            raise FeedRefused(f"answered with status {answer.status}")
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise FeedRefused("answered with a packed body that was not asked for")
+        return _read(answer, deadline, limits), None
+    finally:
+        watchdog.cancel()
+        raw.close()
+
+
+_HEADERS = {
+    "User-Agent": "sluice",
+    "Accept": "application/rss+xml, application/atom+xml, application/xml, text/xml",
+    "Accept-Encoding": "identity",  # a small packed body can unpack to gigabytes
+    "Connection": "close",
+}
+
+
+def _shut(link: socket.socket) -> None:
+    try:
+        link.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # already closed: the answer came in time
+
+
+def _read(answer: http.client.HTTPResponse, deadline: float, limits: FetchLimits) -> bytes:
+    body = bytearray()
+    while chunk := answer.read1(_CHUNK):
+        body += chunk
+        if len(body) > limits.max_bytes:
+            raise FeedRefused(f"its body must be at most {limits.max_bytes:,} bytes, was more")
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+    if time.monotonic() >= deadline:  # the watchdog ends a read the same way the end of the body does
+        raise TimeoutError
+    return bytes(body)

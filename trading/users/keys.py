@@ -10,13 +10,10 @@ from trading.users.user import User
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A key and its secret; the secret is no part of the repr and the key only by its first letters."""
+    """A key and its secret; neither shows in repr or str."""
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"Credentials({self.api_key[:4]}…)"
 
 
 class KeyRing(Protocol):

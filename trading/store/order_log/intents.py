@@ -67,6 +67,15 @@ class Intents:
             row = intent_row(intent, self._wall.now_ms())
             return self._database.insert_new(connection, _TABLE, [row]) == 1
 
+    def plan_again(self, intent: Intent, *, after: str) -> bool:
+        """Write another attempt at an entry; only after the attempt `after` was definitely REJECTED."""
+        with self._database.write() as connection:
+            query = sa.select(_TABLE.c.status).where(_TABLE.c.coid == after).with_for_update()
+            if connection.scalar(query) != IntentStatus.REJECTED.value:
+                return False
+            row = intent_row(intent, self._wall.now_ms())
+            return self._database.insert_new(connection, _TABLE, [row]) == 1
+
     def _closing(self, connection: sa.Connection, trade_id: str) -> int:
         statuses = [IntentStatus.NEW.value, *(status.value for status in IN_FLIGHT)]
         query = sa.select(sa.func.count()).where(
@@ -98,8 +107,8 @@ class Intents:
         return self._move(coid, (IntentStatus.NEW,), IntentStatus.VOID, reason=reason)
 
     def lose(self, coid: str, reason: str, *, event: Event) -> bool:
-        """SENT or UNKNOWN -> LOST, with an alert: looked for in vain, still accepted if it turns up."""
-        before = (IntentStatus.SENT, IntentStatus.UNKNOWN)
+        """In flight -> LOST, with an alert: looked for in vain, still accepted if it turns up."""
+        before = IN_FLIGHT
         return self._move(coid, before, IntentStatus.LOST, event=event, reason=reason)
 
     def _move(
@@ -123,6 +132,12 @@ class Intents:
 
     # --- reading --------------------------------------------------------------------------------
 
+    def lookup(self, coid: str) -> Intent | None:
+        """Return the intent of a client order id, None if there is none."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(_TABLE).where(_TABLE.c.coid == coid)).mappings().first()
+        return None if row is None else intent_of(row)
+
     def get(self, coid: str) -> Intent:
         """Return one intent.
 
@@ -131,11 +146,10 @@ class Intents:
         MissingData
             If there is none of that client order id.
         """
-        with self._database.read() as connection:
-            row = connection.execute(sa.select(_TABLE).where(_TABLE.c.coid == coid)).mappings().first()
-        if row is None:
+        intent = self.lookup(coid)
+        if intent is None:
             raise MissingData(f"no intent with client order id {coid!r} in the order log")
-        return intent_of(row)
+        return intent
 
     def find(
         self,

@@ -117,10 +117,13 @@ class Ledger:
         before = self._trade(connection, intent.trade_id)
         values = _trade_values(sums, before)
         if before is None:
-            values |= self._identity(connection, intent) | {"version": 1, "dust": ZERO}
+            values |= self._identity(connection, intent) | {"version": 1}
             connection.execute(_TRADES.insert(), values)
         else:
             values["version"] = before.version + 1
+            table = schema.dust
+            kept = table.update().where(table.c.trade_id == intent.trade_id).values(amount=values["dust"])
+            connection.execute(kept)
         if intent.leg is Leg.CLOSE:
             values["exit_reason"] = intent.exit_reason
         if intent.leg is Leg.OPEN:
@@ -247,9 +250,11 @@ def booked(row: sa.RowMapping) -> BookedFill:
 
 
 def _trade_values(sums: Sums, before: Trade | None) -> dict[str, Any]:
-    dust = ZERO if before is None else before.dust
+    # A lost exit that turns up late may sell what was written off: dust is never more than what is left.
+    dust = ZERO if before is None else min(before.dust, max(sums.held, ZERO))
     is_closed = sums.held - dust <= 0
     return {
+        "dust": dust,
         "is_closed": is_closed,
         "closed_ms": sums.last_ms if is_closed else None,
         "bought": sums.bought,

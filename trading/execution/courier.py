@@ -1,0 +1,55 @@
+"""Events out of the outbox: to people through the channel, to users' caches. At least once, in order."""
+
+from typing import Protocol
+
+import structlog
+
+from trading.execution.desk import Desk
+from trading.notifications.channel import Channel
+from trading.notifications.messages import wording
+from trading.store.order_log.records import Event, Trade
+
+_log = structlog.get_logger("execution.courier")
+
+
+class TradeCache(Protocol):
+    """Where a user's positions and trades are kept for quick reading; rebuilt from SQL at any time."""
+
+    async def apply(self, trade: Trade) -> None:
+        """Take over `trade` unless a newer version of it is there."""
+        ...
+
+
+class Courier:
+    """Delivers what waits in the outbox."""
+
+    def __init__(self, desk: Desk, channel: Channel, cache: TradeCache | None = None) -> None:
+        self._desk = desk
+        self._channel = channel
+        self._cache = cache
+
+    async def step(self) -> int:
+        """Deliver what waits; return how many messages went out."""
+        if self._cache is not None:
+            await self._fill_cache(self._cache)
+        waiting = self._desk.log.outbox.waiting()
+        delivered: list[Event] = []
+        try:
+            for event in waiting:
+                message = wording(event.event_id, event.user_id, event.kind, event.payload)
+                await self._channel.deliver(message)
+                delivered.append(event)
+        finally:
+            self._desk.log.outbox.mark(delivered)
+        return len(delivered)
+
+    async def _fill_cache(self, cache: TradeCache) -> None:
+        waiting = self._desk.log.outbox.waiting("cached")
+        changed = {str(event.payload["trade_id"]) for event in waiting if event.kind.startswith("trade_")}
+        try:
+            for trade_id in sorted(changed):
+                await cache.apply(self._desk.log.ledger.get(trade_id))
+        except (OSError, RuntimeError) as error:  # the cache is no truth: it gets them next time
+            _log.warning("cache_unavailable", error=f"{error!r}")
+            return
+        self._desk.log.outbox.mark(waiting, "cached")

@@ -1,0 +1,65 @@
+"""What every part of the engine works with: the log, the venue, the users' accounts, the clocks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from trading.exchange.gateway import AccountGateway, PublicGateway
+from trading.execution.settings import EngineSettings
+from trading.market.clock import Clock, SystemClock
+from trading.market.errors import SymbolHalted
+from trading.market.symbols import Market
+from trading.store.order_log import OrderLog
+from trading.users.directory import Directory
+from trading.users.user import User
+
+OpenAccount = Callable[[User], AccountGateway]
+
+
+@dataclass(slots=True)
+class Desk:
+    """The engine's surroundings. `open_account` makes a gateway for a user; one is kept per user."""
+
+    log: OrderLog
+    public: PublicGateway
+    open_account: OpenAccount
+    settings: EngineSettings = field(default_factory=EngineSettings)
+    wall: Clock = field(default_factory=SystemClock)
+    markets: dict[str, Market] = field(default_factory=dict)
+    _accounts: dict[str, AccountGateway] = field(default_factory=dict)
+
+    @property
+    def users(self) -> Directory:
+        """The users of this world."""
+        return Directory(self.log)
+
+    def now_ms(self) -> int:
+        """Return market time."""
+        return self.public.clock.now_ms()
+
+    def account(self, user_id: str) -> AccountGateway:
+        """Return the user's gateway. BadCredentials if there is no key, MissingData if no such user."""
+        if user_id not in self._accounts:
+            self._accounts[user_id] = self.open_account(self.users.get(user_id))
+        return self._accounts[user_id]
+
+    async def load_markets(self) -> None:
+        """Read what the venue lists."""
+        self.markets = {market.symbol: market for market in await self.public.markets()}
+
+    def market(self, symbol: str) -> Market:
+        """Return one market. SymbolHalted if the venue does not list it (any more)."""
+        market = self.markets.get(symbol)
+        if market is None:
+            raise SymbolHalted(f"{symbol} is not listed")
+        return market
+
+    async def together(self, jobs: Iterable[Callable[[], Awaitable[None]]]) -> None:
+        """Run jobs side by side, at most `settings.concurrency` at a time, started in their order."""
+        gate = asyncio.Semaphore(self.settings.concurrency)
+
+        async def one(job: Callable[[], Awaitable[None]]) -> None:
+            async with gate:
+                await job()
+
+        await asyncio.gather(*(one(job) for job in jobs))

@@ -1,0 +1,161 @@
+"""The long-lived service: five loops over one desk, and nothing that is not also in the order log.
+
+Exits, orders in flight and the outbox start at once; entries of an account wait for its reconciliation.
+A failing step is logged and tried again: one user's or one symbol's trouble stops nobody else.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from trading.execution.courier import Courier, TradeCache
+from trading.execution.desk import Desk
+from trading.execution.exits import Exits
+from trading.execution.follow import Follow
+from trading.execution.heartbeat import Heartbeat
+from trading.execution.intake import Intake, SetStream
+from trading.execution.reconcile import Reconcile
+from trading.execution.wire import Wire
+from trading.notifications.channel import Channel
+from trading.store.order_log.records import PENDING
+
+_log = structlog.get_logger("execution.engine")
+
+CLOCK_S = 5.0  # between two looks at the venue's clock
+BEAT_S = 0.5
+
+
+class Engine:
+    """Runs the loops until told to stop."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        channel: Channel,
+        *,
+        stream: SetStream | None = None,
+        cache: TradeCache | None = None,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
+        self.desk = desk
+        self.wire = Wire(desk)
+        self.reconcile = Reconcile(desk)
+        self.follow = Follow(desk, self.wire)
+        self.exits = Exits(desk, self.wire)
+        self.intake = Intake(desk, self.wire, self.reconcile)
+        self.courier = Courier(desk, channel, cache)
+        self._stream = stream
+        self._heartbeat = heartbeat
+        self._news = asyncio.Event()
+
+    async def step(self) -> None:
+        """Do one round of everything, one after the other (tests and `--once`)."""
+        await self.reconcile.step()
+        await self.exits.step()
+        await self.follow.step()
+        await self.intake.step()
+        await self.courier.step()
+
+    def is_idle(self) -> bool:
+        """Whether nothing is held, in flight, waiting to be offered, or waiting to be told."""
+        log, now_ms = self.desk.log, self.desk.now_ms()
+        if log.ledger.open_trades() or log.orders.find(statuses=PENDING) or log.outbox.waiting():
+            return False
+        users = {user.user_id for user in self.desk.users.all()}
+        return all(users <= log.sets.offered_to(set_id) for set_id in log.sets.live(now_ms))
+
+    async def run(
+        self, stop: asyncio.Event, *, until_idle: bool = False, for_seconds: float | None = None
+    ) -> None:
+        """Trade until `stop` is set, nothing is left to do, or the seconds are over."""
+        settings = self.desk.settings
+        loops = [
+            self._every(settings.watch_s, self.exits.step, stop),
+            self._every(settings.follow_s, self.follow.step, stop),
+            self._every(0.5, self.reconcile.step, stop),
+            self._intake(stop),
+            self._every(settings.courier_s, self.courier.step, stop),
+            self._every(CLOCK_S, self.desk.public.sync_clock, stop),
+            self._every(BEAT_S, self._beat, stop),
+        ]
+        if self._stream is not None:
+            loops.append(self._listen(self._stream, stop))
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            await self._until(stop, until_idle=until_idle, for_seconds=for_seconds)
+        finally:
+            stop.set()
+            self._news.set()
+            # Loops end between two steps, so an order on the wire still gets its answer written down.
+            await asyncio.gather(*tasks)
+        await self.courier.step()
+        self._beat_now("stopped")
+
+    async def _until(self, stop: asyncio.Event, *, until_idle: bool, for_seconds: float | None) -> None:
+        started = time.monotonic()
+        idle_looks = 0
+        while not stop.is_set():
+            if for_seconds is not None and time.monotonic() - started >= for_seconds:
+                return
+            idle_looks = idle_looks + 1 if until_idle and self.is_idle() else 0
+            if idle_looks >= 2:
+                return
+            await _pause(stop, 0.2)
+
+    async def _every(
+        self, seconds: float, step: Callable[[], Awaitable[object]], stop: asyncio.Event
+    ) -> None:
+        while not stop.is_set():
+            await self._guarded(step)
+            await _pause(stop, seconds)
+
+    async def _intake(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._guarded(self.intake.step)
+            await _pause(self._news, self.desk.settings.intake_s)
+            self._news.clear()
+
+    async def _listen(self, stream: SetStream, stop: asyncio.Event) -> None:
+        async def look() -> None:
+            if await self.intake.listen(stream, 1.0):
+                self._news.set()
+
+        while not stop.is_set():
+            if not await self._guarded(look):
+                await _pause(stop, 1.0)
+
+    async def _guarded(self, step: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await step()
+        except Exception:
+            # The outermost loop of a live session: log, go on, never leave positions unwatched.
+            _log.exception("step_failed", step=getattr(step, "__qualname__", str(step)))
+            return False
+        return True
+
+    async def _beat(self) -> None:
+        self._beat_now("running")
+
+    def _beat_now(self, state: str) -> None:
+        if self._heartbeat is None:
+            return
+        log = self.desk.log
+        self._heartbeat.beat(
+            state=state,
+            wall_ms=self.desk.wall.now_ms(),
+            market_ms=self.desk.now_ms(),
+            open_trades=len(log.ledger.open_trades()),
+            in_flight=len(log.orders.find(statuses=PENDING)),
+            reconciled=len(self.reconcile.ready),
+        )
+
+
+async def _pause(event: asyncio.Event, seconds: float) -> None:
+    """Wait for `event`, at most `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

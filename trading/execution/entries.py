@@ -1,0 +1,205 @@
+"""What one user does with one signal set: an intent, or a skip with its reason, for every signal.
+
+All of it is one transaction, so that a set is decided once per user however often it is offered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.exchange.gateway import Quote
+from trading.execution.coid import client_order_id, intent_id, trade_id
+from trading.execution.desk import Desk
+from trading.market.errors import BadCredentials, SymbolHalted
+from trading.market.orders import Side, SignalSet, TradeSignal
+from trading.market.symbols import Market
+from trading.market.timeframes import DAY_MS, to_ms
+from trading.risk.limits import refusal
+from trading.risk.sizing import position_size
+from trading.store.order_log.accounts import Standing
+from trading.store.order_log.positions import assets
+from trading.store.order_log.records import ZERO, Event, Intent, Leg, Skip
+from trading.users.user import User
+
+
+@dataclass(slots=True)
+class _Purse:
+    """What a user can still commit while a set is being planned. Quote units."""
+
+    equity: Decimal
+    free: Decimal
+    held: dict[str, Decimal]
+
+    def commit(self, symbol: str, cost: Decimal) -> None:
+        """Take an entry into account for the signals after it."""
+        self.free -= cost
+        self.held[symbol] = cost
+
+
+class _Refused(Exception):
+    """A signal is not followed; carries a countable rule and a sentence."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(reason)
+        self.rule = rule
+        self.reason = reason
+
+
+class Entries:
+    """Plans entries."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def plan(self, user: User, batch: SignalSet, quotes: Mapping[str, Quote], *, place: int) -> int:
+        """Decide and write down; return how many intents were planned.
+
+        Raises
+        ------
+        ExchangeError
+            If the account's balance cannot be read now; nothing was decided then.
+        """
+        now_ms = self._desk.now_ms()
+        standing = self._desk.log.accounts.standing(user.user_id, recent_since_ms=now_ms - DAY_MS)
+        closed_gate = _closed_gate(user, standing)
+        free: dict[str, Decimal] = {}
+        if closed_gate is None:
+            try:
+                balances = await self._desk.account(user.user_id).balances()
+                free = {asset: balance.free for asset, balance in balances.items()}
+            except BadCredentials as error:
+                closed_gate = _Refused("account", f"the exchange account cannot be used: {error}")
+                self._tell(user, batch, error)
+        intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
+        written = self._desk.log.orders.plan_entries(
+            user.user_id, batch.signal_set_id, intents, skips, place=place, at_ms=now_ms
+        )
+        return len(intents) if written else 0
+
+    def _decide(
+        self,
+        user: User,
+        batch: SignalSet,
+        quotes: Mapping[str, Quote],
+        standing: Standing,
+        free: Mapping[str, Decimal],
+        closed_gate: _Refused | None,
+    ) -> tuple[list[Intent], list[Skip]]:
+        equity = user.capital + standing.realised
+        purses: dict[str, _Purse] = {}
+        held = dict(standing.held)
+        intents: list[Intent] = []
+        skips: list[Skip] = []
+        for signal in sorted(batch.signals, key=lambda signal: (-signal.score, signal.symbol)):
+            quote_asset = assets(signal.symbol)[1]
+            spendable = free.get(quote_asset, ZERO) - standing.unsent
+            purse = purses.setdefault(quote_asset, _Purse(equity, spendable, held))
+            try:
+                if closed_gate is not None:
+                    raise closed_gate
+                intent = self._intent(user, batch, signal, quotes.get(signal.symbol), standing, purse)
+            except _Refused as refused:
+                skips.append(_skip(user, batch, signal, refused))
+            else:
+                purse.commit(signal.symbol, intent.reserved)
+                intents.append(intent)
+        return intents, skips
+
+    def _intent(
+        self,
+        user: User,
+        batch: SignalSet,
+        signal: TradeSignal,
+        quote: Quote | None,
+        standing: Standing,
+        purse: _Purse,
+    ) -> Intent:
+        refused = user.refuses(signal.symbol)
+        if refused is not None:
+            raise _Refused("user_list", refused)
+        if signal.symbol in standing.frozen:
+            raise _Refused("frozen", f"an earlier order in {signal.symbol} is lost and not explained yet")
+        market = self._market(signal)
+        price = market.price_down(signal.limit_price)
+        _check_price(signal, quote, price)
+        size = position_size(
+            purse.equity, purse.free, signal.stop_loss, market, price,
+            self._desk.settings.sizing(user.risk_per_trade),
+        )  # fmt: skip
+        if size.skip_reason is not None:
+            raise _Refused("size", size.skip_reason)
+        limits = self._desk.settings.limits(user.max_positions)
+        over = refusal(signal.symbol, size.cost, purse.held, purse.equity, limits)
+        if over is not None:
+            raise _Refused("limit", over)
+        key = (user.user_id, batch.signal_set_id, signal.symbol, Leg.OPEN, 1)
+        return Intent(
+            coid=client_order_id(*key),
+            intent_id=intent_id(*key),
+            trade_id=trade_id(user.user_id, batch.signal_set_id, signal.symbol),
+            user_id=user.user_id,
+            signal_set_id=batch.signal_set_id,
+            signal_id=signal.signal_id,
+            approval_id=signal.approval_id,
+            symbol=signal.symbol,
+            leg=Leg.OPEN,
+            attempt=1,
+            side=Side.BUY,
+            type=self._desk.settings.entry_type,
+            amount=size.amount,
+            price=price,
+            reserved=size.cost * (1 + market.taker_fee),
+            stop_loss=signal.stop_loss,
+            take_profit=signal.take_profit,
+            max_hold_s=signal.max_hold_s,
+            expires_ms=to_ms(batch.expires_at),
+            created_ms=self._desk.now_ms(),
+        )
+
+    def _market(self, signal: TradeSignal) -> Market:
+        try:
+            market = self._desk.market(signal.symbol)
+        except SymbolHalted as error:
+            raise _Refused("not_listed", str(error)) from error
+        if not market.is_api_tradable:
+            raise _Refused("not_tradable", f"{signal.symbol} cannot be traded through the API")
+        return market
+
+    def _tell(self, user: User, batch: SignalSet, error: BadCredentials) -> None:
+        event_id = f"account_trouble:{user.user_id}:{batch.signal_set_id}"
+        payload: dict[str, object] = {"reason": str(error)}
+        at_ms = self._desk.now_ms()
+        self._desk.log.outbox.post(Event(event_id, user.user_id, "account_trouble", payload, at_ms))
+
+
+def _closed_gate(user: User, standing: Standing) -> _Refused | None:
+    """Return why this user enters nothing at all now, or None."""
+    if user.is_paused:
+        return _Refused("paused", "the user is paused")
+    if user.capital + standing.realised <= 0:
+        return _Refused("no_capital", f"equity is {user.capital + standing.realised:f}")
+    limit = user.capital * user.daily_loss_limit
+    if -standing.realised_recently >= limit:
+        lost = -standing.realised_recently
+        return _Refused("daily_loss", f"lost {lost:f} in 24 h of market time, the limit is {limit:f}")
+    return None
+
+
+def _check_price(signal: TradeSignal, quote: Quote | None, price: Decimal) -> None:
+    if quote is None:
+        raise _Refused("no_quote", f"{signal.symbol} has no bid and ask now")
+    if price <= 0:
+        raise _Refused("limit_price", f"limit {signal.limit_price:f} is below one tick")
+    if quote.ask > price:
+        raise _Refused("price_moved", f"ask {quote.ask:f} is above the limit of {price:f}")
+
+
+def _skip(user: User, batch: SignalSet, signal: TradeSignal, refused: _Refused) -> Skip:
+    return Skip(
+        signal_set_id=batch.signal_set_id,
+        signal_id=signal.signal_id,
+        user_id=user.user_id,
+        symbol=signal.symbol,
+        rule=refused.rule,
+        reason=refused.reason,
+    )

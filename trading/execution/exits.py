@@ -1,0 +1,183 @@
+"""Open positions watched, and left: stop, target and maximum hold by the one exit machine of `trading.risk`.
+
+Exits arm from the order log alone, so they are armed the moment a process starts. Once an exit has
+begun it goes on until nothing sellable is left, whatever the price does then.
+"""
+
+from decimal import Decimal
+from functools import partial
+
+import structlog
+
+from trading.exchange.gateway import Quote
+from trading.execution.coid import client_order_id, intent_id
+from trading.execution.desk import Desk
+from trading.execution.pace import Pace
+from trading.execution.wire import Wire
+from trading.market.errors import ExchangeError
+from trading.market.orders import Balance, OrderType, Side
+from trading.market.symbols import Market
+from trading.risk.exits import ExitRules, PriceBar, exit_decision
+from trading.store.order_log.positions import assets
+from trading.store.order_log.records import IN_FLIGHT, PENDING, ZERO, Intent, IntentStatus, Leg, Trade
+
+_log = structlog.get_logger("execution.exits")
+
+MOST_S = 30.0  # between two attempts to leave one position
+_NEVER_MS = 2**62  # an exit does not expire
+
+
+class Exits:
+    """Watches every open trade with one call for all quotes, and sells."""
+
+    def __init__(self, desk: Desk, wire: Wire) -> None:
+        self._desk = desk
+        self._wire = wire
+        self._pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)
+
+    async def step(self) -> int:
+        """Look once at all open trades; return how many there are."""
+        self._void_unsent()
+        trades = self._desk.log.ledger.open_trades()
+        if not trades:
+            return 0
+        before = self._desk.log.orders.exits_of_open_trades()
+        quotes = await self._desk.public.quotes(sorted({trade.symbol for trade in trades}))
+        await self._desk.together(
+            partial(self._watch, trade, before.get(trade.trade_id, []), quotes.get(trade.symbol))
+            for trade in trades
+        )
+        return len(trades)
+
+    def _void_unsent(self) -> None:
+        """An exit that was written and not sent (a crash between) has an old price: plan it anew."""
+        for intent in self._desk.log.orders.find(statuses=[IntentStatus.NEW], leg=Leg.CLOSE):
+            self._desk.log.orders.void(intent.coid, "not sent before the engine stopped")
+
+    async def _watch(self, trade: Trade, before: list[Intent], quote: Quote | None) -> None:
+        if any(intent.status in IN_FLIGHT for intent in before) or not self._pace.is_due(trade.trade_id):
+            return
+        try:
+            reason = self._reason(trade, before, quote)
+            if reason is not None:
+                await self._leave(trade, before, reason, quote)
+        except ExchangeError as error:
+            self._pace.put_off(trade.trade_id)
+            _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
+
+    def _reason(self, trade: Trade, before: list[Intent], quote: Quote | None) -> str | None:
+        begun = [intent for intent in before if intent.status is not IntentStatus.VOID]
+        if begun:
+            return begun[-1].exit_reason
+        is_over = self._desk.now_ms() >= trade.deadline_ms
+        if quote is None:
+            return "max_hold" if is_over else None
+        # One rule book for backtest and live: here a bar is an instant, and the hold is 1 when over.
+        rules = ExitRules(
+            stop_loss=float(trade.stop_loss),
+            take_profit=None if trade.take_profit is None else float(trade.take_profit),
+            max_hold_bars=1,
+        )
+        now = PriceBar.at(float(quote.bid))
+        found = exit_decision(rules, now, entry=float(trade.open_price), bars_held=int(is_over))
+        return None if found is None else found.reason
+
+    async def _leave(self, trade: Trade, before: list[Intent], reason: str, quote: Quote | None) -> None:
+        if self._entry_is_out(trade):
+            return
+        if quote is None:
+            self._stuck(trade, "no bid")
+            return
+        market = self._desk.market(trade.symbol)
+        free, total = await self._balance(trade)
+        sellable = market.floor_amount(trade.held)
+        if _is_dust(sellable, quote.bid, market):
+            value = trade.held * quote.bid
+            why = f"{reason}: {trade.held:f} left, too little to sell"
+            self._desk.log.ledger.write_off(
+                trade.trade_id, value_quote=value, reason=why, at_ms=self._desk.now_ms()
+            )
+            return
+        if total < sellable and any(intent.status is IntentStatus.LOST for intent in before):
+            self._stuck(trade, "a lost exit seems to have sold; waiting for its fills")
+            return
+        amount = market.floor_amount(min(sellable, free))
+        if _is_dust(amount, quote.bid, market):
+            self._stuck(trade, "free balance is below the position")
+            return
+        await self._sell(trade, before, reason, amount, _limit(self._band(before), quote.bid, amount, market))
+
+    def _entry_is_out(self, trade: Trade) -> bool:
+        """Whether the entry may still fill; it is cancelled first, the exit follows when it is settled."""
+        entries = self._desk.log.orders.find(trade_id=trade.trade_id, leg=Leg.OPEN, statuses=PENDING)
+        self._wire.unwanted.update(intent.coid for intent in entries)
+        return bool(entries)
+
+    async def _balance(self, trade: Trade) -> tuple[Decimal, Decimal]:
+        base = assets(trade.symbol)[0]
+        found = (await self._desk.account(trade.user_id).balances()).get(base)
+        balance = found if found is not None else Balance(base, ZERO, ZERO)
+        return balance.free, balance.free + balance.locked
+
+    async def _sell(
+        self, trade: Trade, before: list[Intent], reason: str, amount: Decimal, price: Decimal
+    ) -> None:
+        attempt = 1 + max((intent.attempt for intent in before), default=0)
+        key = (trade.user_id, trade.signal_set_id, trade.symbol, Leg.CLOSE, attempt)
+        intent = Intent(
+            coid=client_order_id(*key),
+            intent_id=intent_id(*key),
+            trade_id=trade.trade_id,
+            user_id=trade.user_id,
+            signal_set_id=trade.signal_set_id,
+            signal_id=trade.signal_id,
+            approval_id=trade.approval_id,
+            symbol=trade.symbol,
+            leg=Leg.CLOSE,
+            attempt=attempt,
+            side=Side.SELL,
+            type=OrderType.IOC,
+            amount=amount,
+            price=price,
+            reserved=ZERO,
+            stop_loss=trade.stop_loss,
+            take_profit=trade.take_profit,
+            max_hold_s=0,
+            expires_ms=_NEVER_MS,
+            created_ms=self._desk.now_ms(),
+            exit_reason=reason,
+        )
+        if not self._desk.log.orders.plan_close(intent):
+            return
+        in_vain = sum(1 for earlier in before if earlier.filled == 0)
+        if in_vain:
+            self._pace.put_off(trade.trade_id)
+        if in_vain >= self._desk.settings.exit_alert_attempts:
+            self._tell(trade, f"{self._desk.settings.exit_alert_attempts} attempts sold nothing")
+        await self._wire.send(intent)
+
+    def _band(self, before: list[Intent]) -> Decimal:
+        bands = self._desk.settings.exit_bands
+        in_vain = sum(1 for intent in before if intent.status is IntentStatus.DONE)
+        return bands[min(in_vain, len(bands) - 1)]
+
+    def _stuck(self, trade: Trade, reason: str) -> None:
+        self._pace.put_off(trade.trade_id)
+        if self._pace.tries(trade.trade_id) >= 3:  # a moment's disagreement is no alarm
+            self._tell(trade, reason)
+
+    def _tell(self, trade: Trade, reason: str) -> None:
+        if self._desk.log.ledger.hold_up(trade.trade_id, reason, self._desk.now_ms()):
+            _log.warning("exit_held_up", user=trade.user_id, symbol=trade.symbol, reason=reason)
+
+
+def _is_dust(amount: Decimal, bid: Decimal, market: Market) -> bool:
+    return amount <= 0 or amount < market.min_amount or amount * bid < market.min_cost
+
+
+def _limit(band: Decimal, bid: Decimal, amount: Decimal, market: Market) -> Decimal:
+    """Return the sell limit: `band` below the bid, but not so low that the venue calls it too small."""
+    price = market.price_down(bid * (1 - band))
+    if price <= 0 or amount * price < market.min_cost:
+        return market.price_down(bid)
+    return price

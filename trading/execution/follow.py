@@ -1,0 +1,124 @@
+"""Orders in flight: what became of each, until it is terminal and booked, or LOST, and even after that.
+
+An order without a usable answer is looked for by client order id, among the open orders and among the
+orders since it was made. Not being found proves nothing at once; only time and repeated looks make it
+LOST, and a LOST one is still looked for, ever more rarely, and taken over if it turns up.
+"""
+
+from functools import partial
+
+import structlog
+
+from trading.exchange.gateway import AccountGateway
+from trading.execution.desk import Desk
+from trading.execution.pace import Pace
+from trading.execution.settle import Settler
+from trading.execution.wire import Wire
+from trading.market.errors import ExchangeError, OrderNotFound, OrderRefused
+from trading.market.orders import OrderState, OrderType
+from trading.market.timeframes import HOUR_MS, to_ms
+from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg
+
+_log = structlog.get_logger("execution.follow")
+
+MOST_S = 2.0  # between two looks at one order in flight
+MOST_LOST_S = 300.0  # between two looks for one that is LOST
+# The venue stamps orders with its own clock; ours may be a little ahead of it.
+MARGIN_MS = HOUR_MS
+
+
+class Follow:
+    """Looks after every order that may be at the venue."""
+
+    def __init__(self, desk: Desk, wire: Wire) -> None:
+        self._desk = desk
+        self._wire = wire
+        self._settler = Settler(desk)
+        self._pace = Pace(desk.wall, desk.settings.follow_s, MOST_S)
+
+    async def step(self) -> int:
+        """Look once at every order that is due, exits first; return how many were looked at."""
+        in_flight = self._desk.log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST))
+        due = [
+            intent
+            for intent in in_flight
+            if intent.coid not in self._wire.busy and self._pace.is_due(intent.coid)
+        ]
+        await self._desk.together([partial(self._look, intent) for intent in due])
+        return len(due)
+
+    async def _look(self, intent: Intent) -> None:
+        try:
+            await self.look(intent)
+        except ExchangeError as error:
+            self._pace.put_off(intent.coid)
+            _log.info("look_failed", user=intent.user_id, coid=intent.coid, error=f"{error!r}")
+
+    async def look(self, intent: Intent) -> None:
+        """Find out what the venue knows of one order and book it."""
+        gateway = self._desk.account(intent.user_id)
+        state = await self._find(gateway, intent)
+        if state is None:
+            self._not_found(intent)
+            return
+        if intent.status is not IntentStatus.ACKED:
+            self._desk.log.orders.acknowledge(intent.coid, state.order_id)
+        if intent.status is IntentStatus.LOST:
+            self._desk.log.outbox.post(self._event("order_found", intent))
+        booking = await self._settler.settle(gateway, intent, state)
+        if booking.intent.status is IntentStatus.DONE:
+            self._pace.forget(intent.coid)
+            self._wire.unwanted.discard(intent.coid)
+            return
+        self._pace.put_off(intent.coid)
+        if not state.status.is_terminal and self._is_overdue(intent, state):
+            await self.cancel(gateway, intent, state.order_id)
+
+    async def cancel(self, gateway: AccountGateway, intent: Intent, order_id: str) -> None:
+        """Ask the venue to cancel; what came of it is seen at the next look, never assumed."""
+        try:
+            await gateway.cancel(intent.symbol, order_id=order_id)
+        except OrderRefused as error:  # filled or gone meanwhile
+            _log.info("cancel_refused", user=intent.user_id, coid=intent.coid, error=f"{error!r}")
+
+    def _is_overdue(self, intent: Intent, state: OrderState) -> bool:
+        if intent.type is not OrderType.LIMIT:
+            return False
+        rested_ms = self._desk.now_ms() - to_ms(state.at)
+        if intent.leg is Leg.CLOSE or intent.coid in self._wire.unwanted:
+            return True
+        return rested_ms >= self._desk.settings.entry_timeout_market_s * 1000
+
+    async def _find(self, gateway: AccountGateway, intent: Intent) -> OrderState | None:
+        try:
+            if intent.order_id is not None:
+                return await gateway.order(intent.symbol, order_id=intent.order_id)
+            return await gateway.order(intent.symbol, client_order_id=intent.coid)
+        except OrderNotFound:
+            pass
+        for state in await gateway.open_orders(intent.symbol):
+            if state.client_order_id == intent.coid:
+                return state
+        for state in await gateway.orders_since(intent.symbol, intent.created_ms - MARGIN_MS):
+            if state.client_order_id == intent.coid:
+                return state
+        return None
+
+    def _not_found(self, intent: Intent) -> None:
+        if intent.status is IntentStatus.LOST:
+            self._pace.put_off(intent.coid, most_s=MOST_LOST_S)
+            return
+        self._pace.put_off(intent.coid)
+        settings = self._desk.settings
+        sent_ms = intent.sent_wall_ms or 0
+        waited_s = (self._desk.wall.now_ms() - sent_ms) / 1000
+        looks = self._pace.tries(intent.coid)
+        if waited_s < settings.lost_after_s or looks < settings.lost_looks:
+            return
+        reason = f"not found in {looks} looks, {waited_s:.0f} s after it was sent"
+        self._desk.log.orders.lose(intent.coid, reason, event=self._event("order_lost", intent, reason))
+        _log.warning("order_lost", user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
+
+    def _event(self, kind: str, intent: Intent, reason: str = "") -> Event:
+        payload: dict[str, object] = {"symbol": intent.symbol, "coid": intent.coid, "reason": reason}
+        return Event(f"{kind}:{intent.coid}", intent.user_id, kind, payload, self._desk.now_ms())

@@ -1,0 +1,111 @@
+"""Signal sets in: from the stream (quick) and from SQL (certain), each user planned once per set.
+
+The stream only wakes the engine. A set is read from SQL, so a stream that is lost, repeated or late
+loses and doubles nothing.
+"""
+
+import asyncio
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from trading.execution.desk import Desk
+from trading.execution.entries import Entries
+from trading.execution.reconcile import Reconcile
+from trading.execution.wire import Wire
+from trading.market.errors import ExchangeError, NoVersion
+from trading.market.lineage import digest
+from trading.market.orders import SignalSet
+from trading.market.timeframes import to_ms
+from trading.store.order_log.records import IntentStatus, Leg
+from trading.users.user import User
+
+_log = structlog.get_logger("execution.intake")
+
+
+class SetStream(Protocol):
+    """Where ids of new signal sets arrive (see `trading.store.cache.SignalStream`)."""
+
+    async def read(self, wait_s: float) -> list[tuple[str, str]]:
+        """Wait for news; return (entry id, signal set id) pairs."""
+        ...
+
+    async def ack(self, entry_id: str) -> None:
+        """Say that an entry needs no redelivery."""
+        ...
+
+
+class Intake:
+    """Offers every unexpired set to every user, in an order drawn anew for each set."""
+
+    def __init__(self, desk: Desk, wire: Wire, reconcile: Reconcile) -> None:
+        self._desk = desk
+        self._wire = wire
+        self._reconcile = reconcile
+        self._entries = Entries(desk)
+        self._done: dict[str, int] = {}  # set id -> users offered; forgotten at a restart, SQL knows
+
+    async def step(self) -> int:
+        """Plan and send entries of every set that has users left to serve; return how many were planned."""
+        await self._wire.send_new(Leg.OPEN)  # left over from before a restart, or tried again
+        planned = 0
+        for signal_set_id in self._desk.log.sets.live(self._desk.now_ms()):
+            planned += await self._offer(signal_set_id)
+        return planned
+
+    async def listen(self, stream: SetStream, wait_s: float) -> bool:
+        """Take one look at the stream; what it names is planned by `step` from SQL. True = there is news."""
+        news = False
+        for entry_id, signal_set_id in await stream.read(wait_s):
+            try:
+                batch = self._desk.log.get_signal_set(signal_set_id)
+            except NoVersion:
+                _log.warning("signal_set_unknown", signal_set_id=signal_set_id)
+            else:
+                if to_ms(batch.expires_at) <= self._desk.now_ms():
+                    _log.warning("signal_set_expired", signal_set_id=signal_set_id)
+                else:
+                    news = True
+            await stream.ack(entry_id)
+        return news
+
+    async def _offer(self, signal_set_id: str) -> int:
+        users = self._desk.users.all()
+        if self._done.get(signal_set_id) == len(users):
+            return 0
+        offered = self._desk.log.sets.offered_to(signal_set_id)
+        batch = self._desk.log.get_signal_set(signal_set_id)
+        if len(offered) >= len(users):
+            self._done[signal_set_id] = len(users)
+            return 0
+        turns = [
+            (place, user)
+            for place, user in self._rotation(batch, users)
+            if user.user_id not in offered and user.user_id in self._reconcile.ready
+        ]
+        if not turns:
+            return 0
+        quotes = await self._desk.public.quotes(sorted({signal.symbol for signal in batch.signals}))
+        planned = 0
+
+        async def serve(place: int, user: User) -> None:
+            nonlocal planned
+            try:
+                planned += await self._entries.plan(user, batch, quotes, place=place)
+            except ExchangeError as error:  # this user is offered the set again until it expires
+                _log.warning("user_not_served", user=user.user_id, error=f"{error!r}")
+                return
+            await self._send_planned(user)
+
+        await self._desk.together(partial(serve, *turn) for turn in turns)
+        return planned
+
+    async def _send_planned(self, user: User) -> None:
+        mine = self._desk.log.orders.find(statuses=[IntentStatus.NEW], user_id=user.user_id, leg=Leg.OPEN)
+        await asyncio.gather(*(self._wire.send(intent) for intent in mine))
+
+    def _rotation(self, batch: SignalSet, users: list[User]) -> list[tuple[int, User]]:
+        seed = str(self._desk.settings.seed)
+        drawn = sorted(users, key=lambda user: digest(seed, batch.signal_set_id, user.user_id))
+        return list(enumerate(drawn))

@@ -1,0 +1,78 @@
+"""How the engine behaves, in one frozen place. Seconds ending in `_s` are wall time unless said."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.market.errors import BadInput
+from trading.market.orders import OrderType
+from trading.risk.limits import PositionLimits
+from trading.risk.sizing import SizingRules
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Knobs of the engine.
+
+    Parameters
+    ----------
+    intake_s, watch_s, follow_s, courier_s : float
+        Pauses between looks at new signal sets, held symbols, orders in flight, the outbox.
+    lost_after_s : float
+        An order that cannot be found is called LOST no sooner than this after it was sent.
+    lost_looks : int
+        ... and not before it was looked for this often.
+    entry_type : OrderType
+        IOC takes what is there within the limit and cancels the rest; LIMIT rests up to
+        `entry_timeout_market_s` and is then cancelled. Nothing replaces an entry that did not fill.
+    entry_timeout_market_s : int
+        In market seconds.
+    entry_attempts : int
+        An entry that was *certainly* not accepted for a passing reason (rate limit, clock) is tried
+        again under a new id, up to this many times.
+    exit_bands : tuple of Decimal
+        How far below the bid the limit of the first, second, ... exit attempt lies; the last repeats.
+    exit_alert_attempts : int
+        After so many exit attempts that sold nothing, somebody is told; the attempts go on, slower.
+    max_position_share, reserve, max_exposure : Decimal
+        See `trading.risk`; the user's own risk per trade and position count come from the user.
+    concurrency : int
+        Users or orders served at the same time.
+    seed : int
+        Of the rotation in which users are served.
+    """
+
+    intake_s: float = 0.5
+    watch_s: float = 0.25
+    follow_s: float = 0.1
+    courier_s: float = 0.5
+    lost_after_s: float = 20.0
+    lost_looks: int = 5
+    entry_type: OrderType = OrderType.IOC
+    entry_timeout_market_s: int = 300
+    entry_attempts: int = 3
+    exit_bands: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.01"), Decimal("0.03"), Decimal("0.05"))
+    exit_alert_attempts: int = 8
+    max_position_share: Decimal = Decimal("0.10")
+    reserve: Decimal = Decimal("0.02")
+    max_exposure: Decimal = Decimal("0.80")
+    concurrency: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.entry_type not in (OrderType.IOC, OrderType.LIMIT):
+            raise BadInput(f"entry_type must be ioc or limit, was {self.entry_type.value}")
+        if not self.exit_bands or not all(0 <= band < 1 for band in self.exit_bands):
+            raise BadInput(f"exit_bands must be fractions in [0, 1), were {self.exit_bands}")
+        for name in ("intake_s", "watch_s", "follow_s", "courier_s"):
+            if not getattr(self, name) > 0:
+                raise BadInput(f"{name} must be above 0, was {getattr(self, name)}")
+
+    def sizing(self, risk_per_trade: Decimal) -> SizingRules:
+        """Return the sizing rules of a user who risks `risk_per_trade`."""
+        return SizingRules(
+            risk_per_trade=risk_per_trade, max_position_share=self.max_position_share, reserve=self.reserve
+        )
+
+    def limits(self, max_positions: int) -> PositionLimits:
+        """Return the position limits of a user."""
+        return PositionLimits(max_positions=max_positions, max_exposure=self.max_exposure)

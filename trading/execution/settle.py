@@ -1,0 +1,41 @@
+"""From what the venue says of an order to booked executions."""
+
+from decimal import Decimal
+
+from trading.exchange.gateway import AccountGateway
+from trading.execution.desk import Desk
+from trading.market.orders import Fill, OrderState
+from trading.store.order_log.ledger import Booking
+from trading.store.order_log.positions import assets
+from trading.store.order_log.records import Intent
+
+
+class Settler:
+    """Fetches the executions of an order and books them, with its status, in one transaction."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def settle(self, gateway: AccountGateway, intent: Intent, state: OrderState) -> Booking:
+        """Book what `state` says happened; executions the venue does not list yet stay expected."""
+        fills: list[Fill] = []
+        if state.filled > intent.filled:
+            listed = await gateway.fills(state.symbol, order_id=state.order_id)
+            fills = [fill for fill in listed if fill.order_id == state.order_id]
+        prices = await self._fee_prices(fills)
+        return self._desk.log.ledger.book(
+            intent.coid, state, fills, at_ms=self._desk.now_ms(), fee_prices=prices
+        )
+
+    async def _fee_prices(self, fills: list[Fill]) -> dict[str, Decimal]:
+        """Return mid prices, in the pair's quote asset, of third assets in which fees were taken."""
+        wanted = {
+            (fill.fee_asset, assets(fill.symbol)[1])
+            for fill in fills
+            if fill.fee != 0 and fill.fee_asset not in assets(fill.symbol)
+        }
+        if not wanted:
+            return {}
+        pairs = {f"{asset}/{quote}": asset for asset, quote in wanted}
+        quotes = await self._desk.public.quotes(sorted(pairs))
+        return {pairs[symbol]: (quote.bid + quote.ask) / 2 for symbol, quote in quotes.items()}

@@ -1,0 +1,104 @@
+"""The one place from which orders leave: marked SENT, durably, before the first byte; never twice.
+
+What came of a send is settled here only where the venue's answer is definite; everything else is left
+as UNKNOWN for `follow`.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from trading.execution.coid import client_order_id, intent_id
+from trading.execution.desk import Desk
+from trading.market.errors import (
+    BadCredentials,
+    BadInput,
+    ClockSkew,
+    ExchangeError,
+    OrderNotFound,
+    OrderRefused,
+    RateLimited,
+    Timeout,
+    Unreachable,
+)
+from trading.store.order_log.records import Event, Intent, IntentStatus, Leg
+
+_log = structlog.get_logger("execution.wire")
+
+# Certainly nothing was accepted (AccountGateway.submit's contract); BadInput never left this machine.
+_DEFINITE = (OrderRefused, RateLimited, BadCredentials, ClockSkew, Unreachable, BadInput)
+# ... and for a reason that may have passed in a moment.
+_PASSING = (RateLimited, ClockSkew, Unreachable)
+
+
+class Wire:
+    """Sends intents that are NEW.
+
+    `busy` holds those whose answer this process still waits for, `unwanted` resting entries that
+    should be cancelled because their position is being left.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.busy: set[str] = set()
+        self.unwanted: set[str] = set()
+
+    async def send_new(self, leg: Leg) -> int:
+        """Send every NEW intent of `leg`, or void it if its set has expired; return how many were sent."""
+        waiting = self._desk.log.orders.find(statuses=[IntentStatus.NEW], leg=leg)
+        now_ms = self._desk.now_ms()
+        fresh = [intent for intent in waiting if intent.expires_ms > now_ms]
+        for intent in waiting:
+            if intent.expires_ms <= now_ms:
+                self._desk.log.orders.void(intent.coid, "the signal set expired before it was sent")
+        await self._desk.together([partial(self.send, intent) for intent in fresh])
+        return len(fresh)
+
+    async def send(self, intent: Intent) -> None:
+        """Put one order on the wire, unless somebody did before."""
+        gateway = self._desk.account(intent.user_id)
+        if not self._desk.log.orders.mark_sent(intent.coid):
+            return
+        self.busy.add(intent.coid)
+        try:
+            order_id = await gateway.submit(intent.request())
+        except (ExchangeError, BadInput) as error:
+            self._answer(intent, error)
+        else:
+            self._desk.log.orders.acknowledge(intent.coid, order_id)
+        finally:
+            self.busy.discard(intent.coid)
+
+    def _answer(self, intent: Intent, error: ExchangeError | BadInput) -> None:
+        said = f"{type(error).__name__}: {error}"
+        bound = _log.bind(user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
+        # "Not found" says nothing of an order just sent, and a time-out is no refusal.
+        if not isinstance(error, _DEFINITE) or isinstance(error, OrderNotFound | Timeout):
+            self._desk.log.orders.doubt(intent.coid, said)
+            bound.warning("order_outcome_unknown", said=said)
+            return
+        self._desk.log.orders.reject(intent.coid, said, event=self._rejection(intent, error))
+        bound.info("order_rejected", said=said)
+        if isinstance(error, _PASSING) and intent.leg is Leg.OPEN:
+            self._try_again(intent)
+
+    def _rejection(self, intent: Intent, error: Exception) -> Event:
+        kind = "account_trouble" if isinstance(error, BadCredentials) else "order_rejected"
+        payload: dict[str, object] = {"symbol": intent.symbol, "reason": str(error), "leg": intent.leg.value}
+        return Event(f"{kind}:{intent.coid}", intent.user_id, kind, payload, self._desk.now_ms())
+
+    def _try_again(self, intent: Intent) -> None:
+        attempt = intent.attempt + 1
+        if attempt > self._desk.settings.entry_attempts:
+            return
+        key = (intent.user_id, intent.signal_set_id, intent.symbol, intent.leg, attempt)
+        again = replace(
+            intent,
+            coid=client_order_id(*key),
+            intent_id=intent_id(*key),
+            attempt=attempt,
+            status=IntentStatus.NEW,
+            created_ms=self._desk.now_ms(),
+        )
+        self._desk.log.orders.plan_again(again, after=intent.coid)

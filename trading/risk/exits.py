@@ -62,11 +62,11 @@ class ExitRules:
         backtest that stands for it must say False too.
     """
 
-    stop_loss: float = 0.05
+    stop_loss: float = 0.04
     take_profit: float | None = 0.03
     trailing_stop: float | None = None
     trailing_offset: float = 0.0
-    max_hold_bars: int | None = 48
+    max_hold_bars: int | None = 16
     use_exit_signal: bool = False
 
     def __post_init__(self) -> None:

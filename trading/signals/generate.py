@@ -97,7 +97,9 @@ def _rule_rows(frame: pl.DataFrame, rules: SignalRules) -> pl.DataFrame:
     bounds = {name: rules.threshold(name) for name in rules.factors}
     wants_in = rsi < pl.col("threshold")
     if rules.use_lower_band:
-        wants_in &= close < pl.col("bb_lower")
+        wants_in &= close < pl.col("bb_middle") - rules.band_share * (
+            pl.col("bb_middle") - pl.col("bb_lower")
+        )
     wants_out = rsi > rules.rsi_exit
     if rules.use_middle_band:
         wants_out |= close > pl.col("bb_middle")
@@ -160,10 +162,10 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) ->
         .then(pl.format("model: {} < {}", _shown("probability", 3), pl.lit(f"{bound:.3f}")))
         .otherwise(
             pl.format(
-                "entry: RSI {} < {}, close {} the lower band, {} market",
+                "entry: RSI {} < {}, close {} the middle band, {} market",
                 _shown("rsi_14", 1),
                 _shown("threshold", 1),
-                _side("bb_lower"),
+                _side("bb_middle"),
                 "regime",
             )
         )

@@ -21,6 +21,9 @@ class SignalRules:
         In RSI points, 0..100; exit above entry.
     use_lower_band, use_middle_band : bool
         Whether the close must be below the lower band to enter; whether crossing the middle exits.
+    band_share : float
+        How far down from the middle band the lower one counts: 1 = the band itself (2 deviations), 0.75
+        = 1.5 deviations. A swing about as long as the band's window widens the band and never leaves it.
     calm_factor, normal_factor, turbulent_factor : float
         Multiply `rsi_entry`; below 1 = stricter. An unknown regime counts as normal.
     rsi_floor, rsi_ceiling : float
@@ -39,6 +42,7 @@ class SignalRules:
     rsi_entry: float = 30.0
     rsi_exit: float = 55.0
     use_lower_band: bool = True
+    band_share: float = 0.75
     use_middle_band: bool = True
     calm_factor: float = 1.0
     normal_factor: float = 1.0
@@ -60,6 +64,8 @@ class SignalRules:
                 "must be 0 < rsi_floor <= rsi_ceiling < rsi_exit, "
                 f"were {self.rsi_floor}, {self.rsi_ceiling} and {self.rsi_exit}"
             )
+        if not 0 < self.band_share <= 2:
+            raise BadInput(f"band_share must lie in (0, 2], was {self.band_share}")
         for regime, factor in self.factors.items():
             if factor <= 0:
                 raise BadInput(f"{regime}_factor must be positive, was {factor}")

@@ -1,0 +1,233 @@
+"""Which symbols may be traded with money: a declared gate, each rule with value, bound and verdict.
+
+The figures come from `metrics`; what is done with an approval (a signal set) is the pipeline's matter.
+"None approved" is a normal outcome, and the table says why.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from trading.backtest.kernel import Bools
+from trading.backtest.statistics import benjamini_hochberg
+from trading.market.errors import BadInput
+
+# One row per symbol with a backtest.
+APPROVALS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "symbol": pl.String,
+    "is_approved": pl.Boolean,
+    "failed_rule": pl.String,  # the first that failed; null when approved
+    "reason": pl.String,
+    "score": pl.Float64,  # mean net return per trade, shrunk toward the mean of all tested trades
+    "trades": pl.Int64,
+    "mean_return": pl.Float64,
+    "total_return": pl.Float64,
+    "p_value": pl.Float64,
+    "backtest_id": pl.String,  # lineage id of the metrics row, where it has one
+}
+# One row per symbol and rule, in the order in which rules are asked.
+APPROVAL_RULES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "symbol": pl.String,
+    "position": pl.Int64,
+    "rule": pl.String,
+    "value": pl.Float64,  # null = undefined, which fails unless the rule says otherwise
+    "comparison": pl.String,
+    "bound": pl.Float64,
+    "is_passed": pl.Boolean,
+    "reason": pl.String,
+}
+_NOT_TESTED = "not tested: too few trades or days"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRules:
+    """The bounds a symbol's backtest must meet. Ratios are fractions (0.02 = 2 %).
+
+    Parameters
+    ----------
+    min_trades, min_days : int
+        Closed trades, and different UTC days on which they were entered. Only symbols that meet both
+        are tested at all: they are the family over which false discovery is controlled.
+    min_total_return, min_total_return_2x_costs : float
+        Must be exceeded.
+    min_profit_factor : float
+        Gains over losses; a symbol without a losing trade passes.
+    max_drawdown : float
+        Largest fall of equity.
+    min_random_percentile : float
+        Share of random entry sets that did worse.
+    min_market_excess : float
+        Mean trade return beyond the market's over the same bars; must be exceeded.
+    false_discovery_rate : float
+        Benjamini-Hochberg rate over the one-sided p-values of all tested symbols. 0.02 and not the usual
+        0.05: entries after a fall meet wider swings than random ones do, which the test cannot know.
+    shrink_trades : float
+        The pool counts as this many trades when a symbol's mean return is shrunk for the score.
+    """
+
+    min_trades: int = 8
+    min_days: int = 4
+    min_total_return: float = 0.0
+    min_total_return_2x_costs: float = 0.0
+    min_profit_factor: float = 1.3
+    max_drawdown: float = 0.25
+    min_random_percentile: float = 0.95
+    min_market_excess: float = 0.0
+    false_discovery_rate: float = 0.02
+    shrink_trades: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.min_trades < 2 or self.min_days < 1:
+            raise BadInput(
+                f"min_trades must be at least 2 and min_days at least 1, "
+                f"were {self.min_trades} and {self.min_days}"
+            )
+        for name in ("max_drawdown", "min_random_percentile", "false_discovery_rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise BadInput(f"{name} must lie between 0 and 1, was {getattr(self, name)}")
+        if self.shrink_trades < 0:
+            raise BadInput(f"shrink_trades must not be negative, was {self.shrink_trades}")
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Verdicts (`APPROVALS`, best score first among the approved) and their rules (`APPROVAL_RULES`)."""
+
+    symbols: pl.DataFrame
+    rules: pl.DataFrame
+
+    @property
+    def approved(self) -> list[str]:
+        """Approved symbols, best score first."""
+        return self.symbols.filter("is_approved")["symbol"].to_list()
+
+    def summary(self) -> pl.DataFrame:
+        """Return how many symbols each rule was the first to drop: `rule`, `dropped`, most first."""
+        return (
+            self.symbols.filter(~pl.col("is_approved"))
+            .group_by(pl.col("failed_rule").alias("rule"))
+            .agg(pl.len().cast(pl.Int64).alias("dropped"))
+            .sort("dropped", "rule", descending=[True, False])
+        )
+
+
+def approve(metrics: pl.DataFrame, trades: pl.DataFrame, rules: ApprovalRules | None = None) -> Approval:
+    """Hold each symbol's backtest against every rule.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Columns of `metrics.METRICS`; `lineage_id`, where present, becomes `backtest_id`.
+    trades : DataFrame
+        Columns of `engine.TRADES`; closed trades of tested symbols make the pool that scores are
+        shrunk toward.
+    rules : ApprovalRules, optional
+        Bounds; the defaults where not given.
+
+    Returns
+    -------
+    Approval
+        One verdict per row of `metrics`. Empty metrics give empty frames.
+    """
+    rules = rules or ApprovalRules()
+    is_tested = (
+        (metrics["trades"] >= rules.min_trades) & (metrics["distinct_days"] >= rules.min_days)
+    ).to_numpy()
+    p_bound = _p_bounds(metrics, is_tested, rules.false_discovery_rate)
+    checked = [
+        _verdicts(metrics["symbol"], position, *row)
+        for position, row in enumerate(_checks(metrics.with_columns(p_bound), is_tested, rules))
+    ]
+    table = pl.concat(checked).select(pl.col(name).cast(dtype) for name, dtype in APPROVAL_RULES.items())
+    table = table.sort("symbol", "position")
+    return Approval(_verdict_rows(metrics, trades, table, is_tested, rules.shrink_trades), table)
+
+
+def _p_bounds(metrics: pl.DataFrame, is_tested: Bools, rate: float) -> pl.Series:
+    bounds = np.full(len(metrics), np.nan)
+    bounds[is_tested] = benjamini_hochberg(metrics["p_value"].to_numpy()[is_tested], rate)[1]
+    return pl.Series("p_bound", bounds).fill_nan(None)
+
+
+type _Check = tuple[str, pl.Series, str, pl.Series | float, str]
+
+
+def _checks(metrics: pl.DataFrame, is_tested: Bools, rules: ApprovalRules) -> list[_Check]:
+    """Return (rule, values, comparison, bound, what is said when the value is null); cheapest first."""
+    tested_p = metrics["p_value"].zip_with(
+        pl.Series(is_tested), pl.Series([None] * len(metrics), dtype=pl.Float64)
+    )
+    return [
+        ("min_trades", metrics["trades"], ">=", rules.min_trades, ""),
+        ("min_days", metrics["distinct_days"], ">=", rules.min_days, ""),
+        ("total_return", metrics["total_return"], ">", rules.min_total_return, ""),
+        ("total_return_2x_costs", metrics["total_return_2x_costs"], ">", rules.min_total_return_2x_costs, ""),
+        ("profit_factor", _without_loss(metrics), ">=", rules.min_profit_factor, ""),
+        ("max_drawdown", metrics["max_drawdown"], "<=", rules.max_drawdown, ""),
+        ("market_excess", metrics["market_excess"], ">", rules.min_market_excess, ""),
+        ("random_percentile", metrics["random_percentile"], ">=", rules.min_random_percentile, ""),
+        ("false_discovery", tested_p, "<=", metrics["p_bound"], _NOT_TESTED),
+    ]
+
+
+def _without_loss(metrics: pl.DataFrame) -> pl.Series:
+    """The profit factor, infinite where trades were closed and none lost."""
+    has_no_loss = (metrics["trades"] > 0) & metrics["profit_factor"].is_null()
+    infinite = pl.Series([float("inf")] * len(metrics), dtype=pl.Float64)
+    return infinite.zip_with(has_no_loss, metrics["profit_factor"])
+
+
+def _verdicts(
+    symbols: pl.Series,
+    position: int,
+    rule: str,
+    values: pl.Series,
+    comparison: str,
+    bound: pl.Series | float,
+    unknown: str,
+) -> pl.DataFrame:
+    frame = pl.DataFrame({"symbol": symbols, "value": values.cast(pl.Float64)}).with_columns(
+        position=pl.lit(position, pl.Int64),
+        rule=pl.lit(rule),
+        comparison=pl.lit(comparison),
+        bound=bound.cast(pl.Float64) if isinstance(bound, pl.Series) else pl.lit(float(bound)),
+    )
+    value, limit = pl.col("value"), pl.col("bound")
+    passed = {">=": value >= limit, ">": value > limit, "<=": value <= limit}[comparison]
+    shown = pl.format("{} {}, must be {} {}", "rule", _short(value), "comparison", _short(limit))
+    return frame.with_columns(
+        passed.fill_null(False).alias("is_passed"),
+        pl.when(value.is_null())
+        .then(pl.lit(f"{rule}: {unknown or 'no closed trades'}"))
+        .otherwise(shown)
+        .alias("reason"),
+    )
+
+
+def _short(value: pl.Expr) -> pl.Expr:
+    return value.round_sig_figs(3).cast(pl.String).fill_null("unknown")
+
+
+def _verdict_rows(
+    metrics: pl.DataFrame, trades: pl.DataFrame, table: pl.DataFrame, is_tested: Bools, shrink: float
+) -> pl.DataFrame:
+    failed = (
+        table.filter(~pl.col("is_passed"))
+        .unique("symbol", keep="first", maintain_order=True)
+        .select("symbol", pl.col("rule").alias("failed_rule"), "reason")
+    )
+    tested = metrics["symbol"].filter(pl.Series(is_tested))
+    pool = trades.filter(~pl.col("is_open") & pl.col("symbol").is_in(tested.to_list()))["profit_ratio"].mean()
+    toward = 0.0 if pool is None else float(pool)  # type: ignore[arg-type]  # the mean of a Float64 column
+    n = pl.col("trades")
+    score = (n * pl.col("mean_return").fill_null(0.0) + shrink * toward) / (n + shrink)
+    backtest = pl.col("lineage_id") if "lineage_id" in metrics.columns else pl.lit(None, pl.String)
+    frame = metrics.join(failed, on="symbol", how="left", maintain_order="left").with_columns(
+        pl.col("failed_rule").is_null().alias("is_approved"),
+        pl.col("reason").fill_null("every rule passed"),
+        score.fill_nan(0.0).alias("score"),
+        backtest.alias("backtest_id"),
+    )
+    rows = frame.select(pl.col(name).cast(dtype) for name, dtype in APPROVALS.items())
+    return rows.sort("is_approved", "score", "symbol", descending=[True, True, False])

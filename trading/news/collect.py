@@ -15,7 +15,7 @@ from trading.news.feeds import Feed, RawItem, parse_feed
 from trading.news.fetch import FeedRefused, Fetch
 from trading.news.items import NEWS, new_items
 from trading.news.linking import Linker
-from trading.news.sentiment import label, score
+from trading.news.sentiment import mood, tone, with_event
 
 _AT_ONCE = 8
 # How long an event keeps a symbol from new entries, in market time.
@@ -74,14 +74,16 @@ def _read(fetch: Fetch, feed: Feed) -> tuple[list[RawItem], str | None]:
 
 
 def annotate(items: pl.DataFrame, linker: Linker) -> pl.DataFrame:
-    """Return `items` with symbols, event, sentiment and score, as NEWS; reads `title` only."""
+    """Return `items` with symbols, event, sentiment, mood and score, as NEWS; reads `title` only."""
     titles = items["title"].to_list()
-    scores = [score(title) for title in titles]
+    tones = [tone(title) for title in titles]
+    events = [event_of(title) for title in titles]
     found: dict[str, list[Any]] = {
         "symbols": [linker.symbols(title) for title in titles],
-        "event": [event_of(title) for title in titles],
-        "sentiment": [label(value) for value in scores],
-        "score": scores,
+        "event": events,
+        "sentiment": tones,
+        "mood": [mood(value) for value in tones],
+        "score": [with_event(value, event) for value, event in zip(tones, events, strict=True)],
     }
     return items.with_columns(
         pl.Series(name, values, dtype=NEWS[name]) for name, values in found.items()

@@ -46,7 +46,8 @@ _RULES: dict[str, tuple[str, ...]] = {
     "listing": (
         r"(?:to|will|now|officially|plans? to) list\b(?! of)",
         r"lists(?! of)",
-        r"listed on",
+        r"listed (?:on|with)",
+        r"now listed",
         r"(?:new|spot|token|perpetual|futures) listings?",
         r"listing of",
         r"opens? trading for",
@@ -97,6 +98,7 @@ _RULES: dict[str, tuple[str, ...]] = {
     "partnership": (
         r"partner(?:s|ed|ship|ships|ing)?",
         r"teams? up",
+        r"signs? (?:\w+ ){0,3}deals?",
         r"collaborat\w+",
         r"integrat(?:es|ed|ion)",
         r"joins forces",
@@ -121,7 +123,7 @@ _RULES: dict[str, tuple[str, ...]] = {
         r"unemployment",
         r"tariffs?",
         r"recession",
-        r"treasury yields?",
+        r"(?:treasury |bond )?yields (?:rise|fall|climb|drop|jump)",
         r"stimulus",
         r"geopolitic\w*",
     ),

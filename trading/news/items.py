@@ -20,9 +20,10 @@ NEWS: dict[str, pl.DataType | type[pl.DataType]] = {
     "published": UTC_MS,
     "first_seen": UTC_MS,
     "symbols": pl.List(pl.String),
-    "event": pl.String,
-    "sentiment": pl.String,
-    "score": pl.Float64,
+    "event": pl.String,  # one of trading.news.events.EVENTS, or null
+    "sentiment": pl.Float64,  # tone of the words, -1..1
+    "mood": pl.String,  # the same as positive, neutral or negative
+    "score": pl.Float64,  # tone with the event's own meaning, -1..1
 }
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid", "ref_src")
 

@@ -20,7 +20,7 @@ def _analyzer() -> SentimentIntensityAnalyzer:
     return analyzer
 
 
-def score(headline: str) -> float:
+def tone(headline: str) -> float:
     """Return the tone of `headline` in [-1, 1]: below 0 bad for the price, above 0 good, 0 none."""
     text = headline
     for phrase, word in _PHRASES:
@@ -28,8 +28,20 @@ def score(headline: str) -> float:
     return float(_analyzer().polarity_scores(text)["compound"])
 
 
-def label(value: float) -> str:
+def mood(value: float) -> str:
     """Return positive, neutral (within 0.05 of 0) or negative."""
     if value >= _NEUTRAL_BELOW:
         return POSITIVE
     return NEGATIVE if value <= -_NEUTRAL_BELOW else NEUTRAL
+
+
+# What an event means whatever the words: a calm notice of a delisting is no calm news.
+_AT_MOST = {"hack": -0.6, "delisting": -0.7, "halt": -0.4}
+_AT_LEAST = {"listing": 0.3}
+
+
+def with_event(value: float, event: str | None) -> float:
+    """Return a tone with its event taken in: hack, delisting and halt bound it above, a listing below."""
+    if event is None:
+        return value
+    return max(min(value, _AT_MOST.get(event, 1.0)), _AT_LEAST.get(event, -1.0))

@@ -18,17 +18,21 @@ MAX_BYTES = 50_000
 _MOST_CELLS = 160  # finer than the eye resolves at the size of the picture
 
 
-def heat_map(found: Correlation, clusters: pl.DataFrame, *, title: str = "Correlation") -> str:
+def correlation_map(
+    found: Correlation, clusters: pl.DataFrame | None = None, *, title: str = "Correlation"
+) -> str:
     """Return a Markdown picture of the correlation matrix, symbols of one cluster side by side.
 
     Parameters
     ----------
-    clusters : DataFrame of CLUSTERS
-        Gives the order: largest cluster first, noise last. Symbols it lacks count as noise.
+    clusters : DataFrame of CLUSTERS, optional
+        Gives the order: largest cluster first, noise last. Symbols it lacks count as noise; without it,
+        symbols are ordered by their mean correlation.
     """
     if not found.symbols:
-        raise BadInput("a heat map needs at least 1 symbol, had 0")
-    order = _order(found.symbols, clusters)
+        raise BadInput("a correlation map needs at least 1 symbol, had 0")
+    order = _by_mean(found.rho) if clusters is None else _by_cluster(found.symbols, clusters)
+    by = "mean" if clusters is None else "cluster"
     rho = _shrink(found.rho[np.ix_(order, order)])
     figure = Figure(figsize=(5.2, 4.4), layout="constrained")
     axes = figure.add_subplot()
@@ -36,7 +40,7 @@ def heat_map(found: Correlation, clusters: pl.DataFrame, *, title: str = "Correl
     colours = colormaps["RdBu_r"].resampled(20)
     image = axes.imshow(rho, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
     figure.colorbar(image, ax=axes, shrink=0.85, label="rho")
-    axes.set(title=f"{title}: {len(found.symbols):,} symbols, ordered by cluster", xticks=[], yticks=[])
+    axes.set(title=f"{title}: {len(found.symbols):,} symbols, ordered by {by}", xticks=[], yticks=[])
     return _markdown(figure, title)
 
 
@@ -67,7 +71,11 @@ def funnel_chart(summary: pl.DataFrame, *, title: str = "Funnel") -> str:
     return _markdown(figure, title)
 
 
-def _order(symbols: list[str], clusters: pl.DataFrame) -> list[int]:
+def _by_mean(rho: Floats) -> list[int]:
+    return [int(row) for row in np.argsort(-np.nan_to_num(rho).mean(axis=1), kind="stable")]
+
+
+def _by_cluster(symbols: list[str], clusters: pl.DataFrame) -> list[int]:
     place = dict(zip(clusters["symbol"].to_list(), clusters["cluster"].to_list(), strict=True))
     last = max(place.values(), default=0) + 1
     keys = [place.get(symbol, -1) for symbol in symbols]

@@ -12,7 +12,7 @@ import polars as pl
 from trading.market.errors import BadInput
 from trading.market.frames import UTC_MS
 from trading.xray.causal import ewma, ratio_to_median, rolling_mean, trailing_percentile
-from trading.xray.returns import Floats, Wide
+from trading.xray.returns import Floats, Wide, wide_closes
 
 REGIME: dict[str, pl.DataType | type[pl.DataType]] = {
     "open_time": UTC_MS,
@@ -79,8 +79,13 @@ class RegimeSettings:
                 raise BadInput(f"{name} must hold 1 and be above 0, were {floor} and {ceiling}")
 
 
-def market_regime(wide: Wide, settings: RegimeSettings | None = None) -> pl.DataFrame:
+def market_regime(candles: pl.DataFrame, settings: RegimeSettings | None = None) -> pl.DataFrame:
     """Return the market's state, **one row per bar**.
+
+    Parameters
+    ----------
+    candles : DataFrame of CANDLES
+        Of all symbols that stand for the market, one timeframe.
 
     Returns
     -------
@@ -89,7 +94,11 @@ def market_regime(wide: Wide, settings: RegimeSettings | None = None) -> pl.Data
         a normal market in which nearly everything falls below its mean while the reference falls too
         is called turbulent. Null regime and multipliers of 1 before `min_history` bars.
     """
-    settings = settings or RegimeSettings()
+    return regime_of(wide_closes(candles), settings or RegimeSettings())
+
+
+def regime_of(wide: Wide, settings: RegimeSettings) -> pl.DataFrame:
+    """Return what `market_regime` does, from closes that are on one grid already."""
     if not wide.symbols or not len(wide.open_ms):
         return pl.DataFrame(schema=REGIME)
     columns = _measures(wide, settings)

@@ -57,3 +57,9 @@ def wide_closes(candles: pl.DataFrame) -> Wide:
     rows = np.repeat(np.arange(len(bars.starts) - 1), np.diff(bars.starts))
     close[rows, np.searchsorted(times, open_ms)] = bars.column("close")
     return Wide(bars.symbols, times, close)
+
+
+def log_returns(candles: pl.DataFrame) -> tuple[list[str], Floats]:
+    """Return the symbols of CANDLES and their log returns, shape (n_symbols, n_times - 1), NaN in holes."""
+    wide = wide_closes(candles)
+    return wide.symbols, wide.log_returns()

@@ -1,0 +1,281 @@
+"""From the tree to answers: a page of bars, a stretch of the path, all pairs at once. Kernels only.
+
+`page`, `stretch` and `stretch_all` are what `synthetic` calls; one market, any pair, any moment.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.simulator.compiled import kernel
+from trading.simulator.paths import between, knots, traded
+from trading.simulator.tree import (
+    BETA,
+    DEPTH,
+    ENDED,
+    FAN,
+    GRANULE,
+    IS_DEAD,
+    JUMP_ODDS,
+    JUMPS,
+    LENGTH,
+    LISTED,
+    LOG_SCALE,
+    PATH,
+    SHAPE,
+    SIGMA,
+    VARIANCE,
+    WICK,
+    C,
+    H,
+    L,
+    O,
+    PairTable,
+    T,
+    _node_id,
+    bound_highs,
+    clock_shares,
+    day_level,
+    free_extremes,
+    inner_closes,
+    own_jump,
+)
+from trading.simulator.volumes import day_volume, half_spread_ticks, share_out, trading_child
+from trading.simulator.weather import Weather
+
+MINUTE_MS = 60_000
+DAY = 1440
+
+type Floats = npt.NDArray[np.float64]
+type Ints = npt.NDArray[np.int64]
+
+
+@kernel
+def ticks_of(x: float, log_scale: float) -> int:
+    """Return a log price in ticks, at least 2. Monotone, so highs stay highs."""
+    return max(2, np.int64(np.floor(np.exp(x + log_scale) + 0.5)))
+
+
+@kernel
+def _open_day(
+    pairs: PairTable, i: int, weather: Weather, day: int, first: float,
+    nodes: Floats, volumes: Ints, jumps: Floats, shares: Floats,
+) -> None:  # fmt: skip
+    # Fills nodes[0, 0] (the day) and nodes[1] (its 4h bars), with the day's volume but not its split.
+    top = nodes[0, 0]
+    top[O] = first
+    top[C] = day_level(pairs, i, weather, day + 1)
+    top[T] = weather.tau[day + 1] - weather.tau[day]
+    if pairs.ints[i, IS_DEAD]:
+        top[H] = top[L] = top[C] = top[O]
+        volumes[0, 0] = 0
+        return
+    jumps[0, 0] = weather.jump_minute[day]
+    jumps[0, 1] = pairs.floats[i, BETA] * weather.jump_size[day]
+    jumps[1, 0], jumps[1, 1] = own_jump(
+        pairs.streams[i, JUMPS], day, pairs.floats[i, JUMP_ODDS], pairs.floats[i, SIGMA]
+    )
+    clock_shares(weather, 0, day, shares)
+    inner_closes(pairs, i, weather, 0, day, top, jumps, shares, nodes[1])
+    free_extremes(pairs, i, day, top, nodes[1])
+    volumes[0, 0, 0], volumes[0, 0, 1] = day_volume(pairs, i, weather, day, top)
+
+
+@kernel
+def _split(
+    pairs: PairTable, i: int, weather: Weather, level: int, index: int, j: int,
+    nodes: Floats, volumes: Ints, jumps: Floats, shares: Floats,
+) -> None:  # fmt: skip
+    # Fills the children of node (level, index), which stands at nodes[level, j].
+    parent, kids = nodes[level, j], nodes[level + 1]
+    if pairs.ints[i, IS_DEAD] or pairs.ints[i, GRANULE] >= LENGTH[level]:
+        _split_quiet(pairs, i, level, index, parent, volumes[level, j], kids, volumes[level + 1])
+        return
+    if level > 0:
+        n = FAN[level]
+        clock_shares(weather, level, index, shares)
+        inner_closes(pairs, i, weather, level, index, parent, jumps, shares, kids)
+        stream, first = pairs.streams[i, SHAPE], _node_id(level + 1, index * n)
+        variance = WICK * pairs.floats[i, VARIANCE]
+        bound_highs(stream, 0, first, n, parent[H], variance, 1.0, kids)
+        bound_highs(stream, 1, first, n, -parent[L], variance, -1.0, kids)
+    share_out(pairs, i, level, index, volumes[level, j], kids, volumes[level + 1])
+
+
+@kernel
+def _split_quiet(
+    pairs: PairTable, i: int, level: int, index: int, parent: Floats, total: Ints, kids: Floats, volumes: Ints
+) -> None:
+    # A thin pair trades once in this node: one child is the whole node, the others stand still.
+    active = trading_child(pairs, i, level, index)
+    for j in range(FAN[level]):
+        kids[j, :] = parent[O] if j < active else parent[C]
+        kids[j, T] = parent[T] / FAN[level]
+        volumes[j] = 0
+    kids[active, :] = parent
+    volumes[active] = total
+
+
+@kernel
+def emit(
+    pairs: PairTable, i: int, weather: Weather, target: int, start: int, end: int,
+    places: Ints, prices: Floats, amounts: Ints,
+) -> int:  # fmt: skip
+    """Write the nodes of level `target` or finer that tile the minutes [start, end); return how many.
+
+    The largest nodes that fit are taken, none coarser than `target`. `places` gets (first minute,
+    length), `prices` (n, 4) log OHLC, `amounts` (n, 2). Stops when the buffers are full.
+    """
+    nodes = np.empty((DEPTH, 6, 5))
+    volumes = np.empty((DEPTH, 6, 2), np.int64)
+    jumps = np.empty((2, 2))
+    jumps[:, 0] = -1.0
+    shares = np.empty(6)
+    cursor = np.zeros(DEPTH, np.int64)
+    base = np.zeros(DEPTH, np.int64)
+    room = len(places)
+    n = 0
+    if end <= start:
+        return 0
+    level_before = day_level(pairs, i, weather, start // DAY)
+    for day in range(start // DAY, (end - 1) // DAY + 1):
+        _open_day(pairs, i, weather, day, level_before, nodes, volumes, jumps, shares)
+        level_before = nodes[0, 0, C]
+        level = 0
+        cursor[0] = 0
+        base[0] = day
+        while level >= 0 and n < room:
+            j = cursor[level]
+            if j == (FAN[level - 1] if level > 0 else 1):
+                level -= 1
+                continue
+            cursor[level] = j + 1
+            index = base[level] + j
+            at = index * LENGTH[level]
+            until = at + LENGTH[level]
+            if until <= start or at >= end:
+                continue
+            if level == DEPTH - 1 or (level >= target and at >= start and until <= end):
+                places[n, 0], places[n, 1] = at, LENGTH[level]
+                prices[n] = nodes[level, j, :4]
+                amounts[n] = volumes[level, j]
+                n += 1
+                continue
+            _split(pairs, i, weather, level, index, j, nodes, volumes, jumps, shares)
+            base[level + 1] = index * FAN[level]
+            level += 1
+            cursor[level] = 0
+    return n
+
+
+@kernel
+def page(
+    pairs: PairTable, i: int, weather: Weather, target: int, start: int, end: int, room: int
+) -> tuple[Ints, Ints]:
+    """Return (first minutes (n,), rows (n, 6) of OHLC ticks, steps and quote units) of finished bars.
+
+    `start` and `end` are minutes on bar boundaries; the pair's life (listed, ended) cuts the range.
+    """
+    start = max(start, pairs.ints[i, LISTED])
+    end = min(end, pairs.ints[i, ENDED])
+    places = np.empty((room, 2), np.int64)
+    prices = np.empty((room, 4))
+    amounts = np.empty((room, 2), np.int64)
+    n = emit(pairs, i, weather, target, start, end, places, prices, amounts)
+    rows = np.empty((n, 6), np.int64)
+    log_scale = pairs.floats[i, LOG_SCALE]
+    for k in range(n):
+        for column in range(4):
+            rows[k, column] = ticks_of(prices[k, column], log_scale)
+        rows[k, 4:] = amounts[k]
+    return places[:n, 0].copy(), rows
+
+
+@kernel
+def _stretch(
+    pairs: PairTable, i: int, weather: Weather, from_ms: int, to_ms: int,
+    places: Ints, prices: Floats, amounts: Ints, out: Floats,
+) -> tuple[int, int]:  # fmt: skip
+    # Writes log OHLC of the path on [from_ms, to_ms] (ms since the market's epoch) to `out`.
+    born = pairs.ints[i, LISTED] * MINUTE_MS
+    died = pairs.ints[i, ENDED] * MINUTE_MS
+    if to_ms <= born or from_ms >= died or to_ms <= from_ms:
+        out[:] = _level_at(pairs, i, weather, min(max(to_ms, born), died), places, prices, amounts)
+        return 0, 0
+    from_ms, to_ms = max(from_ms, born), min(to_ms, died)
+    first, last = from_ms // MINUTE_MS, (to_ms + MINUTE_MS - 1) // MINUTE_MS
+    n = emit(pairs, i, weather, 0, first, first + 1, places, prices, amounts)
+    if last - 1 > first:
+        n += emit(pairs, i, weather, 0, first + 1, last - 1, places[n:], prices[n:], amounts[n:])
+        n += emit(pairs, i, weather, 0, last - 1, last, places[n:], prices[n:], amounts[n:])
+    volume = quote = 0
+    for k in range(n):
+        minute = places[k, 0]
+        fa = max(0.0, (from_ms - minute * MINUTE_MS) / MINUTE_MS) if k == 0 else 0.0
+        fb = min(1.0, (to_ms - minute * MINUTE_MS) / MINUTE_MS) if k == n - 1 else 1.0
+        o, h, low, c = prices[k, 0], prices[k, 1], prices[k, 2], prices[k, 3]
+        if fa > 0.0 or fb < 1.0:
+            path = knots(pairs.streams[i, PATH], minute, o, h, low, c)
+            o, h, low, c = between(fa, fb, o, c, path)
+        volume += traded(amounts[k, 0], fb) - traded(amounts[k, 0], fa)
+        quote += traded(amounts[k, 1], fb) - traded(amounts[k, 1], fa)
+        if k == 0:
+            out[0], out[1], out[2] = o, h, low
+        out[1], out[2], out[3] = max(out[1], h), min(out[2], low), c
+    return volume, quote
+
+
+@kernel
+def _level_at(
+    pairs: PairTable, i: int, weather: Weather, at_ms: int, places: Ints, prices: Floats, amounts: Ints
+) -> float:
+    minute = at_ms // MINUTE_MS
+    died = pairs.ints[i, ENDED]
+    if minute >= died:
+        return day_level(pairs, i, weather, died // DAY)
+    emit(pairs, i, weather, 0, minute, minute + 1, places, prices, amounts)
+    f = (at_ms - minute * MINUTE_MS) / MINUTE_MS
+    o, h, low, c = prices[0, 0], prices[0, 1], prices[0, 2], prices[0, 3]
+    return between(0.0, f, o, c, knots(pairs.streams[i, PATH], minute, o, h, low, c))[3]
+
+
+@kernel
+def _tiles(days: int) -> int:
+    # A range has at most this many largest nodes: whole days and a ragged end on either side.
+    return days + 64
+
+
+@kernel
+def stretch(pairs: PairTable, i: int, weather: Weather, from_ms: int, to_ms: int) -> Ints:
+    """Return OHLC ticks, steps and quote units (6,) of the path on [from_ms, to_ms].
+
+    Times in ms since the market's epoch. Outside the pair's life, and where `to_ms` <= `from_ms`,
+    a flat row without volume.
+    """
+    room = _tiles(max(0, (to_ms - from_ms) // (DAY * MINUTE_MS)))
+    out = np.empty(4)
+    row = np.empty(6, np.int64)
+    row[4], row[5] = _stretch(
+        pairs, i, weather, from_ms, to_ms, np.empty((room, 2), np.int64), np.empty((room, 4)),
+        np.empty((room, 2), np.int64), out,
+    )  # fmt: skip
+    for column in range(4):
+        row[column] = ticks_of(out[column], pairs.floats[i, LOG_SCALE])
+    return row
+
+
+@kernel
+def half_spread(pairs: PairTable, i: int, weather: Weather, at_ms: int) -> int:
+    """Return half the spread of pair `i` in ticks."""
+    last = stretch(pairs, i, weather, at_ms, at_ms)[3]
+    return half_spread_ticks(pairs, i, weather, at_ms // MINUTE_MS, last)
+
+
+@kernel
+def stretch_all(pairs: PairTable, weather: Weather, from_ms: int, to_ms: int) -> Ints:
+    """Return (n_pairs, 7): as `stretch`, and half the spread at `to_ms` in the last column."""
+    n = len(pairs.ints)
+    rows = np.empty((n, 7), np.int64)
+    for i in range(n):
+        rows[i, :6] = stretch(pairs, i, weather, from_ms, to_ms)
+        rows[i, 6] = half_spread_ticks(pairs, i, weather, to_ms // MINUTE_MS, rows[i, 3])
+    return rows

@@ -11,16 +11,20 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 from trading.market.errors import Unreachable
 from trading.market.timeframes import from_ms
 
 # Samples older than this no longer shape the rate.
 _MEMORY_S = 30.0
-# The first estimate of a rate rests on samples this far apart (wall seconds).
-_FIRST_LOOK_S = (0.1, 0.15)
-_SLACK_S = 0.01
-_SLACK_SHARE = 0.02
+# A new line is looked at this often, until its rate is known to a few per cent.
+_LOOK_S = 0.1
+_LOOKS = (2, 10)
+_GOOD_DOUBT = 0.03
+# What a correction must exceed before it counts as a change of speed.
+_SLACK_S = 0.005
+_SLACK_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class SyncedClock:
         self._wall = wall
         self._samples: deque[Sample] = deque()
         self._rate = 1.0
+        self._doubt = inf  # the rate is known to this share
+        self._reference: Sample | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -57,7 +63,7 @@ class SyncedClock:
     @property
     def age_s(self) -> float:
         """Wall seconds since the newest sample; infinite before the first."""
-        return self._wall() - self._samples[-1].wall_s if self._samples else float("inf")
+        return self._wall() - self._samples[-1].wall_s if self._samples else inf
 
     def now_ms(self) -> int:
         """Return the estimated market time in ms.
@@ -67,8 +73,7 @@ class SyncedClock:
         Unreachable
             Before the first answer of the venue: there is no market time to tell.
         """
-        last = self._newest()
-        return last.market_ms + int(self._rate * (self._wall() - last.wall_s) * 1000)
+        return int(self._at(self._wall()))
 
     def now(self) -> datetime:
         """Return the estimated market time."""
@@ -80,7 +85,9 @@ class SyncedClock:
         What must not look ahead (is this bar closed?) asks this, because an estimate runs ahead
         when the venue's time was just stopped or slowed.
         """
-        return self._newest().market_ms
+        if not self._samples:
+            raise Unreachable(_UNKNOWN)
+        return self._samples[-1].market_ms
 
     async def sync(self) -> None:
         """Take one sample, and more when it does not fit the line the clock was on."""
@@ -95,38 +102,56 @@ class SyncedClock:
             if self.age_s > max_age_s:
                 await self._take()
 
-    def _newest(self) -> Sample:
-        if not self._samples:
-            raise Unreachable("market time is unknown: the venue has not answered /time yet")
-        return self._samples[-1]
+    def _at(self, wall_s: float) -> float:
+        if self._reference is None:
+            raise Unreachable(_UNKNOWN)
+        return self._reference.market_ms + self._rate * (wall_s - self._reference.wall_s) * 1000
 
     async def _take(self) -> None:
         sample = await self._sample()
-        if self._samples and self._fits(sample):
+        if self._fits(sample):
             self._extend(sample)
             return
         self._samples.clear()
+        self._rate, self._doubt, self._reference = 1.0, inf, sample
         self._samples.append(sample)
-        for pause_s in _FIRST_LOOK_S:
-            await asyncio.sleep(pause_s)
+        least, most = _LOOKS
+        for look in range(most):
+            if look >= least and self._doubt <= _GOOD_DOUBT:
+                return
+            await asyncio.sleep(_LOOK_S)
             self._extend(await self._sample())
 
     def _fits(self, sample: Sample) -> bool:
-        last = self._samples[-1]
-        elapsed = sample.wall_s - last.wall_s
-        expected_ms = last.market_ms + self._rate * elapsed * 1000
-        slack_s = last.error_s + sample.error_s + _SLACK_S + _SLACK_SHARE * elapsed
-        return abs(sample.market_ms - expected_ms) <= 1 + 1000 * max(self._rate, 0.01) * slack_s
+        known = self._reference
+        if known is None or self._doubt == inf:
+            return False
+        elapsed = abs(sample.wall_s - known.wall_s)
+        slack_s = known.error_s + sample.error_s + _SLACK_S + max(self._doubt, _SLACK_SHARE) * elapsed
+        off_ms = abs(sample.market_ms - self._at(sample.wall_s))
+        return off_ms <= 1 + 1000 * max(self._rate, 0.01) * slack_s
 
     def _extend(self, sample: Sample) -> None:
         self._samples.append(sample)
         while len(self._samples) > 2 and sample.wall_s - self._samples[0].wall_s > _MEMORY_S:
             self._samples.popleft()
-        first = self._samples[0]
-        span_s = sample.wall_s - first.wall_s
-        if span_s <= 0:
-            return
-        rate = (sample.market_ms - first.market_ms) / 1000 / span_s
-        doubt = max(_SLACK_SHARE, 2 * (first.error_s + sample.error_s) / span_s)
-        # A real venue's second is a second: noise of short round trips must not bend it.
-        self._rate = 1.0 if abs(rate - 1) <= min(doubt, 0.5) else max(rate, 0.0)
+        # The pair whose round trips leave the least doubt about the slope between them.
+        partner = min(self._samples, key=lambda other: _doubt(other, sample))
+        doubt = _doubt(partner, sample)
+        if doubt <= max(self._doubt, _SLACK_SHARE):
+            rate = (sample.market_ms - partner.market_ms) / 1000 / (sample.wall_s - partner.wall_s)
+            # A real venue's second is a second: the noise of short round trips must not bend it.
+            is_real = abs(rate - 1) <= min(doubt + _SLACK_SHARE, 0.5)
+            self._rate, self._doubt = (1.0 if is_real else max(rate, 0.0)), doubt
+        share = min(self._doubt, 1.0)
+        self._reference = min(
+            self._samples, key=lambda other: other.error_s + share * (sample.wall_s - other.wall_s)
+        )
+
+
+_UNKNOWN = "market time is unknown: the venue has not answered /time yet"
+
+
+def _doubt(earlier: Sample, later: Sample) -> float:
+    span_s = later.wall_s - earlier.wall_s
+    return (earlier.error_s + later.error_s) / span_s if span_s > 0 else inf

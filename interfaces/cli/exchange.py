@@ -1,0 +1,54 @@
+"""`sluice exchange`: the embedded exchange as a process of its own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+app = typer.Typer(help="The embedded exchange that speaks MEXC's wire protocol.", no_args_is_help=True)
+
+
+@app.callback()
+def exchange() -> None:
+    """The embedded exchange that speaks MEXC's wire protocol."""
+
+
+@app.command()
+def serve(  # noqa: PLR0917 - Typer reads one parameter per option
+    port: Annotated[int, Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 0,
+    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
+    symbols: Annotated[int, Option(min=1, help="Pairs of the synthetic market.")] = 2610,
+    seed: Annotated[int, Option(min=0, help="Seed of market, books, news and accounts.")] = 7,
+    edge: Annotated[bool, Option("--edge/--no-edge", help="Plant the declared edge in 1 % of pairs.")] = True,
+    candles: Annotated[Path | None, Option(help="Real candles instead: Parquet file or folder.")] = None,
+    start: Annotated[str, Option(help="Market time to start at, ISO 8601 (UTC by default), or now.")] = "",
+    speed: Annotated[float, Option(min=0, help="Market seconds per wall second; 0 stands still.")] = 1.0,
+    rate: Annotated[float, Option(min=0, help="Weight per s for each address and key; 0: no limit.")] = 50.0,
+    json_log: Annotated[Path | None, Option(help="Append one JSON line per request to this file.")] = None,
+    state: Annotated[Path | None, Option(help="Folder that keeps accounts and orders.")] = None,
+    accounts: Annotated[int, Option(min=1, help="Demo accounts, each with 10,000 USDT.")] = 1000,
+    fee_asset: Annotated[str, Option(help="What fees are taken in: quote, base or MX.")] = "quote",
+    admin_token: Annotated[str, Option(help="Opens POST /sluice/*.", envvar="SLUICE_ADMIN_TOKEN")] = "",
+) -> None:
+    """Serve a market that ccxt's mexc class can trade on; prints what to point ccxt at."""
+    from trading.simulator.launch import Launch, launch
+
+    launch(
+        Launch(
+            host=host,
+            port=port,
+            symbols=symbols,
+            seed=seed,
+            edge=edge,
+            candles=candles,
+            start=start,
+            speed=speed,
+            rate=rate,
+            json_log=json_log,
+            state=state,
+            accounts=accounts,
+            fee_asset=fee_asset,
+            admin_token=admin_token or None,
+        )
+    )

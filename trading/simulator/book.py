@@ -1,0 +1,155 @@
+"""The order book, synthesised around the price: depth follows liquidity, spacing follows the spread.
+
+A level's quantity is a pure function of seed, symbol, side and price, so the book of a moment is the
+same for everyone. What takers eat is remembered and grows back within a minute of market time: a
+thousand buyers at once climb the book, one buyer an hour later finds it whole.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.simulator.listings import Listing
+from trading.simulator.orders import Side
+from trading.simulator.source import QUOTE_VOLUME_DECIMALS, Pair
+
+LEVELS = 200
+REFILL_MS = 60_000
+# Best level in dollars = 4 * sqrt(dollars traded per hour): about 25 k at 40 M an hour, 180 at 2,000.
+# A rule of thumb, not a measurement: depth grows slower than turnover on real venues.
+_BEST_LEVEL = 4.0
+_LEAST_LEVEL = 25.0
+_LIQUIDITY_MS = 6 * 3_600_000
+
+
+class Levels(NamedTuple):
+    """One side of the book, best first: prices in ticks, quantities in steps."""
+
+    price: npt.NDArray[np.int64]
+    quantity: npt.NDArray[np.int64]
+
+
+class Take(NamedTuple):
+    """One level's share of a taker's fill."""
+
+    price: int
+    steps: int
+
+
+@dataclass(slots=True)
+class _Eaten:
+    steps: float
+    at_ms: int
+
+
+class BookMaker:
+    """Synthesises books and remembers what was taken from them."""
+
+    def __init__(self, listing: Listing, seed: int) -> None:
+        self._listing = listing
+        self._source = listing.source
+        self._seed = seed
+        self._symbol_seed: dict[str, int] = {}
+        self._eaten: dict[tuple[str, Side], _Eaten] = {}
+        self._row = {symbol: row for row, symbol in enumerate(self._source.pairs)}
+        self._hourly: npt.NDArray[np.float64] | None = None
+        self._hourly_at = 0
+
+    def side(self, symbol: str, side: Side, now_ms: int, limit: int = LEVELS) -> Levels:
+        """Return what a `side` taker would meet (asks for a buy), best first, without what is eaten."""
+        levels = self._whole(symbol, side, now_ms)
+        gone = self._gone(symbol, side, now_ms)
+        if gone:
+            left = np.clip(np.cumsum(levels.quantity) - gone, 0, levels.quantity)
+            keep = left > 0
+            levels = Levels(levels.price[keep], left[keep])
+        return Levels(levels.price[:limit], levels.quantity[:limit])
+
+    def last(self, symbol: str, now_ms: int) -> int:
+        """Return the last price, in ticks."""
+        return self._source.price(symbol, now_ms)
+
+    def walk(self, symbol: str, side: Side, now_ms: int, *, limit_price: int, steps: int) -> list[Take]:
+        """Return the fills of a taker of up to `steps` that accepts prices up to `limit_price`."""
+        levels = self.side(symbol, side, now_ms)
+        takes: list[Take] = []
+        for price, quantity in zip(levels.price.tolist(), levels.quantity.tolist(), strict=True):
+            if steps <= 0 or (price > limit_price if side is Side.BUY else price < limit_price):
+                break
+            part = min(steps, quantity)
+            takes.append(Take(price, part))
+            steps -= part
+        return takes
+
+    def eat(self, symbol: str, side: Side, now_ms: int, steps: int) -> None:
+        """Remember that a `side` taker took `steps`."""
+        gone = self._gone(symbol, side, now_ms)
+        self._eaten[(symbol, side)] = _Eaten(gone + steps, now_ms)
+
+    def best_quantities(self, prices: npt.NDArray[np.int64], now_ms: int) -> npt.NDArray[np.int64]:
+        """Return about how much stands at the best level of every pair, in steps (for all tickers)."""
+        dollars = self._level_dollars(now_ms)
+        steps: npt.NDArray[np.float64] = dollars / np.maximum(prices, 1) * self._steps_per_tick()
+        return np.maximum(1, steps).astype(np.int64)
+
+    def row(self, symbol: str) -> int:
+        """Return the row of a pair in the source's snapshots."""
+        return self._row[symbol]
+
+    def _gone(self, symbol: str, side: Side, now_ms: int) -> int:
+        eaten = self._eaten.get((symbol, side))
+        if eaten is None:
+            return 0
+        left = eaten.steps * (1 - (now_ms - eaten.at_ms) / REFILL_MS)
+        if left < 1:
+            del self._eaten[(symbol, side)]
+            return 0
+        return int(left)
+
+    def _whole(self, symbol: str, side: Side, now_ms: int) -> Levels:
+        pair = self._source.pairs[symbol]
+        mid, half = self._source.price(symbol, now_ms), self._source.half_spread(symbol, now_ms)
+        rank = np.arange(LEVELS, dtype=np.float64)
+        # Spacing widens outward: half a spread near the touch, three times that at the end.
+        away = half + np.floor(rank * max(1.0, half * 0.5) * (1 + rank / LEVELS)).astype(np.int64)
+        price = mid + away if side is Side.BUY else mid - away
+        price = price[price > 0]
+        noise = self._noise(symbol, side, price)
+        best = self._best_steps(pair, mid, now_ms)
+        quantity = np.maximum(1, best * (1 + 0.05 * rank[: len(price)]) * noise).astype(np.int64)
+        return Levels(price, quantity)
+
+    def _best_steps(self, pair: Pair, mid: int, now_ms: int) -> float:
+        dollars = float(self._level_dollars(now_ms)[self._row[pair.symbol]])
+        scale = 10.0 ** (pair.price_decimals + pair.amount_decimals)
+        return float(dollars / self._listing.worth(pair.quote, now_ms) / max(1, mid) * scale)
+
+    def _level_dollars(self, now_ms: int) -> npt.NDArray[np.float64]:
+        if self._hourly is None or not 0 <= now_ms - self._hourly_at < _LIQUIDITY_MS:
+            # The grid keeps the book a function of market time, not of when somebody first looked.
+            at = max(now_ms // _LIQUIDITY_MS * _LIQUIDITY_MS, self._source.first_ms)
+            quote = self._source.snapshot(at).quote_volume_24h / 10.0**QUOTE_VOLUME_DECIMALS
+            worth = {q: self._listing.worth(q, at) for q in {p.quote for p in self._source.pairs.values()}}
+            scale = np.array([worth[pair.quote] for pair in self._source.pairs.values()])
+            self._hourly = np.maximum(_LEAST_LEVEL, _BEST_LEVEL * np.sqrt(np.maximum(0, quote) * scale / 24))
+            self._hourly_at = at
+        return self._hourly
+
+    def _steps_per_tick(self) -> npt.NDArray[np.float64]:
+        decimals = [p.price_decimals + p.amount_decimals for p in self._source.pairs.values()]
+        return 10.0 ** np.array(decimals, dtype=np.float64)
+
+    def _noise(self, symbol: str, side: Side, price: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        base = self._symbol_seed.get(symbol)
+        if base is None:
+            raw = blake2b(f"book|{self._seed}|{symbol}".encode(), digest_size=8).digest()
+            base = self._symbol_seed[symbol] = int.from_bytes(raw, "little") >> 1
+        bits = price.astype(np.uint64) * np.uint64(2) + np.uint64(side is Side.BUY) + np.uint64(base)
+        # splitmix64's finaliser (Steele, Lea, Flood 2014): neighbouring prices get unrelated values.
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        bits ^= bits >> np.uint64(31)
+        return 0.4 + 1.2 * (bits >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -1,0 +1,121 @@
+"""From command-line values to a running exchange: world, clock, accounts, saved state."""
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trading.market.errors import BadInput
+from trading.market.timeframes import to_ms
+from trading.simulator.accounts import AccountBook, FeeAsset
+from trading.simulator.clock import MarketClock
+from trading.simulator.exchange import Exchange, make_exchange
+from trading.simulator.limits import LimitSettings
+from trading.simulator.serve import serve
+from trading.simulator.source import MarketSource
+from trading.simulator.state import StateFile
+from trading.simulator.synthetic import synthetic
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What `sluice exchange serve` was asked for."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    symbols: int = 2610
+    seed: int = 7
+    edge: bool = True
+    candles: Path | None = None
+    start: str = ""
+    speed: float = 1.0
+    rate: float = 50.0
+    json_log: Path | None = None
+    state: Path | None = None
+    accounts: int = 1000
+    fee_asset: str = "quote"
+    admin_token: str | None = None
+
+
+def launch(asked: Launch) -> None:
+    """Make the exchange that was asked for and serve it until told to stop.
+
+    Raises
+    ------
+    BadInput
+        If a date, folder or file is no good; the message is one sentence.
+    """
+    exchange, state = prepare(asked)
+    serve(exchange, host=asked.host, port=asked.port, state=state, json_log=asked.json_log, say=_say)
+
+
+def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:
+    """Return the exchange, restored from its state folder where it has one."""
+    state = StateFile(asked.state) if asked.state is not None else None
+    start_ms = start_time_ms(asked.start) if asked.start else None
+    saved = state.saved_times() if state is not None else None
+    source = _source(asked, start_ms if saved is None else saved[1])
+    begin_ms = source.default_start_ms if start_ms is None else start_ms
+    if saved is not None:
+        begin_ms = saved[0]
+    _check_inside(source, begin_ms)
+    exchange = make_exchange(
+        source,
+        MarketClock(begin_ms, asked.speed),
+        seed=asked.seed,
+        accounts=AccountBook(asked.seed, asked.accounts, fee_asset=_fee_asset(asked.fee_asset)),
+        limits=LimitSettings(rate_per_s=asked.rate),
+        admin_token=asked.admin_token,
+    )
+    if state is not None:
+        state.restore(exchange)
+    return exchange, state
+
+
+def start_time_ms(text: str) -> int:
+    """Return the market time that `text` names, in ms; ``now`` is this moment.
+
+    Raises
+    ------
+    BadInput
+        If it is no ISO 8601 date or time.
+    """
+    if text == "now":
+        return to_ms(datetime.now(UTC))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"start must be an ISO 8601 time such as 2026-03-02T00:00Z, was {text!r}") from None
+    return to_ms(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+
+
+def _source(asked: Launch, start_ms: int | None) -> MarketSource:
+    if asked.candles is not None:
+        from trading.simulator.recorded import recorded  # noqa: PLC0415 - Polars is only needed for real candles
+
+        return recorded(asked.candles)
+    if start_ms is None:
+        return synthetic(asked.seed, asked.symbols, edge=asked.edge)
+    return synthetic(asked.seed, asked.symbols, edge=asked.edge, as_of_ms=start_ms)
+
+
+def _check_inside(source: MarketSource, at_ms: int) -> None:
+    if at_ms < source.first_ms or (source.last_ms is not None and at_ms > source.last_ms):
+        first = datetime.fromtimestamp(source.first_ms / 1000, UTC).isoformat()
+        last = "open end"
+        if source.last_ms is not None:
+            last = datetime.fromtimestamp(source.last_ms / 1000, UTC).isoformat()
+        at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
+        raise BadInput(f"start must be inside this market's data, {first} to {last}; was {at}")
+
+
+def _fee_asset(text: str) -> FeeAsset:
+    try:
+        return FeeAsset(text)
+    except ValueError:
+        raise BadInput(f"fee asset must be one of {', '.join(FeeAsset)}, was {text!r}") from None
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

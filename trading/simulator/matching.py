@@ -1,0 +1,230 @@
+"""Matching: takers walk the synthesised book, resting orders fill when the path crosses them.
+
+Resting orders of a symbol are brought up to date only when somebody looks at that symbol or account
+(or on the background tick), so a request never costs more than its own symbol. Accounts never trade
+with each other: the other side is always the market. Price-time priority holds among the resting
+orders of a side: what a better or earlier order took of a moment's volume is gone for the rest.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from trading.simulator.accounts import Account, AccountBook, FeeAsset
+from trading.simulator.book import BookMaker, Take
+from trading.simulator.intake import plan_order
+from trading.simulator.listings import Listing, Terms, status_at
+from trading.simulator.orders import (
+    Kind,
+    Order,
+    OrderRequest,
+    OrderStore,
+    Side,
+    Status,
+    Trade,
+    order_id,
+    trade_id,
+)
+from trading.simulator.settlement import MX, lock_for, locked_asset, release, settle
+from trading.simulator.source import ONLINE, PathStep
+from trading.simulator.units import ATOM_DECIMALS
+from trading.simulator.wire import Refusal
+
+MAX_OPEN_ORDERS = 500
+# Share of the volume traded beyond a resting order's price that reaches it: others queue there too.
+PARTICIPATION = 0.25
+_SLICE_MS = 15_000
+_MAX_SLICES = 16
+
+
+@dataclass(slots=True)
+class Matcher:
+    """Places, cancels and fills the orders of all accounts."""
+
+    listing: Listing
+    accounts: AccountBook
+    books: BookMaker
+    store: OrderStore = field(default_factory=OrderStore)
+    # Market time up to which the path has been held against a symbol's resting orders.
+    cursors: dict[str, int] = field(default_factory=dict)
+
+    def place(self, account: Account, request: OrderRequest, terms: Terms, now_ms: int) -> Order:
+        """Accept an order, fill what fills at once, and rest or cancel the remainder.
+
+        Raises
+        ------
+        Refusal
+            What `plan_order` refuses, and 30029 with too many open orders.
+        """
+        self.advance(request.symbol, now_ms)
+        if self.store.open_count(account.key) >= MAX_OPEN_ORDERS:
+            raise Refusal(30029, "Cannot exceed the maximum order limit")
+        plan = plan_order(self.books, account, request, terms, now_ms)
+        order = self._new_order(account, request, plan.price, plan.quantity, now_ms)
+        account.wallet(locked_asset(terms, request.side)).lock(plan.lock)
+        order.locked = plan.lock
+        self.store.add(order)
+        self._take(account, order, terms, plan.takes, now_ms)
+        if order.is_open and order.kind in (Kind.MARKET, Kind.IOC, Kind.FOK):
+            self._close(account, order, now_ms)
+        return order
+
+    def cancel(self, account: Account, order: Order, now_ms: int) -> Order:
+        """Cancel an open order after bringing it up to date.
+
+        Raises
+        ------
+        Refusal
+            -2011 if it is filled or cancelled already.
+        """
+        self.advance(order.symbol, now_ms)
+        if not order.is_open:
+            raise Refusal(-2011, "Order filled." if order.status is Status.FILLED else "Order cancelled.")
+        self._close(account, order, now_ms)
+        return order
+
+    def advance_account(self, account: Account, now_ms: int) -> None:
+        """Bring every symbol in which `account` has resting orders up to date."""
+        for symbol in {order.symbol for order in self.store.open_orders(account.key)}:
+            self.advance(symbol, now_ms)
+
+    def advance_all(self, now_ms: int) -> None:
+        """Bring every symbol with resting orders up to date: the background tick."""
+        for symbol in list(self.store.resting):
+            self.advance(symbol, now_ms)
+
+    def advance(self, symbol: str, now_ms: int) -> None:
+        """Let the path since the last look cross the resting orders of `symbol`."""
+        resting = self.store.resting.get(symbol)
+        since = self.cursors.get(symbol)
+        if not resting or since is None:
+            self.cursors[symbol] = max(now_ms, since or now_ms)
+            return
+        if now_ms <= since:
+            return
+        self.cursors[symbol] = now_ms
+        pair = self.listing.source.pairs[symbol]
+        until = now_ms if pair.delisted_ms is None else min(now_ms, pair.delisted_ms)
+        if until > since:
+            whole = self.listing.source.step_path(symbol, since, until)
+            if any(_crosses(order, whole) for order in resting.values()):
+                self._advance_sliced(symbol, since, until)
+        if status_at(pair, now_ms) != ONLINE:
+            for order in list(self.store.resting.get(symbol, {}).values()):
+                self._close(self.accounts.owner(order.account_key), order, now_ms)
+
+    def _advance_sliced(self, symbol: str, since: int, until: int) -> None:
+        slices = max(1, min(_MAX_SLICES, (until - since) // _SLICE_MS))
+        edges = [since + (until - since) * number // slices for number in range(slices + 1)]
+        for begin, end in pairwise(edges):
+            resting = self.store.resting.get(symbol)
+            if not resting:
+                return
+            step = self.listing.source.step_path(symbol, begin, end)
+            hit = [order for order in resting.values() if _crosses(order, step)]
+            for side in Side:
+                self._fill_queue([order for order in hit if order.side is side], step, end)
+
+    def _fill_queue(self, queue: list[Order], step: PathStep, at_ms: int) -> None:
+        sign = -1 if queue and queue[0].side is Side.BUY else 1
+        taken = 0
+        for order in sorted(queue, key=lambda o: (sign * o.price, o.sequence)):
+            offered = int(step.volume * PARTICIPATION * _beyond(order, step)) - taken
+            steps = min(order.remaining, offered)
+            if steps <= 0:
+                continue
+            taken += steps
+            terms = self.listing.terms(order.symbol)
+            account = self.accounts.owner(order.account_key)
+            self._fill(account, order, terms, Take(order.price, steps), is_maker=True, at_ms=at_ms)
+            self._after_fill(account, order, terms, at_ms)
+
+    def _new_order(
+        self, account: Account, request: OrderRequest, price: int, quantity: int, now_ms: int
+    ) -> Order:
+        self.store.sequence += 1
+        return Order(
+            order_id=order_id(now_ms, self.store.sequence),
+            sequence=self.store.sequence,
+            account_key=account.key,
+            symbol=request.symbol,
+            side=request.side,
+            kind=request.kind,
+            price=price,
+            quantity=quantity,
+            budget=request.budget,
+            client_order_id=request.client_order_id,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            fee_asset=account.fee_asset,
+        )
+
+    def _take(self, account: Account, order: Order, terms: Terms, takes: list[Take], now_ms: int) -> None:
+        if not takes:
+            return
+        for take in takes:
+            self._fill(account, order, terms, take, is_maker=False, at_ms=now_ms)
+        self.books.eat(order.symbol, order.side, now_ms, sum(take.steps for take in takes))
+        self._after_fill(account, order, terms, now_ms)
+
+    def _fill(
+        self, account: Account, order: Order, terms: Terms, take: Take, *, is_maker: bool, at_ms: int
+    ) -> None:
+        cost, fee, fee_asset = settle(
+            account,
+            order,
+            terms,
+            price=take.price,
+            steps=take.steps,
+            is_maker=is_maker,
+            mx_worth=self._mx_worth(order, terms, at_ms),
+        )
+        self.store.add_trade(
+            account.key,
+            Trade(
+                trade_id=trade_id(order.order_id, order.executed),
+                order_id=order.order_id,
+                client_order_id=order.client_order_id,
+                symbol=order.symbol,
+                side=order.side,
+                price=take.price,
+                quantity=take.steps,
+                cost=cost,
+                fee=fee,
+                fee_asset=fee_asset,
+                is_maker=is_maker,
+                at_ms=at_ms,
+            ),
+        )
+
+    def _after_fill(self, account: Account, order: Order, terms: Terms, now_ms: int) -> None:
+        order.updated_ms = now_ms
+        order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
+        keep = 0
+        if order.remaining:
+            keep = lock_for(terms, order.side, order.price, order.remaining, order.fee_asset)
+        release(account, order, terms, keep)
+        self.store.note(order)
+
+    def _close(self, account: Account, order: Order, now_ms: int) -> None:
+        release(account, order, self.listing.terms(order.symbol), 0)
+        order.status = Status.PARTIALLY_CANCELED if order.executed else Status.CANCELED
+        order.updated_ms = now_ms
+        self.store.note(order)
+
+    def _mx_worth(self, order: Order, terms: Terms, now_ms: int) -> int | None:
+        symbol = f"{MX}{terms.pair.quote}"
+        if order.fee_asset is not FeeAsset.MX or symbol not in self.listing.source.pairs:
+            return None
+        mx = self.listing.source.pairs[symbol]
+        return int(self.listing.source.price(symbol, now_ms) * 10 ** (ATOM_DECIMALS - mx.price_decimals))
+
+
+def _crosses(order: Order, step: PathStep) -> bool:
+    return step.low <= order.price if order.side is Side.BUY else step.high >= order.price
+
+
+def _beyond(order: Order, step: PathStep) -> float:
+    """Return which share of the step's range lies at or beyond the order's price."""
+    width = step.high - step.low + 1
+    inside = order.price - step.low + 1 if order.side is Side.BUY else step.high - order.price + 1
+    return max(0.0, min(1.0, inside / width))

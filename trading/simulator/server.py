@@ -1,0 +1,212 @@
+"""The exchange on HTTP: a bare ASGI application that walks every request through the same gates.
+
+Order of the gates: fault plan, ban, body, parameters, signature and timing (signed endpoints), rate
+limit, handler, fault plan again (drop after accept). No framework stands between socket and handler.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trading.simulator import routes_private, routes_public
+from trading.simulator.exchange import Exchange
+from trading.simulator.faults import Fault
+from trading.simulator.limits import weight_of
+from trading.simulator.requestlog import RequestLog
+from trading.simulator.routes_admin import answer_other
+from trading.simulator.routes_public import Handler
+from trading.simulator.signing import check_signature, check_timing, parse_params
+from trading.simulator.wire import Call, Refusal, Reply
+
+API = "/api/v3/"
+CONTRACT_DETAIL = "/api/v1/contract/detail"
+MAX_BODY = 256 * 1024
+# Put into the ASGI scope by `serve`'s HTTP protocol; lets a fault hang up without an answer.
+TRANSPORT_KEY = "sluice.transport"
+
+type Scope = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: its handler, its weight, and whether it must be signed."""
+
+    name: str
+    handler: Handler
+    weight: int
+    is_signed: bool
+
+
+def _routes() -> dict[tuple[str, str], Route]:
+    table: dict[tuple[str, str], Route] = {}
+    for routes, is_signed in ((routes_public.ROUTES, False), (routes_private.ROUTES, True)):
+        for (method, name), handler in routes.items():
+            table[(method, API + name)] = Route(name, handler, weight_of(method, name), is_signed)
+    table[("GET", CONTRACT_DETAIL)] = Route("contract/detail", routes_public.contract_detail, 1, False)
+    return table
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One request on its way through the gates: what the log will say of it."""
+
+    method: str
+    path: str
+    query: str
+    key: str | None
+    address: str
+    body: str = ""
+    params: dict[str, str] = field(default_factory=dict)
+    code: int | None = None
+
+
+def build_app(exchange: Exchange, *, log: RequestLog | None = None) -> App:
+    """Return the ASGI application of `exchange`; with `log`, every request leaves a line."""
+    routes = _routes()
+    paths = {path for _, path in routes}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        began = exchange.wall_s()
+        asked = _asked(scope)
+        route = routes.get((asked.method, asked.path))
+        fault = exchange.faults.decide(asked.method, route.name if route else asked.path)
+        if fault is not None and fault.delay_s > 0:
+            await asyncio.sleep(fault.delay_s)
+        reply: Reply | None = None
+        if fault is None or fault.kind in ("delay", "drop_after"):
+            reply = await _handled(exchange, route, asked, receive, paths)
+        elif fault.kind == "error":
+            reply = Refusal(fault.code, "fault on purpose", status=fault.status).reply()
+        if fault is not None and fault.kind in ("drop_before", "drop_after"):
+            reply = None
+        if log is not None:
+            _log(log, exchange, asked, reply, fault, began)
+        if reply is None:
+            _hang_up(scope)
+            return
+        await _send(send, reply)
+
+    return app
+
+
+async def _handled(
+    exchange: Exchange, route: Route | None, asked: _Asked, receive: Receive, paths: set[str]
+) -> Reply:
+    try:
+        if asked.method != "GET":
+            asked.body = await _body(receive)
+        asked.params = parse_params(asked.query)
+        if route is None and asked.path in paths:
+            asked.code = 405
+            return Refusal(405, f"Request method '{asked.method}' not supported", status=405).reply()
+        if route is None:
+            return answer_other(exchange, asked.method, asked.path, asked.body, asked.key)
+        return Reply(_answer(exchange, route, asked))
+    except Refusal as refusal:
+        asked.code = refusal.code
+        return refusal.reply()
+
+
+def _answer(exchange: Exchange, route: Route, asked: _Asked) -> bytes:
+    wall_s = exchange.wall_s()
+    if not route.is_signed:
+        exchange.limiter.spend(asked.address, route.weight, wall_s)
+        return route.handler(exchange, Call(asked.params, exchange.clock.now_ms()))
+    exchange.limiter.check_ban(asked.address, wall_s)
+    if asked.body:
+        for name, value in parse_params(asked.body).items():
+            asked.params.setdefault(name, value)
+    try:
+        account = exchange.accounts.find(asked.key)
+        check_signature(account.secret, asked.query, asked.body, asked.params)
+        check_timing(exchange.clock, asked.params)
+    except Refusal:
+        exchange.limiter.spend(asked.address, route.weight, wall_s)
+        raise
+    exchange.limiter.spend(f"key {account.key}", route.weight, wall_s)
+    return route.handler(exchange, Call(asked.params, exchange.clock.now_ms(), account))
+
+
+def _asked(scope: Scope) -> _Asked:
+    key = None
+    for name, value in scope["headers"]:
+        if name == b"x-mexc-apikey":
+            key = value.decode("latin-1")
+        elif name == b"x-sluice-admin":
+            key = key or value.decode("latin-1")
+    client = scope.get("client")
+    return _Asked(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"].decode("latin-1"),
+        key=key,
+        address=client[0] if client else "local",
+    )
+
+
+async def _body(receive: Receive) -> str:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            raise Refusal(413, f"body must be at most {MAX_BODY} bytes", status=413)
+        parts.append(part)
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return b"".join(parts).decode("utf-8", "replace")
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [
+        (b"content-type", reply.content_type),
+        (b"content-length", str(len(reply.body)).encode()),
+        *reply.headers,
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def _hang_up(scope: Scope) -> None:
+    transport = scope.get(TRANSPORT_KEY)
+    if transport is None:
+        # Without our protocol class there is no socket to cut: the server turns this into a 500.
+        raise ConnectionError("fault on purpose: connection dropped")
+    transport.abort()
+
+
+def _log(
+    log: RequestLog, exchange: Exchange, asked: _Asked, reply: Reply | None, fault: Fault | None, began: float
+) -> None:
+    log.write(
+        method=asked.method,
+        path=asked.path,
+        params=asked.params,
+        key=asked.key,
+        status=reply.status if reply is not None else 0,
+        code=asked.code,
+        seconds=exchange.wall_s() - began,
+        market_ms=exchange.clock.now_ms(),
+        fault=fault.kind if fault is not None else None,
+    )
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -40,8 +40,8 @@ RECORD = "world.json"
 _PREFIX = "SLUICE_"
 # A world's name becomes a folder and part of run tags: no separators, no leading dot.
 _WORLD_NAME = re.compile(r"(?!current$)[a-z0-9][a-z0-9._-]{0,63}")
-# Environment variables that carry the prefix and are no settings (dbt's profile reads the first).
-_NOT_SETTINGS = frozenset({"SLUICE_DBT_DATABASE", "SLUICE_CONFIG"})
+# Variables with the prefix that are no settings: dbt's profile, this file and the exchange read them.
+_NOT_SETTINGS = frozenset({"SLUICE_DBT_DATABASE", "SLUICE_CONFIG", "SLUICE_ADMIN_TOKEN"})
 
 
 class ExchangeConfig(BaseModel):

@@ -156,3 +156,17 @@ def test_a_raw_table_that_lost_a_column_is_loud(marts):
     marts.write(USERS.replace("mode", "modus"))
     statuses = marts.build("--select", "stg_live__users", "--exclude", "test_type:unit")
     assert statuses["stg_live__users"] == "error"
+
+
+def test_views_still_answer_after_the_file_was_swapped_in(marts, monkeypatch):
+    """The line builds a working copy and renames it; views must not name the file they were born in."""
+    published = marts.path
+    marts.path = published.with_suffix(".building.duckdb")
+    monkeypatch.setenv("SLUICE_DBT_DATABASE", str(marts.path))
+    marts.write("create schema raw", USERS)
+    marts.build("--select", "stg_live__users", "--exclude", "test_type:unit")
+    marts.path = marts.path.replace(published)
+    assert marts.read("select user_name from staging.stg_live__users order by 1") == [
+        {"user_name": "Ada"},
+        {"user_name": "Bo"},
+    ]

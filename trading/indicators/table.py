@@ -48,9 +48,6 @@ def indicator_table(candles: pl.DataFrame, settings: IndicatorSettings | None = 
 
 def _compute(bars: Bars, settings: IndicatorSettings) -> dict[str, Floats]:
     high, low, close = (bars.column(name) for name in ("high", "low", "close"))
-    lengths = np.diff(bars.starts)
-    scale = _scale(close, bars.starts, lengths)
-    high, low, close = high * scale, low * scale, close * scale
     out: dict[str, Floats] = {name: np.full(len(close), np.nan) for name in settings.columns}
     warm_up = warm_up_table(settings)
     for start, stop in zip(bars.starts[:-1].tolist(), bars.starts[1:].tolist(), strict=True):
@@ -58,21 +55,7 @@ def _compute(bars: Bars, settings: IndicatorSettings) -> dict[str, Floats]:
         write_symbol(high[start:stop], low[start:stop], close[start:stop], settings, warm_up, rows)
     _null_dead_rsi(out[f"rsi_{settings.rsi}"], close, bars.starts, settings.rsi)
     _repair_crashed_bands(out, close, bars.starts, settings)
-    for name in settings.columns[1:]:
-        out[name] /= scale
     return out
-
-
-def _scale(close: Floats, starts: Ints, lengths: Ints) -> Floats:
-    """Powers of two that bring each symbol's first close into [0.5, 1): exact to apply and to undo.
-
-    TA-Lib takes a variance or an average change below 1e-14 for zero, so the bands of a coin at 1e-8
-    would collapse and its RSI read 0. The first close decides, so that later bars change nothing.
-    """
-    if not len(close):
-        return close
-    _, exponents = np.frexp(close[starts[:-1]])
-    return np.repeat(np.ldexp(1.0, -exponents), lengths)
 
 
 def _null_dead_rsi(rsi: Floats, close: Floats, starts: Ints, period: int) -> None:

@@ -148,7 +148,7 @@ def test_bad_keys_and_naive_times_are_refused(tmp_path: Path) -> None:
     """A key that is missing, empty or repeated would give two rows one id."""
     lake = Lake(tmp_path)
     for frame, key in ((rows("A"), ["nope"]), (rows("A"), []), (rows("A", "A"), ["symbol"])):
-        with pytest.raises(BadInput, match="key .*of signals"):
+        with pytest.raises(BadInput, match=r"key .*of signals"):
             lake.publish("signals", frame, key=key, at=NOON)
     with pytest.raises(BadInput, match="aware"):
         lake.publish("signals", rows("A"), key=["symbol"], at=NOON.replace(tzinfo=None))

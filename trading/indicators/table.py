@@ -13,11 +13,6 @@ from trading.indicators.settings import IndicatorSettings
 from trading.indicators.talib_loop import write_symbol
 from trading.indicators.warmup import warm_up_table
 
-# TA-Lib's running sum of squares loses digits when a price falls far below an earlier one (LUNA 2022:
-# 99 -> 0.00005). Where the highest close so far exceeds the present one by this factor, its variance is
-# computed afresh from the window: at 30 the lost share is still below 1e-9 of the squared price.
-_CRASH_FACTOR = 30.0
-
 
 def indicator_table(candles: pl.DataFrame, settings: IndicatorSettings | None = None) -> pl.DataFrame:
     """Return the candles with their indicators: **one row per symbol and closed bar**.
@@ -54,7 +49,6 @@ def _compute(bars: Bars, settings: IndicatorSettings) -> dict[str, Floats]:
         rows = {name: column[start:stop] for name, column in out.items()}
         write_symbol(high[start:stop], low[start:stop], close[start:stop], settings, warm_up, rows)
     _null_dead_rsi(out[f"rsi_{settings.rsi}"], close, bars.starts, settings.rsi)
-    _repair_crashed_bands(out, close, bars.starts, settings)
     return out
 
 
@@ -67,19 +61,3 @@ def _null_dead_rsi(rsi: Floats, close: Floats, starts: Ints, period: int) -> Non
     moved[starts[:-1]] = True
     last_move = np.maximum.accumulate(np.where(moved, np.arange(len(close)), 0))
     rsi[zeros[zeros - last_move[zeros] >= period]] = np.nan
-
-
-def _repair_crashed_bands(
-    out: dict[str, Floats], close: Floats, starts: Ints, settings: IndicatorSettings
-) -> None:
-    length, width = settings.bollinger
-    for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        own = close[start:stop]
-        if own.max(initial=0.0) <= _CRASH_FACTOR * own.min(initial=np.inf):
-            continue
-        at = np.flatnonzero(np.maximum.accumulate(own) > _CRASH_FACTOR * own)
-        at = at[at >= length - 1]
-        window = own[at[:, None] + np.arange(1 - length, 1)]
-        middle, half = window.mean(axis=1), width * window.std(axis=1)
-        for name, values in (("bb_upper", middle + half), ("bb_middle", middle), ("bb_lower", middle - half)):
-            out[name][start + at] = values

@@ -1,0 +1,94 @@
+"""Stop 7b: what the signals would have earned, and which pairs deserve money. Not the live orders."""
+
+import dagster as dg
+import polars as pl
+
+from assets.launchpad import domain, launchpad
+from assets.results import materialized, table, verdict
+from resources.settings import load_settings
+from resources.store import Store
+from trading.backtest.approval import ApprovalRules
+from trading.risk.exits import ExitRules
+
+GROUP = "backtest"
+BacktestConfig = launchpad(ExitRules, "BacktestConfig")
+ApprovalConfig = launchpad(ApprovalRules, "ApprovalConfig")
+
+
+@dg.asset(group_name=GROUP, deps=["signals", "indicators"], kinds={"numba"}, owners=["team:trading"])
+def backtest_results(
+    context: dg.AssetExecutionContext, config: BacktestConfig, store: Store
+) -> dg.MaterializeResult[None]:
+    """What each pair's signals would have earned, costs paid. **One row per pair.**
+
+    Entry at the open after the signal's bar, plus half the spread, slippage and the taker fee; exits by the
+    same machine that the live engine runs; stop before target inside one bar; no fill without volume.
+    Returns are fractions, 365 days a year. Every trade is in the table `backtest_trades`.
+    """
+    from trading.backtest.engine import run_backtest
+    from trading.market.timeframes import timeframe
+
+    exits, bar = domain(ExitRules, config), timeframe(load_settings(store.world).timeframe)
+    result = run_backtest(
+        store.lake.read("indicators"), store.lake.read("signals"), store.lake.read("validated_markets"), exits,
+        tickers=store.lake.read("tickers"), bar_ms=bar.ms,
+    )  # fmt: skip
+    about = {
+        "inputs": ["signals", "indicators", "tickers"],
+        "params": store.params(exits),
+        "run_id": context.run_id,
+    }
+    store.publish("backtest_trades", result.trades, key=["symbol", "open_time"], **about)
+    version = store.publish("backtest_results", result.metrics, key=["symbol"], **about)
+    return materialized(
+        version,
+        {"trades": result.trades.height, "best": table(result.metrics.sort("total_return", descending=True))},
+    )
+
+
+@dg.asset_check(
+    asset=backtest_results, blocking=True, description="No trade before its signal, none outside costs."
+)
+def trades_follow_their_signals(store: Store) -> dg.AssetCheckResult:
+    """Fail on a trade that opens at or before the bar that signalled it, or closes before it opens."""
+    trades = store.lake.read("backtest_trades")
+    early = trades.filter(pl.col("open_time") <= pl.col("signal_time")).height
+    backwards = trades.filter(pl.col("close_time") < pl.col("open_time")).height
+    return verdict(early + backwards == 0, trades=trades.height, before_signal=early, backwards=backwards)
+
+
+@dg.asset(group_name=GROUP, deps=[backtest_results], kinds={"polars"}, owners=["team:trading"])
+def approved_symbols(
+    context: dg.AssetExecutionContext, config: ApprovalConfig, store: Store
+) -> dg.MaterializeResult[None]:
+    """Pairs that may be traded until the next research pass. **One row per backtested pair**, approved or not.
+
+    Each rule stands with value, bound and verdict in `approval_rules`; false discoveries are controlled
+    across pairs. **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches
+    this table; the ids of data, code and parameters it rests on travel to every order.
+    """
+    from trading.backtest.approval import approve
+
+    rules = domain(ApprovalRules, config)
+    verdicts = approve(store.lake.read("backtest_results"), store.lake.read("backtest_trades"), rules)
+    about = {"inputs": ["backtest_results"], "params": store.params(rules), "run_id": context.run_id}
+    store.publish("approval_rules", verdicts.rules, key=["symbol", "rule"], **about)
+    version = store.publish("approved_symbols", verdicts.symbols, key=["symbol"], **about)
+    frame = verdicts.symbols
+    return materialized(version, {
+        "approved": frame["is_approved"].sum(), "refused by": table(verdicts.summary()),
+        "approved symbols": table(frame.filter(pl.col("is_approved"))),
+    })  # fmt: skip
+
+
+@dg.asset_check(
+    asset=approved_symbols, blocking=True, description="Every verdict has its reason and its backtest."
+)
+def every_verdict_has_a_reason(store: Store) -> dg.AssetCheckResult:
+    """Fail on an approval without a backtest behind it, or a refusal without a reason."""
+    frame = store.lake.read("approved_symbols")
+    groundless = frame.filter(pl.col("is_approved") & pl.col("backtest_id").is_null()).height
+    silent = frame.filter(~pl.col("is_approved") & (pl.col("reason").str.len_chars() == 0)).height
+    return verdict(
+        groundless + silent == 0, rows=frame.height, without_backtest=groundless, without_reason=silent
+    )

@@ -1,0 +1,55 @@
+"""Stop 4: indicators of every screened pair at once. Thresholds on them belong to screening and signals."""
+
+import dagster as dg
+import polars as pl
+
+from assets.results import materialized, table, verdict
+from resources.settings import load_settings
+from resources.store import Store
+
+ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
+
+
+@dg.asset(
+    group_name="indicators",
+    deps=["screened_symbols", ALL_DAYS],
+    kinds={"polars", "talib"},
+    owners=["team:trading"],
+)
+def indicators(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """RSI, MACD, Bollinger, ATR and EMAs of all screened pairs. **One row per pair and closed bar.**
+
+    Source: `ohlcv`, the configured history up to the newest `tickers`. RSI in 0..100, ATR and MACD in
+    quote units. Null until an indicator has seen enough bars to be right to 0.1 %: null, never wrong.
+    """
+    from trading.indicators.settings import IndicatorSettings
+    from trading.indicators.table import indicator_table
+
+    settings, rules = load_settings(store.world), IndicatorSettings()
+    bars = store.candles.last_bars(
+        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=store.kept("screened_symbols")
+    )
+    frame = indicator_table(bars, rules)
+    version = store.publish(
+        "indicators", frame, key=["symbol", "open_time"], inputs=["ohlcv_days", "screened_symbols"],
+        params=store.params(rules), run_id=context.run_id,
+    )  # fmt: skip
+    latest = frame.group_by("symbol", maintain_order=True).last().sort("rsi_14", nulls_last=True)
+    return materialized(version, {"symbols": latest.height, "lowest RSI now": table(latest)})
+
+
+@dg.asset_check(
+    asset=indicators, blocking=True, description="RSI lies in 0..100, bands are ordered, bars unique."
+)
+def indicators_are_in_range(store: Store) -> dg.AssetCheckResult:
+    """Fail on an RSI outside its range, a lower band above the upper, a NaN where null is meant."""
+    frame = store.lake.read("indicators")
+    wrong = frame.select(
+        rsi=(~pl.col("rsi_14").is_between(0, 100)).sum(),
+        bands=(pl.col("bb_lower") > pl.col("bb_upper")).sum(),
+        nan=pl.sum_horizontal(pl.col(pl.Float64).is_nan().sum()),
+        repeated=pl.struct("symbol", "open_time").is_duplicated().sum(),
+    ).row(0, named=True)
+    return verdict(
+        sum(value or 0 for value in wrong.values()) == 0, **{k: int(v or 0) for k, v in wrong.items()}
+    )

@@ -1,0 +1,99 @@
+"""Stop 3: which pairs are worth candles, and which of those are worth a backtest."""
+
+import dagster as dg
+import polars as pl
+
+from assets.launchpad import domain, launchpad
+from assets.results import materialized, table, verdict
+from resources.progress import reporter
+from resources.settings import load_settings
+from resources.store import Store
+from trading.screening.rules import ScreeningRules, preset
+
+GROUP = "screening"
+ScreeningConfig = launchpad(ScreeningRules, "ScreeningConfig", preset=(str, ""))
+ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
+
+
+def _rules(config: dg.Config) -> ScreeningRules:
+    """The preset that the launchpad or the settings name; "default" means the values as shown."""
+    name = config.preset or load_settings().preset
+    return domain(ScreeningRules, config) if name == "default" else preset(name)
+
+
+@dg.asset(group_name=GROUP, deps=["validated_markets", "tickers"], kinds={"polars"}, owners=["team:trading"])
+def liquid_symbols(
+    context: dg.AssetExecutionContext, config: ScreeningConfig, store: Store
+) -> dg.MaterializeResult[None]:
+    """Pairs worth fetching candles for, judged from one tickers call. **One row per sound pair.**
+
+    Every dropped pair keeps the rule that dropped it, what was measured, what it was held against and one
+    sentence. Survivors are capped by volume. Thresholds: the launchpad (`preset: owner` takes the old
+    bot's numbers). If empty: is the venue halted, or are all quotes stale?
+    """
+    from trading.screening.filters import prefilter
+
+    rules = _rules(config)
+    frame = prefilter(
+        store.lake.read("validated_markets"), store.lake.read("tickers"), rules, at=store.as_of()
+    )
+    version = store.publish(
+        "liquid_symbols", frame, key=["symbol"], inputs=["validated_markets", "tickers"],
+        params=store.params(rules), run_id=context.run_id,
+    )  # fmt: skip
+    return materialized(version, _figures(frame))
+
+
+@dg.asset_check(asset=liquid_symbols, blocking=True, description="Something survives, and nothing twice.")
+def something_is_liquid(store: Store) -> dg.AssetCheckResult:
+    """Fail when no pair survives: with a live venue that is a fault, not a market."""
+    frame = store.lake.read("liquid_symbols")
+    kept = frame.filter(pl.col("is_kept")).height
+    return verdict(kept > 0 and frame["symbol"].n_unique() == frame.height, kept=kept, rows=frame.height)
+
+
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"polars"}, owners=["team:trading"])
+def screened_symbols(
+    context: dg.AssetExecutionContext, config: ScreeningConfig, store: Store
+) -> dg.MaterializeResult[None]:
+    """Pairs worth a backtest today: volume, volatility and signal on closed candles. **One row per pair with candles.**
+
+    Source: the last bars of `ohlcv`, as of the newest `tickers`. Volumes in quote units, volatility as a
+    fraction a bar. `reason` says why a pair fell out, beside value and bound.
+    If empty: look at `market_regime` first; in a dead-calm market nothing moves enough to pay its costs.
+    """
+    from trading.screening.filters import screen
+
+    rules, settings = _rules(config), load_settings(store.world)
+    bars = store.candles.last_bars(settings.timeframe, settings.history_bars, until=store.as_of())
+    frame = screen(
+        bars, store.lake.read("tickers"), rules,
+        markets=store.lake.read("validated_markets"), on_batch=reporter("screening"),
+    )  # fmt: skip
+    version = store.publish(
+        "screened_symbols", frame, key=["symbol"], inputs=["ohlcv_days", "tickers", "validated_markets"],
+        params=store.params(rules), run_id=context.run_id,
+    )  # fmt: skip
+    return materialized(version, _figures(frame))
+
+
+@dg.asset_check(
+    asset=screened_symbols, blocking=True, description="Every survivor of the pre-filter is judged."
+)
+def every_candidate_is_judged(store: Store) -> dg.AssetCheckResult:
+    """Fail when a symbol with candles vanished without a reason, or a dropped one has none."""
+    frame = store.lake.read("screened_symbols")
+    silent = frame.filter(~pl.col("is_kept") & (pl.col("reason").str.len_chars() == 0)).height
+    return verdict(
+        silent == 0 and frame.height > 0, judged=frame.height, dropped_without_reason=silent,
+        kept=frame.filter(pl.col("is_kept")).height,
+    )  # fmt: skip
+
+
+def _figures(frame: pl.DataFrame) -> dict[str, object]:
+    dropped = frame.filter(~pl.col("is_kept"))
+    reasons = dropped.group_by("rule").len("symbols").sort("symbols", descending=True)
+    return {
+        "kept": frame.height - dropped.height, "dropped": dropped.height, "dropped by": table(reasons),
+        "examples": table(dropped.unique("rule", maintain_order=True), ["symbol", "rule", "value", "bound", "reason"]),
+    }  # fmt: skip

@@ -1,0 +1,65 @@
+"""Stop 7a: where the strategy wanted in or out, and where it wants in now."""
+
+import dagster as dg
+import polars as pl
+
+from assets.launchpad import domain, launchpad
+from assets.results import materialized, table, verdict
+from resources.settings import load_settings
+from resources.store import Store
+from trading.signals.strategy import SignalRules
+
+SignalConfig = launchpad(SignalRules, "SignalConfig")
+UPSTREAM = ["indicators", "market_regime", "clusters", "news_events", "signal_model"]
+
+
+@dg.asset(group_name="signals", deps=UPSTREAM, kinds={"polars"}, owners=["team:trading"])
+def signals(
+    context: dg.AssetExecutionContext, config: SignalConfig, store: Store
+) -> dg.MaterializeResult[None]:
+    """Every entry, exit and vetoed entry of the strategy. **One row per pair and bar that says something.**
+
+    `open_time` is the closed bar that says so; nothing at a bar knows of a later one. `reason` is in plain
+    words, `screening_id` leads back to why the pair is here, `model_id` to the promoted model if there is
+    one. `is_candidate`: the rule wanted in; `is_entry`: and nothing (regime, news, model) stopped it.
+    """
+    from trading.signals.generate import signal_rows
+
+    rules, settings = domain(SignalRules, config), load_settings(store.world)
+    screened = store.lake.read("screened_symbols")
+    frame = signal_rows(
+        store.lake.read("indicators"), rules,
+        regime=store.lake.read("market_regime"), clusters=store.lake.read("clusters"),
+        news=store.lake.read("news_events").with_columns(sentiment="score"), model=store.champion(),
+        screening_ids=dict(screened.select("symbol", "lineage_id").iter_rows()), timeframe=settings.timeframe,
+    )  # fmt: skip
+    version = store.publish(
+        "signals", frame, key=["symbol", "open_time"], inputs=[*UPSTREAM, "screened_symbols"],
+        params=store.params(rules), run_id=context.run_id,
+    )  # fmt: skip
+    newest = frame.sort("open_time", "symbol", descending=[True, False])
+    return materialized(version, {
+        "entries": frame["is_entry"].sum(), "vetoed entries": frame.filter(pl.col("is_candidate") & ~pl.col("is_entry")).height,
+        "newest": table(newest, ["symbol", "open_time", "is_entry", "is_exit", "score", "reason"]),
+    })  # fmt: skip
+
+
+@dg.asset_check(
+    asset=signals, blocking=True, description="No signal from a bar that has not closed; scores in 0..1."
+)
+def signals_come_from_closed_bars(store: Store) -> dg.AssetCheckResult:
+    """Fail on a signal from an unfinished bar, on a score outside 0..1, on an entry that a gate had vetoed."""
+    from trading.market.timeframes import timeframe
+
+    frame = store.lake.read("signals")
+    bar = pl.duration(milliseconds=timeframe(load_settings(store.world).timeframe).ms)
+    early = frame.filter(pl.col("open_time") + bar > store.as_of()).height
+    wild = frame.filter(~pl.col("score").is_between(0, 1)).height
+    unasked = frame.filter(pl.col("is_entry") & ~pl.col("is_candidate")).height
+    return verdict(
+        early + wild + unasked == 0,
+        rows=frame.height,
+        unfinished_bars=early,
+        outside_range=wild,
+        unasked=unasked,
+    )

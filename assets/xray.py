@@ -1,0 +1,149 @@
+"""Stop 5: what moves with what, which regime we are in, what the news says. No decision is taken here."""
+
+import dagster as dg
+import polars as pl
+
+from assets.results import materialized, table, verdict
+from resources.news import NewsDesk
+from resources.settings import load_settings
+from resources.store import Store
+
+GROUP = "xray"
+ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
+
+
+def _closes(store: Store) -> pl.DataFrame:
+    """Closed bars of every pair that has candles, over the configured history."""
+    settings = load_settings(store.world)
+    return store.candles.last_bars(settings.timeframe, settings.history_bars, until=store.as_of())
+
+
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS], kinds={"numpy"}, owners=["team:trading"])
+def correlations(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """The most correlated peers of each pair. **One row per pair and peer**, rank 1 first.
+
+    Source: log returns of the closes in `ohlcv`; `rho` is Pearson's over the bars that both have, `bars`
+    says how many. A picture of the whole matrix, ordered by cluster, is behind the click below.
+    """
+    from trading.xray.correlation import correlation, top_peers
+    from trading.xray.pictures import correlation_map
+    from trading.xray.returns import log_returns
+
+    symbols, returns = log_returns(_closes(store))
+    found = correlation(symbols, returns)
+    version = store.publish(
+        "correlations", top_peers(found), key=["symbol", "peer"], inputs=["ohlcv_days"], run_id=context.run_id
+    )
+    mean = found.mean()
+    picture = dg.MetadataValue.md(correlation_map(found))
+    return materialized(
+        version,
+        {"symbols": len(symbols), "mean rho": mean if mean is not None else float("nan"), "map": picture},
+    )
+
+
+@dg.asset_check(asset=correlations, description="Every rho lies in -1..1 and stands on enough bars.")
+def correlations_are_correlations(store: Store) -> dg.AssetCheckResult:
+    """Fail on a rho outside its range or one that stands on fewer than 30 common bars."""
+    frame = store.lake.read("correlations")
+    wild = frame.filter(pl.col("rho").abs() > 1 + 1e-9).height
+    thin = frame.filter(pl.col("bars") < 30).height
+    return verdict(wild == 0 and thin == 0, pairs=frame.height, outside_range=wild, under_30_bars=thin)
+
+
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS], kinds={"hdbscan"}, owners=["team:trading"])
+def clusters(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """Groups of pairs that move together once the market's own move is taken out. **One row per pair.**
+
+    HDBSCAN on unit-length principal components of market-removed returns. `cluster` -1 is noise: a pair
+    that belongs to no group, which is a finding and not a failure. A group is named after its medoid.
+    """
+    from trading.xray.clusters import cluster_symbols
+    from trading.xray.returns import log_returns
+
+    frame = cluster_symbols(*log_returns(_closes(store)))
+    version = store.publish("clusters", frame, key=["symbol"], inputs=["ohlcv_days"], run_id=context.run_id)
+    groups = (
+        frame.filter(pl.col("cluster") >= 0)
+        .group_by("cluster_name")
+        .len("members")
+        .sort("members", descending=True)
+    )
+    noise = frame.filter(pl.col("cluster") < 0).height
+    return materialized(version, {
+        "groups": groups.height, "noise share": noise / max(frame.height, 1), "largest groups": table(groups),
+    })  # fmt: skip
+
+
+@dg.asset_check(
+    asset=clusters,
+    description="At least one group was found.",
+)
+def market_has_groups(store: Store) -> dg.AssetCheckResult:
+    """Warn when all is noise: too few pairs or bars, or returns that hold no structure at all."""
+    frame = store.lake.read("clusters")
+    groups = frame.filter(pl.col("cluster") >= 0)["cluster"].n_unique()
+    return verdict(groups > 0, dg.AssetCheckSeverity.WARN, groups=groups, symbols=frame.height)
+
+
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS], kinds={"polars"}, owners=["team:trading"])
+def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """Calm, normal or turbulent, bar by bar, from the whole market. **One row per bar.**
+
+    Causal: the row of a bar uses nothing later than that bar, so it may be used in backtests.
+    Thresholds of `signals` follow the regime between a floor and a ceiling.
+    """
+    from trading.xray.regime import market_regime as regimes
+
+    frame = regimes(_closes(store))
+    version = store.publish(
+        "market_regime", frame, key=["open_time"], inputs=["ohlcv_days"], run_id=context.run_id
+    )
+    now = frame.tail(1)
+    shares = frame.group_by("regime").len("bars").sort("bars", descending=True)
+    return materialized(version, {"now": table(now), "bars by regime": table(shares)})
+
+
+@dg.asset_check(asset=market_regime, description="One row per bar, in order, with a known regime.")
+def regime_is_known(store: Store) -> dg.AssetCheckResult:
+    """Fail on an unknown regime or on bars that repeat or run backwards."""
+    frame = store.lake.read("market_regime")
+    unknown = frame.filter(~pl.col("regime").is_in(["calm", "normal", "turbulent"])).height
+    ordered = frame["open_time"].is_sorted() and frame["open_time"].n_unique() == frame.height
+    return verdict(unknown == 0 and ordered, bars=frame.height, unknown=unknown, in_order=ordered)
+
+
+@dg.asset(group_name=GROUP, deps=["validated_markets"], kinds={"feedparser"}, owners=["team:trading"])
+def news_events(
+    context: dg.AssetExecutionContext, store: Store, news: NewsDesk
+) -> dg.MaterializeResult[None]:
+    """Headlines with the symbols they name, the kind of event and the mood. **One row per item ever seen.**
+
+    Source: the configured feeds; offline, the embedded exchange's news desk. `first_seen` is when *we*
+    first saw an item, the only clock that a signal may use; `published` is what the feed claims.
+    Hack, delisting and halt close their symbols to new entries.
+    """
+    known = store.lake.read("news_events") if store.lake.latest("news_events") is not None else None
+    frame, problems = news.collect(known, store.lake.read("validated_markets"), store.listed_at())
+    version = store.publish(
+        "news_events",
+        frame,
+        key=["item_id"],
+        inputs=["validated_markets"],
+        at=store.listed_at(),
+        run_id=context.run_id,
+    )
+    events = frame.group_by("event").len("items").sort("items", descending=True)
+    return materialized(version, {
+        "feeds that failed": len(problems), "problems": "; ".join(map(str, problems)) or "none",
+        "by event": table(events), "newest": table(frame.sort("first_seen", descending=True), ["source", "title", "event", "sentiment", "score"]),
+    })  # fmt: skip
+
+
+@dg.asset_check(asset=news_events, description="No item twice, every mood within -1..1.")
+def news_is_deduplicated(store: Store) -> dg.AssetCheckResult:
+    """Fail on a repeated item or a sentiment outside its range."""
+    frame = store.lake.read("news_events")
+    repeated = frame.height - frame["item_id"].n_unique()
+    wild = frame.filter(pl.col("score").abs() > 1).height
+    return verdict(repeated == 0 and wild == 0, items=frame.height, repeated=repeated, outside_range=wild)

@@ -1,0 +1,58 @@
+"""The embedded exchange as the driver sees it: is it there, what is it, and how fast does its time run."""
+
+import json
+
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
+
+from trading.market.timeframes import from_ms
+
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class MarketControl:
+    """Talks to the exchange's plain and admin paths; the token opens the second."""
+
+    base_url: str
+    token: str
+
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        try:
+            self._get("/api/v3/ping")
+        except OSError:
+            return False
+        return True
+
+    def about(self) -> dict[str, object]:
+        """What market it serves and what is planted in it."""
+        return self._get("/sluice/about")
+
+    def now(self) -> datetime:
+        """Market time."""
+        return from_ms(int(str(self._get("/api/v3/time")["serverTime"])))
+
+    def set_speed(self, speed: float) -> None:
+        """Let market time run `speed` times as fast as the wall's; 0 freezes it."""
+        self._post("/sluice/clock", {"speed": speed})
+
+    def set_round_trip(self, milliseconds: float) -> None:
+        """Let every answer take about this long, as a distant venue's would (±20 %, seeded)."""
+        low, high = round(milliseconds * 0.8), round(milliseconds * 1.2)
+        rule = {"route": "*", "kind": "delay", "probability": 1.0, "delay_ms": [low, high]}
+        self._post("/sluice/faults", {"rules": [rule] if milliseconds > 0 else []})
+
+    def _get(self, path: str) -> dict[str, object]:
+        with urllib.request.urlopen(self.base_url + path, timeout=TIMEOUT_S) as answer:
+            found: dict[str, object] = json.loads(answer.read())
+        return found
+
+    def _post(self, path: str, body: dict[str, object]) -> None:
+        request = urllib.request.Request(
+            self.base_url + path,
+            data=json.dumps(body).encode(),
+            headers={"X-Sluice-Admin": self.token, "Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=TIMEOUT_S).close()

@@ -1,0 +1,1 @@
+"""When things run: the code location, its jobs, schedules and sensors."""

@@ -1,0 +1,43 @@
+"""Triggers: approved symbols that want in start the live job, a failed run alerts the operator."""
+
+import dagster as dg
+
+from pipelines.jobs import live_trading_job
+from resources.handover import pending_signal_set
+from resources.order_log import OrderLogResource
+from resources.store import Store
+
+RUNNING = dg.DefaultSensorStatus.RUNNING
+
+
+@dg.sensor(job=live_trading_job, minimum_interval_seconds=4, default_status=RUNNING)
+def approved_symbols_sensor(
+    context: dg.SensorEvaluationContext, store: Store
+) -> dg.RunRequest | dg.SkipReason:
+    """Start `live_trading_job` when an approved symbol wants in at the newest closed bar.
+
+    The run key is the signal set's id, a pure function of the tables: one set, one run. An interval of
+    four seconds means every loop of the daemon (its floor is five).
+    """
+    newest = store.lake.latest("signals")
+    if newest is None:
+        return dg.SkipReason("no signals yet: run the `research` job")
+    if context.cursor == newest.version_id:
+        return dg.SkipReason(f"signals {newest.version_id} have been looked at")
+    batch = pending_signal_set(store)
+    context.update_cursor(newest.version_id)
+    if batch is None:
+        return dg.SkipReason("no approved symbol wants in at the newest closed bar")
+    return dg.RunRequest(run_key=batch.signal_set_id, tags={"sluice/signal_set": batch.signal_set_id})
+
+
+@dg.run_failure_sensor(default_status=RUNNING)
+def run_failure_alert_sensor(context: dg.RunFailureSensorContext, order_log: OrderLogResource) -> None:
+    """Tell the operator that a run failed, once per run, through the one outbox."""
+    order_log.alert(
+        key=f"run-failed-{context.dagster_run.run_id}",
+        text=f"{context.dagster_run.job_name} failed: {context.failure_event.message}",
+    )
+
+
+ALL = [approved_symbols_sensor, run_failure_alert_sensor]

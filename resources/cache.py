@@ -1,0 +1,30 @@
+"""Redis or Valkey as a Dagster resource: here it only carries the ids of signal sets."""
+
+import asyncio
+
+import dagster as dg
+
+from resources.settings import load_settings
+from trading.store.cache import SignalStream, connect
+
+
+class SignalBus(dg.ConfigurableResource[None]):
+    """The stream that wakes the engine. The order log is the truth; losing this loses no signal set."""
+
+    world: str = ""
+
+    def announce(self, signal_set_id: str) -> bool:
+        """Put the id on the stream; False when no Redis is configured (the engine then finds it in SQL)."""
+        url = load_settings(self.world).redis_url
+        if url is None:
+            return False
+        asyncio.run(self._send(url, signal_set_id))
+        return True
+
+    @staticmethod
+    async def _send(url: str, signal_set_id: str) -> None:
+        client = connect(url)
+        try:
+            await SignalStream(client).add(signal_set_id)
+        finally:
+            await client.aclose()

@@ -1,0 +1,78 @@
+"""The world's lake as a Dagster resource: read, publish with lineage, and say as of when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import dagster as dg
+import polars as pl
+
+from resources.settings import load_settings
+from trading.market.errors import MissingData
+from trading.market.lineage import Version
+from trading.store.candles import CandleStore
+from trading.store.lake import Lake
+
+
+class Store(dg.ConfigurableResource[None]):
+    """Tables and candles of one world.
+
+    `world` names the folder under the home directory; empty means the current world.
+    """
+
+    world: str = ""
+
+    @property
+    def lake(self) -> Lake:
+        """Versioned tables."""
+        return Lake(load_settings(self.world).lake_dir)
+
+    @property
+    def candles(self) -> CandleStore:
+        """Candles by timeframe and day."""
+        return CandleStore(load_settings(self.world).lake_dir)
+
+    def as_of(self) -> datetime:
+        """Return the market time of the newest look at the tickers: the moment this pass decides at."""
+        newest = self.lake.latest("tickers")
+        if newest is None:
+            raise MissingData("no tickers yet: materialise `tickers` first")
+        return newest.created_at
+
+    def kept(self, funnel: str) -> list[str]:
+        """Return the symbols that the newest `funnel` table kept, sorted."""
+        return self.lake.read(funnel).filter(pl.col("is_kept"))["symbol"].sort().to_list()
+
+    @staticmethod
+    def params(rules: object) -> dict[str, object]:
+        """Return a frozen dataclass of thresholds as parameters of a version, under its own name."""
+        return {type(rules).__name__: asdict(rules)}  # type: ignore[call-overload]  # rules are dataclasses
+
+    def champion(self) -> None:
+        return None
+
+    def listed_at(self) -> datetime:
+        """Return the market time of the newest listing."""
+        newest = self.lake.latest("markets")
+        if newest is None:
+            raise MissingData("no markets yet: materialise `markets` first")
+        return newest.created_at
+
+    def publish(
+        self,
+        asset: str,
+        frame: pl.DataFrame,
+        *,
+        key: Sequence[str],
+        inputs: Sequence[str] = (),
+        params: Mapping[str, object] | None = None,
+        at: datetime | None = None,
+        run_id: str | None = None,
+    ) -> Version:
+        """Publish `frame` as the newest version of `asset`, made from the newest versions of `inputs`."""
+        lake = self.lake
+        made_from = [version.version_id for name in inputs if (version := lake.latest(name)) is not None]
+        moment = at if at is not None else self.as_of()
+        return lake.publish(
+            asset, frame, key=key, at=moment, inputs=made_from, params=params or {}, run_id=run_id
+        )

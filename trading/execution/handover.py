@@ -1,0 +1,128 @@
+"""From approvals and fresh signals to one signal set: the last thing that research decides.
+
+Pure: frames in, message out. Who is to trade it, and how much, is the engine's matter.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import polars as pl
+
+from trading.market.lineage import PREFIXES, Version, row_id
+from trading.market.orders import SignalSet, TradeSignal
+from trading.market.symbols import Market
+from trading.market.timeframes import Timeframe, from_ms, to_ms
+from trading.risk.exits import ExitRules
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverRules:
+    """How signals travel to the engine.
+
+    Parameters
+    ----------
+    entry_limit : float
+        An entry is not bought more than this fraction above the signal's close; the backtest that
+        approved the symbol assumed the same bound.
+    lifetime_bars : float
+        Market time, in bars after the signal's bar closed, at which the set expires.
+    max_signals : int
+        Signals in one set, best score first.
+    """
+
+    entry_limit: float = 0.01
+    lifetime_bars: float = 1.0
+    max_signals: int = 20
+
+
+def build_signal_set(
+    signals: tuple[Version, pl.DataFrame],
+    approvals: tuple[Version, pl.DataFrame],
+    markets: Mapping[str, Market],
+    exits: ExitRules,
+    *,
+    timeframe: Timeframe,
+    at: datetime,
+    rules: HandoverRules | None = None,
+) -> SignalSet | None:
+    """Return the set of entries that the newest closed bar asks for, or None when there is none.
+
+    Parameters
+    ----------
+    signals, approvals : pair of Version and DataFrame
+        Tables `signals` and `approved_symbols` with their versions.
+    markets : mapping
+        Unified symbol -> market, for ticks. A symbol that is not listed any more is left out.
+    exits : ExitRules
+        The rules that the approvals were tested with.
+    at : datetime
+        Market time of the decision.
+
+    Returns
+    -------
+    SignalSet or None
+        Its id is a pure function of the two versions and the bar, so deciding twice gives one set.
+    """
+    rules = rules or HandoverRules()
+    bar_ms = timeframe.floor_ms(to_ms(at)) - timeframe.ms
+    approved = (
+        approvals[1].filter(pl.col("is_approved")).select("symbol", pl.col("lineage_id").alias("approval_id"))
+    )
+    wanted = (
+        signals[1]
+        .filter(
+            pl.col("is_entry")
+            & (pl.col("open_time") == pl.lit(from_ms(bar_ms)).cast(pl.Datetime("ms", "UTC")))
+        )
+        .join(approved, on="symbol")
+        .filter(pl.col("symbol").is_in(list(markets)))
+        .sort("score", "symbol", descending=[True, False])
+        .head(rules.max_signals)
+    )
+    if wanted.is_empty():
+        return None
+    closed_at = from_ms(bar_ms + timeframe.ms)
+    return SignalSet(
+        signal_set_id=row_id(
+            PREFIXES["signal_set"], signals[0].version_id, approvals[0].version_id, str(bar_ms)
+        ),
+        created_at=at,
+        expires_at=closed_at + timeframe.delta * rules.lifetime_bars,
+        bar_time=from_ms(bar_ms),
+        timeframe=timeframe.name,
+        signals=tuple(
+            _signal(row, markets[row["symbol"]], exits, timeframe, rules) for row in wanted.to_dicts()
+        ),
+        versions=(signals[0].version_id, approvals[0].version_id),
+    )
+
+
+def exits_of(results: Version) -> ExitRules:
+    """Return the exit rules that a version of `backtest_results` was made with."""
+    return ExitRules(**json.loads(results.params)["ExitRules"])
+
+
+def _signal(
+    row: dict[str, object], market: Market, exits: ExitRules, timeframe: Timeframe, rules: HandoverRules
+) -> TradeSignal:
+    close = Decimal(repr(row["close"]))
+    limit = market.price_down(close * (1 + Decimal(repr(rules.entry_limit))))
+    held_bars = exits.max_hold_bars if exits.max_hold_bars is not None else 10**6
+    return TradeSignal(
+        symbol=market.symbol,
+        signal_id=str(row["lineage_id"]),
+        approval_id=str(row["approval_id"]),
+        limit_price=max(limit, market.tick),
+        stop_loss=Decimal(repr(exits.stop_loss)),
+        take_profit=None if exits.take_profit is None else Decimal(repr(exits.take_profit)),
+        max_hold_s=held_bars * timeframe.ms // 1000,
+        score=float(str(row["score"])),
+        features={
+            name: float(value)
+            for name, value in row.items()
+            if name.startswith("f_") and isinstance(value, float | int)
+        },
+    )

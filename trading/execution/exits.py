@@ -10,11 +10,12 @@ from functools import partial
 import structlog
 
 from trading.exchange.gateway import Quote
+from trading.exchange.throttle import Priority, priority
 from trading.execution.coid import client_order_id, intent_id
 from trading.execution.desk import Desk
 from trading.execution.pace import Pace
 from trading.execution.wire import Wire
-from trading.market.errors import ExchangeError
+from trading.market.errors import SluiceError
 from trading.market.orders import Balance, OrderType, Side
 from trading.market.symbols import Market
 from trading.risk.exits import ExitRules, PriceBar, exit_decision
@@ -36,13 +37,17 @@ class Exits:
         self._pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)
 
     async def step(self) -> int:
-        """Look once at all open trades; return how many there are."""
+        """Look once at all open trades; return how many there are. Goes before all other requests."""
+        with priority(Priority.EXIT):
+            return await self._step()
+
+    async def _step(self) -> int:
         self._void_unsent()
         trades = self._desk.log.ledger.open_trades()
         if not trades:
             return 0
         before = self._desk.log.orders.exits_of_open_trades()
-        quotes = await self._desk.public.quotes(sorted({trade.symbol for trade in trades}))
+        quotes = await self._desk.quotes(trade.symbol for trade in trades)
         await self._desk.together(
             partial(self._watch, trade, before.get(trade.trade_id, []), quotes.get(trade.symbol))
             for trade in trades
@@ -61,7 +66,7 @@ class Exits:
             reason = self._reason(trade, before, quote)
             if reason is not None:
                 await self._leave(trade, before, reason, quote)
-        except ExchangeError as error:
+        except SluiceError as error:
             self._pace.put_off(trade.trade_id)
             _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
 
@@ -89,7 +94,6 @@ class Exits:
             self._stuck(trade, "no bid")
             return
         market = self._desk.market(trade.symbol)
-        free, total = await self._balance(trade)
         sellable = market.floor_amount(trade.held)
         if _is_dust(sellable, quote.bid, market):
             value = trade.held * quote.bid
@@ -98,6 +102,7 @@ class Exits:
                 trade.trade_id, value_quote=value, reason=why, at_ms=self._desk.now_ms()
             )
             return
+        free, total = await self._sellable(trade, before, sellable)
         if total < sellable and any(intent.status is IntentStatus.LOST for intent in before):
             self._stuck(trade, "a lost exit seems to have sold; waiting for its fills")
             return
@@ -113,7 +118,14 @@ class Exits:
         self._wire.unwanted.update(intent.coid for intent in entries)
         return bool(entries)
 
-    async def _balance(self, trade: Trade) -> tuple[Decimal, Decimal]:
+    async def _sellable(self, trade: Trade, before: list[Intent], amount: Decimal) -> tuple[Decimal, Decimal]:
+        """Return free and total base units at the venue.
+
+        The first attempt does not ask: the venue itself refuses a sale above the free balance, and a
+        stop should not wait for one more round trip. Any attempt after it does.
+        """
+        if not before:
+            return amount, amount
         base = assets(trade.symbol)[0]
         found = (await self._desk.account(trade.user_id).balances()).get(base)
         balance = found if found is not None else Balance(base, ZERO, ZERO)
@@ -149,8 +161,10 @@ class Exits:
         )
         if not self._desk.log.orders.plan_close(intent):
             return
-        in_vain = sum(1 for earlier in before if earlier.filled == 0)
-        if in_vain:
+        in_vain = _in_vain(before)
+        if in_vain == 0:
+            self._pace.forget(trade.trade_id)
+        else:
             self._pace.put_off(trade.trade_id)
         if in_vain >= self._desk.settings.exit_alert_attempts:
             self._tell(trade, f"{self._desk.settings.exit_alert_attempts} attempts sold nothing")
@@ -158,8 +172,7 @@ class Exits:
 
     def _band(self, before: list[Intent]) -> Decimal:
         bands = self._desk.settings.exit_bands
-        in_vain = sum(1 for intent in before if intent.status is IntentStatus.DONE)
-        return bands[min(in_vain, len(bands) - 1)]
+        return bands[min(_in_vain(before), len(bands) - 1)]
 
     def _stuck(self, trade: Trade, reason: str) -> None:
         self._pace.put_off(trade.trade_id)
@@ -169,6 +182,16 @@ class Exits:
     def _tell(self, trade: Trade, reason: str) -> None:
         if self._desk.log.ledger.hold_up(trade.trade_id, reason, self._desk.now_ms()):
             _log.warning("exit_held_up", user=trade.user_id, symbol=trade.symbol, reason=reason)
+
+
+def _in_vain(before: list[Intent]) -> int:
+    """Return how many attempts in a row, up to the last one, reached the venue's door and sold nothing."""
+    count = 0
+    for intent in reversed(before):
+        if intent.filled > 0:
+            break
+        count += intent.status is not IntentStatus.VOID
+    return count
 
 
 def _is_dust(amount: Decimal, bid: Decimal, market: Market) -> bool:

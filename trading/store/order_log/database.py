@@ -38,10 +38,10 @@ class Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(parsed)
+        self.engine = sa.create_engine(parsed)
         if parsed.get_backend_name() == "sqlite":
-            sa.event.listen(self._engine, "connect", _set_pragmas)
-            sa.event.listen(self._engine, "begin", _begin)
+            sa.event.listen(self.engine, "connect", _set_pragmas)
+            sa.event.listen(self.engine, "begin", _begin)
         try:
             self._create()
         except sa.exc.OperationalError as error:
@@ -52,28 +52,33 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give a connection whose work is committed, durably, when the block ends without an error."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Give a connection that only reads, one consistent snapshot."""
-        with self._engine.connect().execution_options(**{_READ: True}) as connection:
+        with self.engine.connect().execution_options(**{_READ: True}) as connection:
             yield connection
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
         """Insert the rows whose keys are not there yet; return how many were."""
         if not rows:
             return 0
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(table).on_conflict_do_nothing()
         return sum(connection.execute(statement, row).rowcount for row in rows)
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def _create(self) -> None:
+        if sa.inspect(self.engine).has_table(schema_version.name):
+            with self.read() as connection:
+                found = connection.scalar(sa.select(sa.func.max(schema_version.c.version)))
+            if found == VERSION:
+                return
         with self.write() as connection:
             metadata.create_all(connection)
             found = connection.scalar(sa.select(sa.func.max(schema_version.c.version)))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from trading.exchange.gateway import AccountGateway, PublicGateway
+from trading.exchange.gateway import AccountGateway, PublicGateway, Quote
 from trading.execution.settings import EngineSettings
 from trading.market.clock import Clock, SystemClock
 from trading.market.errors import SymbolHalted
@@ -42,6 +42,11 @@ class Desk:
         if user_id not in self._accounts:
             self._accounts[user_id] = self.open_account(self.users.get(user_id))
         return self._accounts[user_id]
+
+    async def quotes(self, symbols: Iterable[str]) -> dict[str, Quote]:
+        """Return quotes of those symbols that are listed and have both sides, in one call."""
+        listed = sorted({symbol for symbol in symbols if symbol in self.markets})
+        return await self.public.quotes(listed) if listed else {}
 
     async def load_markets(self) -> None:
         """Read what the venue lists."""

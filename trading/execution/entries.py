@@ -62,15 +62,18 @@ class Entries:
         now_ms = self._desk.now_ms()
         standing = self._desk.log.accounts.standing(user.user_id, recent_since_ms=now_ms - DAY_MS)
         closed_gate = _closed_gate(user, standing)
-        free: dict[str, Decimal] = {}
-        if closed_gate is None:
+        # Balances cost ten times a quote: they are read only if something would be bought at all.
+        everything = dict.fromkeys({assets(signal.symbol)[1] for signal in batch.signals}, user.capital)
+        intents, skips = self._decide(user, batch, quotes, standing, everything, closed_gate)
+        if intents:
             try:
                 balances = await self._desk.account(user.user_id).balances()
                 free = {asset: balance.free for asset, balance in balances.items()}
             except BadCredentials as error:
+                free = {}
                 closed_gate = _Refused("account", f"the exchange account cannot be used: {error}")
                 self._tell(user, batch, error)
-        intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
+            intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
         written = self._desk.log.orders.plan_entries(
             user.user_id, batch.signal_set_id, intents, skips, place=place, at_ms=now_ms
         )

@@ -14,7 +14,7 @@ from trading.execution.desk import Desk
 from trading.execution.pace import Pace
 from trading.execution.settle import Settler
 from trading.execution.wire import Wire
-from trading.market.errors import ExchangeError, OrderNotFound, OrderRefused
+from trading.market.errors import OrderNotFound, OrderRefused, SluiceError
 from trading.market.orders import OrderState, OrderType
 from trading.market.timeframes import HOUR_MS, to_ms
 from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg
@@ -50,7 +50,7 @@ class Follow:
     async def _look(self, intent: Intent) -> None:
         try:
             await self.look(intent)
-        except ExchangeError as error:
+        except SluiceError as error:
             self._pace.put_off(intent.coid)
             _log.info("look_failed", user=intent.user_id, coid=intent.coid, error=f"{error!r}")
 

@@ -14,7 +14,7 @@ from trading.execution.desk import Desk
 from trading.execution.entries import Entries
 from trading.execution.reconcile import Reconcile
 from trading.execution.wire import Wire
-from trading.market.errors import ExchangeError, NoVersion
+from trading.market.errors import NoVersion, SluiceError
 from trading.market.lineage import digest
 from trading.market.orders import SignalSet
 from trading.market.timeframes import to_ms
@@ -86,14 +86,14 @@ class Intake:
         ]
         if not turns:
             return 0
-        quotes = await self._desk.public.quotes(sorted({signal.symbol for signal in batch.signals}))
+        quotes = await self._desk.quotes(signal.symbol for signal in batch.signals)
         planned = 0
 
         async def serve(place: int, user: User) -> None:
             nonlocal planned
             try:
                 planned += await self._entries.plan(user, batch, quotes, place=place)
-            except ExchangeError as error:  # this user is offered the set again until it expires
+            except SluiceError as error:  # this user is offered the set again until it expires
                 _log.warning("user_not_served", user=user.user_id, error=f"{error!r}")
                 return
             await self._send_planned(user)

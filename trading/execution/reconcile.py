@@ -17,7 +17,7 @@ from trading.execution.desk import Desk
 from trading.execution.follow import MARGIN_MS
 from trading.execution.pace import Pace
 from trading.execution.settle import Settler
-from trading.market.errors import ExchangeError
+from trading.market.errors import SluiceError
 from trading.market.orders import OrderState
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import IN_FLIGHT, ZERO, Intent, IntentStatus, Trade
@@ -73,7 +73,7 @@ class Reconcile:
                 for state in await gateway.orders_since(symbol, since_ms - MARGIN_MS):
                     await self._compare(user_id, gateway, state)
             await self._holdings(user_id, gateway)
-        except ExchangeError as error:
+        except SluiceError as error:
             self._pace.put_off(user_id)
             _log.warning("reconcile_failed", user=user_id, error=f"{error!r}")
         else:

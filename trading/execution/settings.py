@@ -42,7 +42,7 @@ class EngineSettings:
     """
 
     intake_s: float = 0.5
-    watch_s: float = 0.25
+    watch_s: float = 0.5
     follow_s: float = 0.1
     courier_s: float = 0.5
     lost_after_s: float = 20.0

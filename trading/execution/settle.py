@@ -37,5 +37,5 @@ class Settler:
         if not wanted:
             return {}
         pairs = {f"{asset}/{quote}": asset for asset, quote in wanted}
-        quotes = await self._desk.public.quotes(sorted(pairs))
+        quotes = await self._desk.quotes(pairs)
         return {pairs[symbol]: (quote.bid + quote.ask) / 2 for symbol, quote in quotes.items()}

@@ -129,7 +129,7 @@ def run_backtest(
         is_exit = np.zeros_like(is_exit)
     rows, marks = _trade(block, is_entry, is_exit, _price_cost(table), exits, rules)
     trades = _trades_frame(block, rows, marks, table, signals)
-    every = net_outcomes(block, np.ones(len(block.candles), np.bool_), is_exit, table, exits, rules)
+    every = outcomes(block, np.ones(len(block.candles), np.bool_), is_exit, table, exits, rules).net_return
     fee = table["taker_fee"].to_numpy()
     equity = equity_curve(block, rows, trades.select("open_price", "close_price").to_numpy(), fee)
     metrics = symbol_metrics(block, trades, equity, every, table, seed=rules.seed, draws=rules.random_draws)
@@ -137,15 +137,23 @@ def run_backtest(
     return BacktestResult(trades, metrics, curve)
 
 
-def net_outcomes(
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Per candle row, how an entry after it ended: `exit_row` (-1 = not entered or not ended), net return."""
+
+    exit_row: Ints
+    net_return: Floats
+
+
+def outcomes(
     block: Block,
     is_wanted: Bools,
     is_exit: Bools,
     table: pl.DataFrame,
     exits: ExitRules,
     rules: BacktestRules,
-) -> Floats:
-    """Return per candle row the net return of an entry after it; NaN where none could be made or ended."""
+) -> Outcomes:
+    """Return how each wanted entry would have ended, were it the only one; NaN where it did not."""
     n = len(block.candles)
     row, code, mark = np.empty(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
     price_cost = _price_cost(table)
@@ -165,7 +173,7 @@ def net_outcomes(
     ended = np.flatnonzero(row >= 0)
     owner = np.repeat(np.arange(len(block.symbols)), np.diff(block.bars.offsets))[ended]
     out[ended] = net_return(block.bars.open[ended + 1], mark[ended], price_cost[owner], _fee(table)[owner])
-    return out
+    return Outcomes(row, out)
 
 
 def net_return(open_mark: Floats, close_mark: Floats, price_cost: Floats, fee: Floats) -> Floats:

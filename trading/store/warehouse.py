@@ -92,8 +92,12 @@ def query(path: Path, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
         raise MissingData(f"no warehouse at {path}: materialise asset warehouse first (sluice run does)")
 
     def ask() -> pl.DataFrame:
-        with duckdb.connect(str(path), read_only=True, config=_READ_CONFIG) as connection:
+        # Attached to a private instance: connecting to the path would join any connection this process
+        # still has to the file of the same name that was swapped out, and show its old content.
+        with duckdb.connect(config=_READ_CONFIG) as connection:
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute(f"attach {_text(path)} as warehouse (read_only)")
+            connection.execute("use warehouse")
             relation = connection.sql(sql, params=list(params)) if params else connection.sql(sql)
             found: pl.DataFrame = pl.DataFrame() if relation is None else relation.pl()
             return found
@@ -186,8 +190,9 @@ def _view_candles(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    found = connection.execute(f'select count(*) from {SCHEMA}."{table}"').fetchone()  # noqa: S608 names are checked by the lake or fixed here
-    return 0 if found is None else int(found[0])
+    # fetchall: a result that is not read to its end blocks the connection (DuckDB 2.0).
+    found = connection.execute(f'select count(*) from {SCHEMA}."{table}"').fetchall()  # noqa: S608 names are checked by the lake or fixed here
+    return int(found[0][0])
 
 
 def _text(path: Path) -> str:

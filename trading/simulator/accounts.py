@@ -20,7 +20,7 @@ TRADE = "SPOT_DEAL_WRITE"
 ALL_PERMISSIONS = frozenset({READ, READ_DEALS, TRADE})
 START_FUNDS: Mapping[str, Decimal] = {"USDT": Decimal(10_000)}
 
-_DEMO_KEY = re.compile(r"demo-key-(\d{4,9})")
+_DEMO_KEY = re.compile(r"demo-key-([0-9]{4,9})")
 _KEY_FORM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 

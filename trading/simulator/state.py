@@ -22,6 +22,8 @@ FILE_NAME = "exchange.json"
 FORMAT = 1
 # A save may cost at most this share of the time: the next one waits 20 times as long as the last took.
 _SAVE_SHARE = 20.0
+# Market time alone is saved this often, so that a killed process does not set the clock far back.
+_IDLE_SAVE_S = 30.0
 _BIG = ("spent", "locked", "budget", "cost", "fee")
 
 
@@ -51,6 +53,7 @@ class StateFile:
         self.path = folder / FILE_NAME
         self._saved_changes = -1
         self._next_save_s = 0.0
+        self._last_save_s = 0.0
 
     def saved_times(self) -> tuple[int, int] | None:
         """Return (market time saved, market time the world was made for), or None if nothing is saved."""
@@ -86,10 +89,11 @@ class StateFile:
         return True
 
     def save_if_due(self, exchange: Exchange) -> None:
-        """Save if something changed and the last save is long enough ago."""
-        if time.monotonic() < self._next_save_s or exchange.matcher.store.changes == self._saved_changes:
-            return
-        self.save(exchange)
+        """Save if something changed and the last save is long enough ago, else every half minute."""
+        now_s = time.monotonic()
+        is_changed = exchange.matcher.store.changes != self._saved_changes
+        if now_s >= self._next_save_s and (is_changed or now_s - self._last_save_s > _IDLE_SAVE_S):
+            self.save(exchange)
 
     def save(self, exchange: Exchange) -> None:
         """Write the whole state beside the old file and swap it in."""
@@ -118,7 +122,8 @@ class StateFile:
             os.fsync(file.fileno())
         draft.replace(self.path)
         self._saved_changes = store.changes
-        self._next_save_s = time.monotonic() + _SAVE_SHARE * (time.monotonic() - began)
+        self._last_save_s = time.monotonic()
+        self._next_save_s = self._last_save_s + _SAVE_SHARE * (self._last_save_s - began)
 
     def _read(self) -> dict[str, Any] | None:  # checked where the values are used
         if not self.path.exists():

@@ -11,7 +11,7 @@ ATOM_DECIMALS = 18
 ONE = 10**ATOM_DECIMALS
 FEE_SCALE = 10**8  # fee rates are held as whole multiples of 1e-8
 
-_NUMBER = re.compile(r"(\d{1,30})(?:\.(\d{0,30}))?")
+_NUMBER = re.compile(r"([0-9]{1,30})(?:\.([0-9]{0,30}))?")
 
 
 class Malformed(ValueError):

@@ -5,6 +5,7 @@ from typing import Protocol
 import structlog
 
 from trading.execution.desk import Desk
+from trading.market.errors import StoreError
 from trading.notifications.channel import Channel
 from trading.notifications.messages import wording
 from trading.store.order_log.records import Event, Trade
@@ -15,8 +16,8 @@ _log = structlog.get_logger("execution.courier")
 class TradeCache(Protocol):
     """Where a user's positions and trades are kept for quick reading; rebuilt from SQL at any time."""
 
-    async def apply(self, trade: Trade) -> None:
-        """Take over `trade` unless a newer version of it is there."""
+    async def apply(self, trade: Trade, version: int) -> None:
+        """Take over `trade` unless something of a higher version is there; StoreError if it cannot."""
         ...
 
 
@@ -45,11 +46,17 @@ class Courier:
 
     async def _fill_cache(self, cache: TradeCache) -> None:
         waiting = self._desk.log.outbox.waiting("cached")
-        changed = {str(event.payload["trade_id"]) for event in waiting if event.kind.startswith("trade_")}
+        if not waiting:
+            return
+        changed = {str(event.payload["trade_id"]): event.seq for event in waiting if _is_of_trade(event)}
         try:
-            for trade_id in sorted(changed):
-                await cache.apply(self._desk.log.ledger.get(trade_id))
-        except (OSError, RuntimeError) as error:  # the cache is no truth: it gets them next time
+            for trade_id, seq in changed.items():
+                await cache.apply(self._desk.log.ledger.get(trade_id), seq)
+        except (OSError, StoreError) as error:  # the cache is no truth: it gets them next time
             _log.warning("cache_unavailable", error=f"{error!r}")
             return
         self._desk.log.outbox.mark(waiting, "cached")
+
+
+def _is_of_trade(event: Event) -> bool:
+    return event.kind in ("trade_opened", "trade_reduced", "trade_closed")

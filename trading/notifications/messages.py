@@ -20,9 +20,10 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     ),
     "order_found": lambda p: f"A lost order in {p['symbol']} turned up and was taken over.",
     "exit_held_up": lambda p: f"The exit of {p['symbol']} cannot go on by itself: {p['reason']}",
+    "run_failed": lambda p: f"{p['text']}",
     "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
 }
-_ALERTS = frozenset({"order_lost", "exit_held_up", "account_trouble"})
+_ALERTS = frozenset({"order_lost", "exit_held_up", "account_trouble", "run_failed"})
 
 
 def wording(event_id: str, user_id: str, kind: str, payload: Payload) -> Message:

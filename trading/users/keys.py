@@ -15,6 +15,11 @@ class Credentials:
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Key and secret, for the one call that opens an account."""
+        return self.api_key, self.secret
+
 
 class KeyRing(Protocol):
     """Finds the key of a user's account."""

@@ -17,6 +17,7 @@ from trading.market.orders import Balance, Fill, OrderRequest, OrderState, Order
 from trading.market.symbols import Market
 
 D = Decimal
+ONE = Decimal(1)
 
 
 class Killed(BaseException):
@@ -49,7 +50,7 @@ class Faults:
     limited: frozenset[int] = frozenset()  # 429: certainly not accepted
     hidden_looks: int = 0  # an accepted order is not found this many times
     parts: int = 1  # fills per order
-    share: Decimal = D(1)  # of an IOC order that finds a counterparty
+    share: Decimal = ONE  # of an IOC order that finds a counterparty
     repeat_fills: bool = False  # the list of fills holds each twice
     late_fills: int = 0  # the list of fills is empty this many times
     fee_asset: str = "quote"  # quote | base | MX

@@ -76,7 +76,7 @@ def operations(faults: Faults, symbols: tuple[str, ...]) -> int:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_killed_at_any_operation_nothing_is_lost_or_doubled(name: str) -> None:
-    """For every operation of a run under each kind of trouble: kill there, restart, compare with the venue."""
+    """For every operation under each kind of trouble: kill there, restart, compare with the venue."""
     faults = FAULTS[name]
     symbols = ("AAA/USDT",) if name in ONE_SYMBOL else ("AAA/USDT", "BBB/USDT")
     points = operations(faults, symbols)

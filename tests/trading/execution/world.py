@@ -129,7 +129,7 @@ class World:
             self.venue.prices[symbol] = D(price)
 
     def wrongs(self, engine: Engine) -> list[str]:
-        """Judge from the venue's own books, which hide nothing here. Empty = 0 lost, 0 doubled, ledger right."""
+        """Judge from the venue's own books. Empty = 0 lost, 0 doubled, ledger = fills = balances."""
         log = engine.desk.log
         found = log.breaks()
         intents = {intent.coid: intent for intent in log.orders.find()}

@@ -1,0 +1,82 @@
+"""`sluice trade`: the trading engine of the current world, as a process of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from interfaces.cli.output import AsJson, print_json
+
+app = typer.Typer(help="The trading engine: orders, exits, reconciliation.")
+
+
+@app.command()
+def trade(
+    until_idle: Annotated[bool, Option(help="End when nothing is held, in flight or waiting.")] = False,
+    for_seconds: Annotated[float | None, Option(min=0, help="End after so many wall seconds.")] = None,
+    seed: Annotated[
+        int | None, Option(min=0, help="Seed of the embedded exchange's accounts; default: the world's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trade for every user of the current world until told to stop (Ctrl-C, SIGTERM)."""
+    import asyncio
+    from dataclasses import asdict
+
+    import uvloop
+
+    from interfaces.logging import setup_logging
+    from resources.settings import load_settings
+    from trading.exchange.pool import ExchangeSettings
+    from trading.execution.run import run_engine
+    from trading.users.keys import DemoKeyRing
+
+    settings = load_settings()
+    setup_logging(settings.log_level)
+    # Candles may come from MEXC; orders go to the embedded exchange always.
+    exchange = ExchangeSettings(
+        base_url=settings.exchange.base_url,
+        rate_per_s=settings.exchange.rate_per_s,
+        timeout_s=settings.exchange.timeout_s,
+    )
+    keys = DemoKeyRing(demo_keys(settings.record_path, seed))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        summary = runner.run(
+            run_engine(
+                database_url=settings.database_url,
+                exchange=exchange,
+                keys=keys,
+                state_dir=settings.world_dir,
+                redis_url=settings.redis_url,
+                until_idle=until_idle,
+                for_seconds=for_seconds,
+            )
+        )
+    if as_json:
+        print_json(asdict(summary))
+        return
+    print(
+        f"engine ended after {summary.seconds:.1f} s: {summary.orders} orders, "
+        f"{summary.closed_trades} closed trades, {summary.open_trades} positions open, "
+        f"{summary.unclear_orders} orders unclear"
+    )
+
+
+def demo_keys(record: Path, seed: int | None) -> Callable[[int], tuple[str, str]]:
+    """Return account number -> (key, secret) of the embedded exchange of the world that `record` describes.
+
+    Raises
+    ------
+    BadInput
+        If neither a seed is given nor a record is there.
+    """
+    from interfaces.run.options import World
+    from trading.market.errors import BadInput
+    from trading.simulator.accounts import demo_credentials
+
+    if seed is None and not record.is_file():
+        raise BadInput(f"no world record at {record}: run `sluice run` first, or give --seed of the exchange")
+    known = World.read(record).seed if seed is None else seed
+    return lambda number: demo_credentials(known, number)

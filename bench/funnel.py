@@ -1,8 +1,8 @@
 """The funnel over 2,610 symbols, concurrently, against one symbol after another as the old bot went.
 
 Both speak to the same embedded exchange over HTTP, through the same gateway and limiter (50 requests a
-second), with a declared round trip, since loopback would flatter the peer's waiting. Ours looks at all tickers
-in one call and fetches candles of the survivors only; the peer fetches and screens every sound pair in turn.
+second), with a declared round trip, since loopback would flatter the peer's waiting. Ours looks at all
+tickers in one call and fetches candles of the survivors only; the peer fetches and screens each pair in turn.
 The peer is measured on a sample and scaled. Waiting is what is compared, so the ratio is of *wall* seconds;
 CPU stands beside it.
 """

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Line = dict[str, Any]
@@ -114,7 +115,14 @@ def missing(modules: Sequence[str]) -> list[str]:
 
 
 def peak_rss_mb() -> float:
-    """Return the most memory this process has held so far, in MB."""
+    """Return the most memory this process has held so far, in MB.
+
+    Linux's ru_maxrss survives exec, so a child would begin with its parent's peak; VmHWM does not.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 

@@ -71,8 +71,9 @@ def _item(name: str, entry: Any) -> RawItem | None:
 
 def plain(text: str) -> str:
     """Return `text` without tags and control characters, spaces collapsed, at most 300 characters."""
-    bare = _SPACE.sub(" ", _TAGS.sub(" ", unescape(text)))
-    return "".join(mark for mark in bare if mark.isprintable()).strip()[:_MAX_TITLE]
+    bare = _TAGS.sub(" ", unescape(text))
+    shown = "".join(mark for mark in bare if mark.isprintable() or mark.isspace())
+    return _SPACE.sub(" ", shown).strip()[:_MAX_TITLE]
 
 
 def _web_link(link: object) -> str | None:

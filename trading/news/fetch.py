@@ -126,15 +126,16 @@ def _get(target: _Target, deadline: float, limits: FetchLimits) -> tuple[bytes, 
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise TimeoutError
-    raw = socket.create_connection((target.address, target.port), timeout=remaining)
+    link = socket.create_connection((target.address, target.port), timeout=remaining)
     # One timer for the whole answer: a server that sends a byte a second never trips a socket time-out.
-    watchdog = threading.Timer(max(deadline - time.monotonic(), 0.0), _shut, [raw])
+    # It holds a second handle, because TLS takes the first one over and hides it.
+    handle = link.dup()
+    watchdog = threading.Timer(max(deadline - time.monotonic(), 0.0), _shut, [handle])
     watchdog.daemon = True
     watchdog.start()
     try:
-        link = raw
         if target.scheme == "https":
-            link = ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
+            link = ssl.create_default_context().wrap_socket(link, server_hostname=target.host)
         connection = http.client.HTTPConnection(target.host, target.port)
         connection.sock = link
         connection.request("GET", target.path, headers=_HEADERS)
@@ -148,7 +149,8 @@ def _get(target: _Target, deadline: float, limits: FetchLimits) -> tuple[bytes, 
         return _read(answer, deadline, limits), None
     finally:
         watchdog.cancel()
-        raw.close()
+        handle.close()
+        link.close()
 
 
 _HEADERS = {

@@ -92,7 +92,7 @@ def _market(record: RunRecord) -> RenderableType:
     took = f"{say.seconds(record.elapsed_s)} of wall time, {say.seconds(record.cpu_s)} of CPU"
     return Group(
         _head(f"World {say.plain(record.world)}"),
-        _line(say.plain(record.market, 600)),
+        _line(say.sentence(record.market)),
         _line(f"{span}, {say.plain(record.timeframe)} bars", "dim"),
         _line(took, "dim"),
     )
@@ -211,32 +211,22 @@ def _story(record: RunRecord) -> list[RenderableType]:
 
 
 def _model(record: RunRecord) -> list[RenderableType]:
-    model = record.model
-    verdict = say.plain(model.get("verdict", "no model"))
-    reason = model.get("reason")
-    parts: list[RenderableType] = [
-        _head("Model"),
-        _line(f"{verdict}: {say.plain(reason)}" if reason else verdict, "bold"),
-        _line(f"The trade pool holds {record.trade_pool_rows:,} decisions.", "dim"),
-    ]
-    parts += [
-        _line(f"{name.replace('_', ' ')}: {say.plain(model[name])}", "dim")
-        for name in ("first_pass", "second_pass")
-        if model.get(name)
-    ]
-    rows = say.model_rows(model)
-    if rows:
-        table = _table(("rule", "left"), ("value", "right"), ("bound", "right"), ("verdict", "left"))
-        for row in rows:
-            cells = (
-                say.rule_name(str(row.get("rule"))),
-                say.number(row.get("value")),
-                say.number(row.get("bound")),
-                say.number(row.get("verdict")),
-            )
-            table.add_row(*map(Text, cells))
-        parts += [Text(), _inset(table)]
-    return parts
+    parts: list[RenderableType] = [_head("Model")]
+    verdicts = say.verdicts(record.model)
+    for verdict in verdicts:
+        reason = f": {verdict.reason}" if verdict.reason else ""
+        parts.append(Padding(Text.assemble(verdict.heading, (verdict.verdict, "bold"), reason), (0, 0, 0, 1)))
+    parts.append(_line(f"The trade pool holds {record.trade_pool_rows:,} decisions.", "dim"))
+    rules = next((verdict.rules for verdict in reversed(verdicts) if verdict.rules), [])
+    return [*parts, Text(), _inset(_rules(rules))] if rules else parts
+
+
+def _rules(rules: Sequence[dict[str, object]]) -> Table:
+    table = _table(("rule", "left"), ("value", "right"), ("bound", "right"), ("verdict", "left"))
+    for row in rules:
+        figures = [say.number(row.get(name)) for name in ("value", "bound", "verdict")]
+        table.add_row(*map(Text, (say.rule_name(str(row.get("rule"))), *figures)))
+    return table
 
 
 def _warnings(record: RunRecord) -> list[RenderableType]:

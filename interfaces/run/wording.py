@@ -3,8 +3,10 @@
 Not here: layout. Nothing here escapes for HTML; `plain` only takes away what could mislead a reader.
 """
 
+import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -123,8 +125,8 @@ def kill_sentence(record: RunRecord) -> str:
         return ""
     kill = record.kill
     return (
-        f"The engine was killed on purpose at {moment(kill.at_market)} with {kill.in_flight} orders in flight "
-        f"and {kill.open_positions} positions open, and was back after {seconds(kill.restart_s)}: "
+        f"The engine was killed on purpose at {moment(kill.at_market)} with {kill.in_flight} orders in "
+        f"flight and {kill.open_positions} positions open, and was back after {seconds(kill.restart_s)}: "
         f"{record.lost} orders lost, {record.doubled} doubled."
     )
 
@@ -137,10 +139,49 @@ def total_pnl(record: RunRecord) -> dict[str, Decimal]:
     return totals
 
 
-def model_rows(model: dict[str, object]) -> list[dict[str, object]]:
-    """Return the rules that a model was held against: rule, value, bound, verdict."""
-    rows = model.get("table") or model.get("rules") or []
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, Iterable) else []
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was said of a model: in which pass (`heading`, may be empty), the word, why, rule by rule."""
+
+    heading: str
+    verdict: str
+    reason: str
+    rules: list[dict[str, object]]
+
+
+def verdicts(model: Mapping[str, object]) -> list[Verdict]:
+    """Return every verdict that a record's `model` holds, the last one last.
+
+    The record may hold one verdict, one per pass (`first_pass`, `second_pass`), or both; a pass may be a
+    sentence or a mapping of its own.
+    """
+    found = [_verdict("", model)] if "verdict" in model else []
+    for key in ("first_pass", "second_pass"):
+        said = model.get(key)
+        heading = f"{key.replace('_', ' ').capitalize()}: "
+        if isinstance(said, Mapping):
+            found.append(_verdict(heading, said))
+        elif said:
+            found.append(Verdict(heading, plain(said, 400), "", []))
+    return found or [Verdict("", "no model", "", [])]
+
+
+def _verdict(heading: str, said: Mapping[str, object]) -> Verdict:
+    rules = said.get("table") or said.get("rules") or []
+    if isinstance(rules, str):
+        rules = json.loads(rules)
+    return Verdict(
+        heading,
+        plain(said.get("verdict", "no model")),
+        plain(said.get("reason") or "", 400),
+        [dict(row) for row in rules if isinstance(row, Mapping)] if isinstance(rules, Iterable) else [],
+    )
+
+
+def sentence(words: str) -> str:
+    """Return `words` beginning with a capital and ending with a full stop."""
+    clean = plain(words, 600)
+    return f"{clean[:1].upper()}{clean[1:]}" + ("" if clean.endswith((".", "!", "?", "…")) else ".")
 
 
 def followable(record: RunRecord) -> str | None:

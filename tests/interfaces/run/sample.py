@@ -84,15 +84,16 @@ STORY = [
     ),
 ]
 MODEL = {
-    "verdict": "refused",
-    "reason": "212 decisions are fewer than the 300 that a promotion asks for",
-    "table": [
-        {"rule": "decisions", "value": 212, "bound": 300, "verdict": "failed"},
-        {"rule": "log loss against the base rate", "value": 0.6641, "bound": 0.6829, "verdict": "passed"},
-        {"rule": "return of the kept half", "value": 0.0031, "bound": 0.0, "verdict": "passed"},
-    ],
-    "first_pass": "no data: the pool is empty until something was traded",
-    "second_pass": "refused: too few decisions",
+    "first_pass": {"verdict": "no data", "reason": "the pool is empty until something was traded"},
+    "second_pass": {
+        "verdict": "refused",
+        "reason": "212 decisions are fewer than the 300 that a promotion asks for",
+        "table": [
+            {"rule": "decisions", "value": 212, "bound": 300, "verdict": "failed"},
+            {"rule": "log loss against the base rate", "value": 0.6641, "bound": 0.6829, "verdict": "passed"},
+            {"rule": "return of the kept half", "value": 0.0031, "bound": 0.0, "verdict": "passed"},
+        ],
+    },
 }
 
 

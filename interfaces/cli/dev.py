@@ -78,7 +78,18 @@ def _world(settings: "Settings") -> "World":
     )
     world.write(settings.home / world.name / settings.record_path.name)
     select_world(settings.home, world.name)
+    _demo_users(settings.home, world)
     return world
+
+
+def _demo_users(home: Path, world: "World") -> None:
+    from resources.settings import load_settings
+    from trading.store.order_log import OrderLog
+    from trading.users.directory import Directory
+
+    (home / world.name).mkdir(parents=True, exist_ok=True)
+    with OrderLog(load_settings(world.name).database_url) as log:
+        Directory(log).ensure_demo(world.users)
 
 
 def _environment(settings: "Settings", world: "World") -> dict[str, str]:

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ FILES = tracked()
 PYTHON = [path for path in FILES if path.suffix == ".py"]
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Top-level names that a file imports anywhere in it."""
     names: set[str] = set()

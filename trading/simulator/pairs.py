@@ -147,6 +147,7 @@ def _ordinary(
     price = float(10 ** np.clip(rng.normal(-1.3, 1.6), -8.0, 4.3))
     quote = _quote(float(rng.random()))
     quote_price = {"USDT": 1.0, "USDC": 1.0, "BTC": _MAJORS[0][2], "ETH": _MAJORS[1][2]}[quote]
+    price = max(price, 2e-8 * quote_price)
     if rng.random() < 0.02:
         return _dead(ticker, quote, name, price, quote_price, place)
     sector = int(rng.integers(SECTORS)) if rng.random() < 0.8 else -1
@@ -200,7 +201,8 @@ def _facts(base: str, quote: str, name: str, price: float, price_usdt: float, se
         min_cost=Decimal(1) if is_dollar else Decimal("0.00001") if quote == "BTC" else Decimal("0.0004"),
         max_cost=Decimal(2_000_000) if is_dollar else Decimal(50) if quote == "BTC" else Decimal(1000),
         maker_fee=Decimal(0), taker_fee=Decimal("0.0005"),
-        status=ONLINE, is_api_tradable=True, listed_ms=EPOCH_MS, delisted_ms=None, sector=sector, has_edge=False,
+        status=ONLINE, is_api_tradable=True, listed_ms=EPOCH_MS, delisted_ms=None,
+        sector=sector, has_edge=False,
     )  # fmt: skip
 
 

@@ -33,14 +33,8 @@ def knots(
 def at(f: float, o: float, c: float, knot: tuple[float, float, float, float]) -> float:
     """Return the path's value at fraction `f`."""
     f1, x1, f2, x2 = knot
-    if f <= 0.0:
-        return o
-    if f >= 1.0:
-        return c
-    if f == f1:
-        return x1
-    if f == f2:
-        return x2
+    if f <= 0.0 or f >= 1.0:
+        return o if f <= 0.0 else c
     if f < f1:
         return _line(o, x1, f / f1)
     if f < f2:
@@ -78,4 +72,4 @@ def traded(total: int, f: float) -> int:
     """Return how much of `total` has traded after fraction `f`: a floor, so that parts add up."""
     if f >= 1.0:
         return total
-    return np.int64(np.floor(np.float64(total) * f))
+    return int(np.floor(np.float64(total) * f))

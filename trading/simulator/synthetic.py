@@ -19,7 +19,7 @@ from trading.simulator.table import pair_table
 from trading.simulator.tree import LENGTH
 from trading.simulator.weather import ANCHOR_DAY, EPOCH_MS, HORIZON_DAYS, build_weather, regimes
 
-DEFAULT_START_MS = EPOCH_MS + ANCHOR_DAY * DAY_MS  # Monday 2026-03-02 00:00 UTC
+DEFAULT_START_MS = EPOCH_MS + ANCHOR_DAY * DAY_MS  # Monday 2026-08-17 00:00 UTC
 _MINUTE_MS = 60_000
 _LEVELS = {"1m": 6, "5m": 5, "15m": 4, "30m": 3, "1h": 2, "4h": 1, "1d": 0, "1w": 0, "1M": 0}
 

@@ -5,32 +5,24 @@ import numpy.typing as npt
 
 from trading.simulator.compiled import kernel
 from trading.simulator.hashing import gauss, uniform
-from trading.simulator.tree import (
-    FAN,
+from trading.simulator.levels import (
     GRANULE,
     HALF_SPREAD,
     IS_DEAD,
-    LENGTH,
     LOG_TURNOVER,
     PATH,
     Q_PER_STEP,
     SHAPE,
     VARIANCE,
     VOLUME,
-    C,
-    H,
-    L,
-    O,
     PairTable,
-    T,
 )
+from trading.simulator.tree import CLOSE, FAN, HIGH, LENGTH, LOW, OPEN, TAU
 from trading.simulator.weather import Weather
 
 
 @kernel
-def day_volume(
-    pairs: PairTable, i: int, weather: Weather, index: int, day: npt.NDArray[np.float64]
-) -> tuple[int, int]:
+def day_volume(pairs: PairTable, i: int, index: int, day: npt.NDArray[np.float64]) -> tuple[int, int]:
     """Return (volume in steps, quote volume in its units) of a whole day.
 
     Turnover follows business time, the day's range, a slow popularity wave and noise. Each minute
@@ -42,13 +34,13 @@ def day_volume(
     stream = pairs.streams[i, VOLUME]
     month, u = index // 32, (index % 32) / 32.0
     slow = (1.0 - u) * gauss(stream, 64 * month + 8) + u * gauss(stream, 64 * (month + 1) + 8)
-    typical = np.sqrt(pf[VARIANCE] * day[T])
-    busy = 0.6 * np.log(day[T]) + 0.35 * np.log(0.25 + (day[H] - day[L]) / typical)
+    typical = np.sqrt(pf[VARIANCE] * day[TAU])
+    busy = 0.6 * np.log(day[TAU]) + 0.35 * np.log(0.25 + (day[HIGH] - day[LOW]) / typical)
     turnover = np.exp(pf[LOG_TURNOVER] + busy + 0.45 * slow + 0.30 * gauss(stream, 16 * index + 7))
-    price = np.exp(0.25 * (day[O] + day[H] + day[L] + day[C]))
+    price = np.exp(0.25 * (day[OPEN] + day[HIGH] + day[LOW] + day[CLOSE]))
     least = 1440 // pairs.ints[i, GRANULE]
-    volume = least + np.int64(turnover / (price * pf[Q_PER_STEP] * 1e-6))
-    return volume, np.int64(np.rint(volume * price * pf[Q_PER_STEP]))
+    volume = least + int(turnover / (price * pf[Q_PER_STEP] * 1e-6))
+    return volume, int(np.rint(volume * price * pf[Q_PER_STEP]))
 
 
 @kernel
@@ -58,58 +50,85 @@ def share_out(
 ) -> None:  # fmt: skip
     """Split (volume, quote volume) of node (`level`, `index`) among its children, exactly.
 
-    Volume goes where the range and the business time are; quote volume is each child's volume at
-    its typical price, moved as a whole towards highs or lows until the sum is the parent's.
+    Volume goes where range and business time are, tilted towards the dearer or cheaper children
+    until their average price is the parent's; quote volume is each child's volume at its typical
+    price, moved towards highs or lows by what the tilt left over.
     """
     if pairs.ints[i, IS_DEAD]:
         volumes[: FAN[level]] = 0
         return
     n = FAN[level]
-    stream = pairs.streams[i, VOLUME]
-    variance = pairs.floats[i, VARIANCE]
     least = max(1, LENGTH[level + 1] // pairs.ints[i, GRANULE])
-    grown = np.empty(6)
-    running = 0.0
+    unit = pairs.floats[i, Q_PER_STEP]
+    typical = np.empty(6)
     for j in range(n):
-        typical = np.sqrt(variance * kids[j, T])
-        burst = 0.25 + 1.5 * uniform(stream, (index * n + j) * 16 + level)
-        running += typical * (kids[j, H] - kids[j, L] + 0.3 * typical) * burst
-        grown[j] = running
+        typical[j] = unit * np.exp(0.25 * (kids[j, OPEN] + kids[j, HIGH] + kids[j, LOW] + kids[j, CLOSE]))
+    weights = np.empty(6)
+    _weigh(pairs.floats[i, VARIANCE], pairs.streams[i, VOLUME], level, index, kids, weights)
+    _tilt(n, total[1] / total[0], typical, weights)
+    grand = 0.0
+    for j in range(n):
+        grand += weights[j]
     spare = total[0] - n * least
+    running = 0.0
     before = 0
     for j in range(n):
-        upto = spare if j == n - 1 else np.int64(np.floor(np.float64(spare) * (grown[j] / running)))
+        running += weights[j]
+        upto = spare if j == n - 1 else int(np.floor(np.float64(spare) * min(1.0, running / grand)))
         volumes[j, 0] = least + upto - before
         before = upto
-    _share_quote(pairs.floats[i, Q_PER_STEP], n, total[1], kids, volumes)
+    _share_quote(unit, n, total[1], typical, kids, volumes)
+
+
+@kernel
+def _weigh(
+    variance: float, stream: np.uint64, level: int, index: int, kids: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+) -> None:  # fmt: skip
+    for j in range(FAN[level]):
+        usual = np.sqrt(variance * kids[j, TAU])
+        burst = 0.25 + 1.5 * uniform(stream, (index * FAN[level] + j) * 16 + level)
+        weights[j] = usual * (kids[j, HIGH] - kids[j, LOW] + 0.3 * usual) * burst
+
+
+@kernel
+def _tilt(n: int, target: float, typical: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> None:
+    # Leans the weights so that the children's average price is the parent's, as far as 1:25 allows.
+    grand = mean = spread = 0.0
+    for j in range(n):
+        grand += weights[j]
+        mean += weights[j] * typical[j]
+    mean /= grand
+    for j in range(n):
+        spread += weights[j] * (typical[j] - mean) ** 2
+    if spread <= 0.0:
+        return
+    slope = (target - mean) * grand / spread
+    for j in range(n):
+        weights[j] *= min(5.0, max(0.2, 1.0 + slope * (typical[j] - mean)))
 
 
 @kernel
 def _share_quote(
-    unit: float, n: int, total: int, kids: npt.NDArray[np.float64], volumes: npt.NDArray[np.int64]
-) -> None:
-    middle = low = high = 0.0
-    worth = np.empty((6, 2))
+    unit: float, n: int, total: int, typical: npt.NDArray[np.float64], kids: npt.NDArray[np.float64],
+    volumes: npt.NDArray[np.int64],
+) -> None:  # fmt: skip
+    middle = 0.0
     for j in range(n):
-        size = volumes[j, 0] * unit
-        worth[j, 0] = size * np.exp(0.25 * (kids[j, O] + kids[j, H] + kids[j, L] + kids[j, C]))
-        middle += worth[j, 0]
-    rises = total > middle
+        middle += volumes[j, 0] * typical[j]
+    column = HIGH if total > middle else LOW
+    bound = np.empty(6)
+    edge = 0.0
     for j in range(n):
-        worth[j, 1] = volumes[j, 0] * unit * np.exp(kids[j, H] if rises else kids[j, L])
-        high += worth[j, 1] if rises else 0.0
-        low += worth[j, 1] if not rises else 0.0
-    room = (high - middle) if rises else (middle - low)
-    lean = min(1.0, abs(total - middle) / room) if room > 0.0 else 0.0
-    grand = 0.0
-    for j in range(n):
-        worth[j, 0] += lean * (worth[j, 1] - worth[j, 0])
-        grand += worth[j, 0]
+        bound[j] = unit * np.exp(kids[j, column])
+        edge += volumes[j, 0] * bound[j]
+    lean = min(1.0, (total - middle) / (edge - middle)) if edge != middle else 0.0
+    grand = middle + lean * (edge - middle)
     running = 0.0
     before = 0
     for j in range(n):
-        running += worth[j, 0]
-        upto = total if j == n - 1 else np.int64(np.floor(np.float64(total) * min(1.0, running / grand)))
+        running += volumes[j, 0] * (typical[j] + lean * (bound[j] - typical[j]))
+        upto = total if j == n - 1 else int(np.floor(np.float64(total) * min(1.0, running / grand)))
         volumes[j, 1] = upto - before
         before = upto
 
@@ -123,11 +142,11 @@ def half_spread_ticks(pairs: PairTable, i: int, weather: Weather, minute: int, l
     day = minute // 1440
     stress = np.sqrt(max(0.25, weather.tau[day + 1] - weather.tau[day]))
     wobble = 0.7 + 0.6 * uniform(pairs.streams[i, PATH], 16 * minute + 11)
-    ticks = np.int64(np.rint(last * pairs.floats[i, HALF_SPREAD] * stress * wobble))
+    ticks = int(np.rint(last * pairs.floats[i, HALF_SPREAD] * stress * wobble))
     return max(1, min(ticks, last - 1))
 
 
 @kernel
 def trading_child(pairs: PairTable, i: int, level: int, index: int) -> int:
     """Return which child of a node does all the trading, for pairs that trade less than once in it."""
-    return np.int64(uniform(pairs.streams[i, SHAPE], 16 * index + 15 - level) * FAN[level])
+    return int(uniform(pairs.streams[i, SHAPE], 16 * index + 15 - level) * FAN[level])

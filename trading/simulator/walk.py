@@ -7,37 +7,39 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.simulator.compiled import kernel
-from trading.simulator.paths import between, knots, traded
-from trading.simulator.tree import (
+from trading.simulator.levels import (
     BETA,
-    DEPTH,
     ENDED,
-    FAN,
     GRANULE,
     IS_DEAD,
     JUMP_ODDS,
     JUMPS,
-    LENGTH,
     LISTED,
     LOG_SCALE,
     PATH,
     SHAPE,
     SIGMA,
     VARIANCE,
-    WICK,
-    C,
-    H,
-    L,
-    O,
     PairTable,
-    T,
-    _node_id,
-    bound_highs,
-    clock_shares,
     day_level,
+    jumps_before,
+    node_id,
+    own_jump,
+)
+from trading.simulator.paths import between, knots, traded
+from trading.simulator.tree import (
+    CLOSE,
+    DEPTH,
+    FAN,
+    HIGH,
+    LENGTH,
+    LOW,
+    OPEN,
+    TAU,
+    WICK,
+    bound_highs,
     free_extremes,
     inner_closes,
-    own_jump,
 )
 from trading.simulator.volumes import day_volume, half_spread_ticks, share_out, trading_child
 from trading.simulator.weather import Weather
@@ -52,38 +54,40 @@ type Ints = npt.NDArray[np.int64]
 @kernel
 def ticks_of(x: float, log_scale: float) -> int:
     """Return a log price in ticks, at least 2. Monotone, so highs stay highs."""
-    return max(2, np.int64(np.floor(np.exp(x + log_scale) + 0.5)))
+    return max(2, int(np.floor(np.exp(x + log_scale) + 0.5)))
 
 
 @kernel
 def _open_day(
-    pairs: PairTable, i: int, weather: Weather, day: int, first: float,
-    nodes: Floats, volumes: Ints, jumps: Floats, shares: Floats,
-) -> None:  # fmt: skip
+    pairs: PairTable, i: int, weather: Weather, day: int, jumped: float,
+    nodes: Floats, volumes: Ints, jumps: Floats,
+) -> float:  # fmt: skip
     # Fills nodes[0, 0] (the day) and nodes[1] (its 4h bars), with the day's volume but not its split.
     top = nodes[0, 0]
-    top[O] = first
-    top[C] = day_level(pairs, i, weather, day + 1)
-    top[T] = weather.tau[day + 1] - weather.tau[day]
-    if pairs.ints[i, IS_DEAD]:
-        top[H] = top[L] = top[C] = top[O]
-        volumes[0, 0] = 0
-        return
-    jumps[0, 0] = weather.jump_minute[day]
-    jumps[0, 1] = pairs.floats[i, BETA] * weather.jump_size[day]
+    # nodes[0, 0, CLOSE] holds the close of the day before. Returns the pair's jumps up to the day's end.
     jumps[1, 0], jumps[1, 1] = own_jump(
         pairs.streams[i, JUMPS], day, pairs.floats[i, JUMP_ODDS], pairs.floats[i, SIGMA]
     )
-    clock_shares(weather, 0, day, shares)
-    inner_closes(pairs, i, weather, 0, day, top, jumps, shares, nodes[1])
+    jumped += jumps[1, 1]
+    top[OPEN] = top[CLOSE]
+    top[CLOSE] = day_level(pairs, i, weather, day + 1, jumped)
+    top[TAU] = weather.tau[day + 1] - weather.tau[day]
+    if pairs.ints[i, IS_DEAD]:
+        top[HIGH] = top[LOW] = top[CLOSE] = top[OPEN]
+        volumes[0, 0] = 0
+        return jumped
+    jumps[0, 0] = weather.jump_minute[day]
+    jumps[0, 1] = pairs.floats[i, BETA] * weather.jump_size[day]
+    inner_closes(pairs, i, weather, 0, day, top, jumps, nodes[1])
     free_extremes(pairs, i, day, top, nodes[1])
-    volumes[0, 0, 0], volumes[0, 0, 1] = day_volume(pairs, i, weather, day, top)
+    volumes[0, 0, 0], volumes[0, 0, 1] = day_volume(pairs, i, day, top)
+    return jumped
 
 
 @kernel
-def _split(
+def _split(  # noqa: PLR0917 - numba kernels take plain positional arguments
     pairs: PairTable, i: int, weather: Weather, level: int, index: int, j: int,
-    nodes: Floats, volumes: Ints, jumps: Floats, shares: Floats,
+    nodes: Floats, volumes: Ints, jumps: Floats,
 ) -> None:  # fmt: skip
     # Fills the children of node (level, index), which stands at nodes[level, j].
     parent, kids = nodes[level, j], nodes[level + 1]
@@ -92,12 +96,11 @@ def _split(
         return
     if level > 0:
         n = FAN[level]
-        clock_shares(weather, level, index, shares)
-        inner_closes(pairs, i, weather, level, index, parent, jumps, shares, kids)
-        stream, first = pairs.streams[i, SHAPE], _node_id(level + 1, index * n)
+        inner_closes(pairs, i, weather, level, index, parent, jumps, kids)
+        stream, first = pairs.streams[i, SHAPE], node_id(level + 1, index * n)
         variance = WICK * pairs.floats[i, VARIANCE]
-        bound_highs(stream, 0, first, n, parent[H], variance, 1.0, kids)
-        bound_highs(stream, 1, first, n, -parent[L], variance, -1.0, kids)
+        bound_highs(stream, 0, first, n, parent[HIGH], variance, 1.0, kids)
+        bound_highs(stream, 1, first, n, -parent[LOW], variance, -1.0, kids)
     share_out(pairs, i, level, index, volumes[level, j], kids, volumes[level + 1])
 
 
@@ -108,38 +111,38 @@ def _split_quiet(
     # A thin pair trades once in this node: one child is the whole node, the others stand still.
     active = trading_child(pairs, i, level, index)
     for j in range(FAN[level]):
-        kids[j, :] = parent[O] if j < active else parent[C]
-        kids[j, T] = parent[T] / FAN[level]
+        kids[j, :] = parent[OPEN] if j < active else parent[CLOSE]
+        kids[j, TAU] = parent[TAU] / FAN[level]
         volumes[j] = 0
     kids[active, :] = parent
     volumes[active] = total
 
 
 @kernel
-def emit(
-    pairs: PairTable, i: int, weather: Weather, target: int, start: int, end: int,
+def emit(  # noqa: PLR0917 - numba kernels take plain positional arguments
+    pairs: PairTable, i: int, weather: Weather, target: int, start: int, end: int, lead: int, tail: int,
     places: Ints, prices: Floats, amounts: Ints,
 ) -> int:  # fmt: skip
     """Write the nodes of level `target` or finer that tile the minutes [start, end); return how many.
 
-    The largest nodes that fit are taken, none coarser than `target`. `places` gets (first minute,
-    length), `prices` (n, 4) log OHLC, `amounts` (n, 2). Stops when the buffers are full.
+    The largest nodes that fit are taken, none coarser than `target`; the first `lead` and the last
+    `tail` minutes come as single minutes. `places` gets (first minute, length), `prices` (n, 4) log
+    OHLC, `amounts` (n, 2). Stops when the buffers are full.
     """
     nodes = np.empty((DEPTH, 6, 5))
     volumes = np.empty((DEPTH, 6, 2), np.int64)
     jumps = np.empty((2, 2))
     jumps[:, 0] = -1.0
-    shares = np.empty(6)
     cursor = np.zeros(DEPTH, np.int64)
     base = np.zeros(DEPTH, np.int64)
     room = len(places)
     n = 0
     if end <= start:
         return 0
-    level_before = day_level(pairs, i, weather, start // DAY)
+    jumped = jumps_before(pairs, i, start // DAY)
+    nodes[0, 0, CLOSE] = day_level(pairs, i, weather, start // DAY, jumped)
     for day in range(start // DAY, (end - 1) // DAY + 1):
-        _open_day(pairs, i, weather, day, level_before, nodes, volumes, jumps, shares)
-        level_before = nodes[0, 0, C]
+        jumped = _open_day(pairs, i, weather, day, jumped, nodes, volumes, jumps)
         level = 0
         cursor[0] = 0
         base[0] = day
@@ -154,13 +157,13 @@ def emit(
             until = at + LENGTH[level]
             if until <= start or at >= end:
                 continue
-            if level == DEPTH - 1 or (level >= target and at >= start and until <= end):
+            if level == DEPTH - 1 or (level >= target and at >= start + lead and until <= end - tail):
                 places[n, 0], places[n, 1] = at, LENGTH[level]
                 prices[n] = nodes[level, j, :4]
                 amounts[n] = volumes[level, j]
                 n += 1
                 continue
-            _split(pairs, i, weather, level, index, j, nodes, volumes, jumps, shares)
+            _split(pairs, i, weather, level, index, j, nodes, volumes, jumps)
             base[level + 1] = index * FAN[level]
             level += 1
             cursor[level] = 0
@@ -180,7 +183,7 @@ def page(
     places = np.empty((room, 2), np.int64)
     prices = np.empty((room, 4))
     amounts = np.empty((room, 2), np.int64)
-    n = emit(pairs, i, weather, target, start, end, places, prices, amounts)
+    n = emit(pairs, i, weather, target, start, end, 0, 0, places, prices, amounts)
     rows = np.empty((n, 6), np.int64)
     log_scale = pairs.floats[i, LOG_SCALE]
     for k in range(n):
@@ -191,7 +194,7 @@ def page(
 
 
 @kernel
-def _stretch(
+def _stretch(  # noqa: PLR0917 - numba kernels take plain positional arguments
     pairs: PairTable, i: int, weather: Weather, from_ms: int, to_ms: int,
     places: Ints, prices: Floats, amounts: Ints, out: Floats,
 ) -> tuple[int, int]:  # fmt: skip
@@ -203,15 +206,14 @@ def _stretch(
         return 0, 0
     from_ms, to_ms = max(from_ms, born), min(to_ms, died)
     first, last = from_ms // MINUTE_MS, (to_ms + MINUTE_MS - 1) // MINUTE_MS
-    n = emit(pairs, i, weather, 0, first, first + 1, places, prices, amounts)
-    if last - 1 > first:
-        n += emit(pairs, i, weather, 0, first + 1, last - 1, places[n:], prices[n:], amounts[n:])
-        n += emit(pairs, i, weather, 0, last - 1, last, places[n:], prices[n:], amounts[n:])
+    lead = 1 if from_ms % MINUTE_MS else 0
+    tail = 1 if to_ms % MINUTE_MS else 0
+    n = emit(pairs, i, weather, 0, first, last, lead, tail, places, prices, amounts)
     volume = quote = 0
     for k in range(n):
         minute = places[k, 0]
-        fa = max(0.0, (from_ms - minute * MINUTE_MS) / MINUTE_MS) if k == 0 else 0.0
-        fb = min(1.0, (to_ms - minute * MINUTE_MS) / MINUTE_MS) if k == n - 1 else 1.0
+        fa = (from_ms - minute * MINUTE_MS) / MINUTE_MS if k == 0 and lead else 0.0
+        fb = (to_ms - minute * MINUTE_MS) / MINUTE_MS if k == n - 1 and tail else 1.0
         o, h, low, c = prices[k, 0], prices[k, 1], prices[k, 2], prices[k, 3]
         if fa > 0.0 or fb < 1.0:
             path = knots(pairs.streams[i, PATH], minute, o, h, low, c)
@@ -231,8 +233,8 @@ def _level_at(
     minute = at_ms // MINUTE_MS
     died = pairs.ints[i, ENDED]
     if minute >= died:
-        return day_level(pairs, i, weather, died // DAY)
-    emit(pairs, i, weather, 0, minute, minute + 1, places, prices, amounts)
+        return day_level(pairs, i, weather, died // DAY, jumps_before(pairs, i, died // DAY))
+    emit(pairs, i, weather, 0, minute, minute + 1, 0, 0, places, prices, amounts)
     f = (at_ms - minute * MINUTE_MS) / MINUTE_MS
     o, h, low, c = prices[0, 0], prices[0, 1], prices[0, 2], prices[0, 3]
     return between(0.0, f, o, c, knots(pairs.streams[i, PATH], minute, o, h, low, c))[3]

@@ -5,6 +5,7 @@ code is certain; a 5xx, a time-out, HTML from a firewall or a body that does not
 Codes: MEXC spot v3 documentation and the table in ccxt's mexc class (4.5.90), reclassified.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,9 +107,10 @@ def retry_after_s(headers: Mapping[str, str], default: float = 1.0) -> float:
     if raw is None:
         return default
     try:
-        return min(max(float(raw), 0.0), 3 * 86_400.0)
+        seconds = float(raw)
     except ValueError:
         return default
+    return min(max(seconds, 0.0), 3 * 86_400.0) if math.isfinite(seconds) else default
 
 
 def _parse(body: bytes) -> tuple[Any, bool]:

@@ -97,8 +97,10 @@ def decimal(value: Any) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation:
         raise BadPayload(f"expected a number, got {str(value)[:40]!r}") from None
-    if not number.is_finite() or isinstance(value, bool):
-        raise BadPayload(f"expected a finite number, got {str(value)[:40]!r}")
+    # An exponent of a billion is finite too, and a gigabyte when written out.
+    is_sane = number.is_finite() and abs(number.adjusted()) <= _MOST_DECIMALS
+    if not is_sane or isinstance(value, bool):
+        raise BadPayload(f"expected a finite number within 10**±30, got {str(value)[:40]!r}")
     return number
 
 

@@ -99,6 +99,7 @@ def _environment(settings: "Settings", world: "World") -> dict[str, str]:
         "SLUICE_WORLD": world.name,
         "SLUICE_TIMEFRAME": world.timeframe,
         "SLUICE_HISTORY_BARS": str(world.history_bars),
+        "SLUICE_EXCHANGE__KIND": world.exchange,
         "DAGSTER_HOME": os.environ["DAGSTER_HOME"],
     }
 
@@ -130,7 +131,8 @@ def _exchange(
     child = Child("exchange", arguments, log=logs / "exchange.log", env=environment)
     children.callback(child.stop)
     wait_for(child, lambda: _answers(base_url + "/api/v3/ping"), within_s=60)
-    known = {"SLUICE_EXCHANGE__BASE_URL": base_url, "SLUICE_EXCHANGE__RATE_PER_S": str(world.rate)}
+    # Engine and Dagster share one address, and so its budget; each keeps to half of it.
+    known = {"SLUICE_EXCHANGE__BASE_URL": base_url, "SLUICE_EXCHANGE__RATE_PER_S": str(world.rate / 2)}
     return _Exchange(child, base_url, known)
 
 

@@ -90,4 +90,5 @@ PHRASES: dict[str, str] = {
     r"cuts? (?:losses|costs|debt)": "recovery",
     r"narrows? loss(?:es)?|loss(?:es)? narrows?": "recovery",
     r"green light": "greenlight",
+    r"dr(?:y|ies|ied) up": "declines",
 }

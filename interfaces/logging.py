@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import structlog
 
+LEVELS = ("debug", "info", "warning", "error")
 MASK = "[redacted]"
 # Words that make a name a secret's name; `key` only as a whole word, so that `cache_key` ids still show.
 _SECRET_NAME = re.compile(

@@ -52,6 +52,12 @@ def common(
     os.environ.setdefault("DO_NOT_TRACK", "1")
     if log_level:
         os.environ["SLUICE_LOG_LEVEL"] = log_level
+    from interfaces.logging import LEVELS, setup_logging
+
+    # Unconfigured, structlog would print to stdout, into the JSON. A level that is none is refused by the
+    # settings, which every command reads.
+    level = os.environ.get("SLUICE_LOG_LEVEL", "")
+    setup_logging(level if level in LEVELS else "info")
 
 
 def main() -> None:

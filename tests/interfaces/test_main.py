@@ -127,3 +127,23 @@ def test_version_names_the_packages_it_stands_on(capsys):
     """`sluice version --json` is the first thing a bug report needs."""
     assert run(["version", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["duckdb"] == "2.0.0"
+
+
+def test_what_a_room_logs_goes_to_stderr_never_into_the_json():
+    """stdout belongs to the result; structlog left alone would print there."""
+    code = """
+        import typer
+        from interfaces.cli import config, main
+        import structlog
+
+        @config.app.command()
+        def noisy() -> None:
+            structlog.get_logger("room").warning("disk is slow", api_key="mx0vglSecretKey1")
+            print("{}")
+
+        raise SystemExit(main.run(["config", "noisy"]))
+    """
+    result = python(code)
+    assert result.stdout == "{}\n"
+    assert json.loads(result.stderr)["event"] == "disk is slow"
+    assert "mx0vgl" not in result.stderr

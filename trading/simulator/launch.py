@@ -1,20 +1,25 @@
 """From command-line values to a running exchange: world, clock, accounts, saved state."""
 
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trading.market.errors import BadInput
-from trading.market.timeframes import to_ms
+from trading.market.timeframes import TIMEFRAMES, to_ms
 from trading.simulator.accounts import AccountBook, FeeAsset
 from trading.simulator.clock import MarketClock
 from trading.simulator.exchange import Exchange, make_exchange
+from trading.simulator.klines import encode_klines
 from trading.simulator.limits import LimitSettings
 from trading.simulator.serve import serve
 from trading.simulator.source import MarketSource
 from trading.simulator.state import StateFile
 from trading.simulator.synthetic import synthetic
+
+NOW = "now"
+_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,13 @@ def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:
     start_ms = start_time_ms(asked.start) if asked.start else None
     saved = state.saved_times() if state is not None else None
     source = _source(asked, start_ms if saved is None else saved[1])
+    warm_up(source)
     begin_ms = source.default_start_ms if start_ms is None else start_ms
     if saved is not None:
         begin_ms = saved[0]
+    if asked.start == NOW:
+        # Making the world took a while; in real time the clock must not start that much late.
+        begin_ms = max(begin_ms, start_time_ms(NOW))
     _check_inside(source, begin_ms)
     exchange = make_exchange(
         source,
@@ -72,6 +81,31 @@ def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:
     return exchange, state
 
 
+def warm_up(source: MarketSource) -> None:
+    """Ask the market one of each question, so that no request waits for machine code to be compiled."""
+    note = threading.Timer(_PATIENCE_S, _note_compiling)
+    note.daemon = True
+    note.start()
+    try:
+        symbol, pair = next(iter(source.pairs.items()))
+        at_ms = min(source.default_start_ms, source.last_ms or source.default_start_ms)
+        source.snapshot(at_ms)
+        source.price(symbol, at_ms)
+        source.half_spread(symbol, at_ms)
+        source.step_path(symbol, at_ms - 60_000, at_ms)
+        for name in source.timeframes:
+            frame = TIMEFRAMES[name]
+            bars = source.bars(symbol, name, at_ms - 3 * frame.ms, at_ms + 1, at_ms)
+            encode_klines(bars, frame, pair.price_decimals, pair.amount_decimals)
+    finally:
+        note.cancel()
+
+
+def _note_compiling() -> None:
+    sys.stderr.write("sluice: compiling the market's kernels; only the first start on a machine does\n")
+    sys.stderr.flush()
+
+
 def start_time_ms(text: str) -> int:
     """Return the market time that `text` names, in ms; ``now`` is this moment.
 
@@ -80,7 +114,7 @@ def start_time_ms(text: str) -> int:
     BadInput
         If it is no ISO 8601 date or time.
     """
-    if text == "now":
+    if text == NOW:
         return to_ms(datetime.now(UTC))
     try:
         moment = datetime.fromisoformat(text)

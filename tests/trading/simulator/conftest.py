@@ -140,11 +140,11 @@ def client(make_client: MakeClient) -> Client:
 
 
 @pytest.fixture
-def serve_here() -> Iterator[Callable[[Exchange], str]]:
-    """Return a function that serves an exchange on a free port in a thread and gives its base URL."""
+def serve_here() -> Iterator[Callable[[Exchange], tuple[str, int]]]:
+    """Return a function that serves an exchange on a free port in a thread and gives host and port."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(exchange: Exchange) -> str:
+    def start(exchange: Exchange) -> tuple[str, int]:
         listener = open_socket("127.0.0.1", 0)
         config = uvicorn.Config(
             build_app(exchange), http=_Protocol, lifespan="off", log_config=None, access_log=False
@@ -153,7 +153,7 @@ def serve_here() -> Iterator[Callable[[Exchange], str]]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         running.append((server, thread))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+        return "127.0.0.1", listener.getsockname()[1]
 
     yield start
     for server, thread in running:

@@ -39,6 +39,8 @@ _SECRET_VALUES = (
 # MEXC's keys (mx0...), Telegram's bot tokens, and hex of an HMAC-SHA256, wherever they stand.
 _SECRET_SHAPES = re.compile(r"\bmx0[A-Za-z0-9]{8,}\b|\b\d{8,10}:[A-Za-z0-9_-]{30,}|\b[0-9a-fA-F]{64}\b")
 _MAX_DEPTH = 6
+# First part of our loggers' names: the layers, and two rooms that are named without their layer.
+_OURS = {"interfaces", "pipelines", "assets", "resources", "trading", "bench", "execution", "notifications"}
 _EventDict = MutableMapping[str, Any]
 
 
@@ -75,12 +77,10 @@ def setup_logging(level: str = "info", *, stream: TextIO | None = None, as_json:
             ],
         )
     )
+    handler.addFilter(_ours_or_serious)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # These say at info what nobody asked for, and at debug whole payloads with signatures.
-    for noisy in ("ccxt", "asyncio", "urllib3", "aiohttp.access", "matplotlib", "numba", "sqlalchemy.engine"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
 
 
 def bound(**context: object) -> Any:
@@ -100,6 +100,11 @@ def redact_text(text: str) -> str:
     for pattern in _SECRET_VALUES:
         text = pattern.sub(rf"\g<1>\g<2>{MASK}", text)
     return _SECRET_SHAPES.sub(MASK, text)
+
+
+def _ours_or_serious(record: logging.LogRecord) -> bool:
+    """Libraries say at info what nobody asked for, and at debug whole payloads; only their warnings pass."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in _OURS
 
 
 def _shared_processors() -> list[Any]:

@@ -27,7 +27,7 @@ def log():
 
 def test_a_line_away_from_a_terminal_is_json(log):
     """Programs read logs more often than people."""
-    structlog.get_logger("room").info("scan done", symbols=2610)
+    structlog.get_logger("trading.room").info("scan done", symbols=2610)
     (line,) = log()
     assert (line["event"], line["symbols"], line["level"]) == ("scan done", 2610, "info")
 
@@ -35,9 +35,9 @@ def test_a_line_away_from_a_terminal_is_json(log):
 def test_context_stands_on_every_line_inside_the_block(log):
     """Run, symbol, user and order are bound once, for both libraries."""
     with bound(run="r1", symbol="BTC/USDT", user="u7", order="coid"):
-        structlog.get_logger("a").info("one")
-        logging.getLogger("b").info("two")
-    structlog.get_logger("a").info("three")
+        structlog.get_logger("trading.a").info("one")
+        logging.getLogger("trading.b").info("two")
+    structlog.get_logger("trading.a").info("three")
     first, second, third = log()
     for line in (first, second):
         assert {"run": "r1", "symbol": "BTC/USDT", "user": "u7", "order": "coid"}.items() <= line.items()
@@ -71,8 +71,8 @@ def test_filter_decision_shows_value_and_bound_at_debug(log):
 )
 def test_no_secret_reaches_a_line(log, fields):
     """By name of the field, by shape of the value, however deep, in text or bytes."""
-    structlog.get_logger("x").warning("call", **fields)
-    logging.getLogger("y").warning("call %s", fields)
+    structlog.get_logger("trading.x").warning("call", **fields)
+    logging.getLogger("trading.y").warning("call %s", fields)
     text = json.dumps(log())
     assert MASK in text
     for secret in (API_KEY, SECRET, "hunter2hunter2", "abcdefghijklmnop"):
@@ -88,8 +88,8 @@ def test_secret_in_an_exception_is_masked(log):
     try:
         call()
     except RuntimeError:
-        structlog.get_logger("x").exception("call failed")
-        logging.getLogger("y").exception("call failed")
+        structlog.get_logger("trading.x").exception("call failed")
+        logging.getLogger("trading.y").exception("call failed")
     text = json.dumps(log())
     assert SECRET not in text
     assert "RuntimeError" in text
@@ -113,3 +113,11 @@ def test_level_hides_what_is_below_it():
     root.handlers[:], root.level = before
     structlog.reset_defaults()
     assert stream.getvalue() == ""
+
+
+def test_a_library_s_chatter_is_dropped_and_its_warnings_pass(log):
+    """Database migrations and HTTP clients would bury what the operator looks for."""
+    logging.getLogger("alembic.runtime").info("Context impl SQLiteImpl.")
+    logging.getLogger("ccxt.base").debug("whole signed request")
+    logging.getLogger("sqlalchemy.pool").warning("connection lost")
+    assert [line["event"] for line in log()] == ["connection lost"]

@@ -46,11 +46,13 @@ class MexcAccount:
         """Return asset -> balance, zero ones included as the venue lists them."""
         return to_balances(await self._call("GET", "account", {}), self._unify)
 
-    async def submit(self, request: OrderRequest) -> str:
+    async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
         """Send an order once; see `AccountGateway.submit` for what each error proves."""
         market = await self._market(request.symbol)
         params = order_params(request, market)
-        data = await self._call("POST", "order", params, default=Priority.ENTRY)
+        data = await self._call(
+            "POST", "order", params, default=Priority.ENTRY, before_wire=_once(before_wire)
+        )
         try:
             return id_of(data)
         except BadPayload as error:
@@ -124,10 +126,18 @@ class MexcAccount:
         return self._table.get(symbol)
 
     async def _call(
-        self, method: str, path: str, params: dict[str, Any], *, default: Priority = Priority.RECONCILE
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any],
+        *,
+        default: Priority = Priority.RECONCILE,
+        before_wire: Callable[[], None] | None = None,
     ) -> Any:
         async def ask() -> Any:
             await self._clock.fresh(_CLOCK_AGE_S)
+            if before_wire is not None:
+                before_wire()
             # ccxt writes timestamp and signature into what it is given: a fresh dict each time.
             return await self._venue.request(path, ["spot", "private"], method, dict(params))
 
@@ -171,6 +181,18 @@ class MexcAccount:
                 if int(row.get("time") or 0) >= since_ms:
                     found[str(row[key])] = row
         return list(found.values())
+
+
+def _once(call: Callable[[], None] | None) -> Callable[[], None] | None:
+    """Return a callable that calls `call` the first time only: a refused clock is signed again."""
+    waiting = [] if call is None else [call]
+
+    def first() -> None:
+        if waiting:
+            waiting[0]()
+            waiting.clear()
+
+    return first
 
 
 def _which(market: Market, order_id: str | None, client_order_id: str | None) -> dict[str, str]:

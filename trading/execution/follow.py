@@ -113,7 +113,8 @@ class Follow:
         sent_ms = intent.sent_wall_ms or 0
         waited_s = (self._desk.wall.now_ms() - sent_ms) / 1000
         looks = self._pace.tries(intent.coid)
-        if waited_s < settings.lost_after_s or looks < settings.lost_looks:
+        patience_s = settings.lost_after_s if intent.leg is Leg.OPEN else settings.lost_exit_after_s
+        if waited_s < patience_s or looks < settings.lost_looks:
             return
         reason = f"not found in {looks} looks, {waited_s:.0f} s after it was sent"
         self._desk.log.orders.lose(intent.coid, reason, event=self._event("order_lost", intent, reason))

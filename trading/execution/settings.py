@@ -19,6 +19,9 @@ class EngineSettings:
         Pauses between looks at new signal sets, held symbols, orders in flight, the outbox.
     lost_after_s : float
         An order that cannot be found is called LOST no sooner than this after it was sent.
+    lost_exit_after_s : float
+        The same for exits. Shorter, because a further exit attempt reads the balance first and sells
+        no more than is free, while waiting leaves a position without its stop.
     lost_looks : int
         ... and not before it was looked for this often.
     entry_type : OrderType
@@ -46,6 +49,7 @@ class EngineSettings:
     follow_s: float = 0.1
     courier_s: float = 0.5
     lost_after_s: float = 20.0
+    lost_exit_after_s: float = 3.0
     lost_looks: int = 5
     entry_type: OrderType = OrderType.IOC
     entry_timeout_market_s: int = 300

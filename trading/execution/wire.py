@@ -1,5 +1,8 @@
 """The one place from which orders leave: marked SENT, durably, before the first byte; never twice.
 
+An order that waits for the limiter is still NEW; it becomes SENT at the last moment, so that a crash
+leaves as few orders as possible of which nobody knows whether they left.
+
 What came of a send is settled here only where the venue's answer is definite; everything else is left
 as UNKNOWN for `follow`.
 """
@@ -31,6 +34,12 @@ _DEFINITE = (OrderRefused, RateLimited, BadCredentials, ClockSkew, Unreachable, 
 # ... and for a reason that may have passed in a moment.
 _PASSING = (RateLimited, ClockSkew, Unreachable)
 
+EXPIRED = "the signal set expired before it was sent"
+
+
+class _NotOursError(Exception):
+    """The order must not leave: it has left before, or its time is over."""
+
 
 class Wire:
     """Sends intents that are NEW.
@@ -51,18 +60,20 @@ class Wire:
         fresh = [intent for intent in waiting if intent.expires_ms > now_ms]
         for intent in waiting:
             if intent.expires_ms <= now_ms:
-                self._desk.log.orders.void(intent.coid, "the signal set expired before it was sent")
+                self._desk.log.orders.void(intent.coid, EXPIRED)
         await self._desk.together([partial(self.send, intent) for intent in fresh])
         return len(fresh)
 
     async def send(self, intent: Intent) -> None:
         """Put one order on the wire, unless somebody did before."""
-        gateway = self._desk.account(intent.user_id)
-        if not self._desk.log.orders.mark_sent(intent.coid):
+        if intent.coid in self.busy:
             return
+        gateway = self._desk.account(intent.user_id)
         self.busy.add(intent.coid)
         try:
-            order_id = await gateway.submit(intent.request())
+            order_id = await gateway.submit(intent.request(), before_wire=partial(self._claim, intent))
+        except _NotOursError:
+            return
         except (ExchangeError, BadInput) as error:
             self._answer(intent, error)
         else:
@@ -70,8 +81,18 @@ class Wire:
         finally:
             self.busy.discard(intent.coid)
 
+    def _claim(self, intent: Intent) -> None:
+        """Write down that the order may be out; refuse if it is too late or somebody did before."""
+        if intent.expires_ms <= self._desk.now_ms():
+            self._desk.log.orders.void(intent.coid, EXPIRED)
+            raise _NotOursError
+        if not self._desk.log.orders.mark_sent(intent.coid):
+            raise _NotOursError
+
     def _answer(self, intent: Intent, error: ExchangeError | BadInput) -> None:
         said = f"{type(error).__name__}: {error}"
+        if isinstance(error, ExchangeError) and not isinstance(error, OrderRefused) and self._is_new(intent):
+            return  # something before the wire failed: it stays NEW and is sent later, or voided
         bound = _log.bind(user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
         # "Not found" says nothing of an order just sent, and a time-out is no refusal.
         if not isinstance(error, _DEFINITE) or isinstance(error, OrderNotFound | Timeout):
@@ -82,6 +103,9 @@ class Wire:
         bound.info("order_rejected", said=said)
         if isinstance(error, _PASSING) and intent.leg is Leg.OPEN:
             self._try_again(intent)
+
+    def _is_new(self, intent: Intent) -> bool:
+        return self._desk.log.orders.get(intent.coid).status is IntentStatus.NEW
 
     def _rejection(self, intent: Intent, error: Exception) -> Event:
         kind = "account_trouble" if isinstance(error, BadCredentials) else "order_rejected"

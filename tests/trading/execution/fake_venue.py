@@ -3,7 +3,7 @@ lists fills twice, fills in parts, and loses answers before or after accepting. 
 a "process" at any chosen operation, so that a restart can be tried from every point of the order path.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -217,8 +217,11 @@ class FakeAccount:
             if account == self.account
         }
 
-    async def submit(self, request: OrderRequest) -> str:
-        self.switch.tick()
+    async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
+        self.switch.tick()  # dies while the order waits for the limiter
+        if before_wire is not None:
+            before_wire()
+        self.switch.tick()  # dies between the log's SENT and the first byte
         faults, number = self.venue.faults, self.venue.submissions
         self.venue.submissions += 1
         self.venue.requests.append((self.account, request))

@@ -99,8 +99,12 @@ class Intents:
         return self._move(coid, (IntentStatus.SENT,), IntentStatus.UNKNOWN, reason=reason)
 
     def reject(self, coid: str, reason: str, *, event: Event | None = None) -> bool:
-        """SENT -> REJECTED, on the venue's own definite refusal only. Releases the reservation."""
-        return self._move(coid, (IntentStatus.SENT,), IntentStatus.REJECTED, event=event, reason=reason)
+        """SENT (or NEW, if it could not even be sent) -> REJECTED. Releases the reservation.
+
+        Only on a definite refusal: nothing was accepted and nothing can be.
+        """
+        before = (IntentStatus.NEW, IntentStatus.SENT)
+        return self._move(coid, before, IntentStatus.REJECTED, event=event, reason=reason)
 
     def void(self, coid: str, reason: str) -> bool:
         """NEW -> VOID: it was never on the wire and never will be. Releases the reservation."""

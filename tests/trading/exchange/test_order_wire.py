@@ -129,7 +129,8 @@ def wire_order(**changes: Any) -> dict[str, Any]:
     return {
         "symbol": "ATLASUSDT", "orderId": "C02__385413065019117569043", "clientOrderId": "abc",
         "price": "0.004327", "origQty": "1220", "executedQty": "1220", "cummulativeQuoteQty": "5.54124",
-        "status": "FILLED", "type": "LIMIT", "side": "SELL", "time": 1_707_671_871_000, "origQuoteOrderQty": "5.27894",
+        "status": "FILLED", "type": "LIMIT", "side": "SELL", "time": 1_707_671_871_000,
+        "origQuoteOrderQty": "5.27894",
     } | changes  # fmt: skip
 
 

@@ -21,10 +21,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 DAY_MS = 86_400_000
 
-# One row per decision and source. `t0` decision, `t1` outcome known, both ms since the epoch.
+# One row per decision and source. `bar_time` is the closed bar's open.
 TRAINING: dict[str, pl.DataType | type[pl.DataType]] = {
     "signal_id": pl.String,
     "symbol": pl.String,
+    "bar_time": UTC_MS,
     "source": pl.String,
     "decided_at": UTC_MS,
     "closed_at": UTC_MS,
@@ -144,7 +145,9 @@ def training_set(
     """
     rows = [_rows(pool, rules)]
     if candles is not None and not candles.is_empty():
-        rows.append(_rows(candles, rules).join(rows[0], on="signal_id", how="anti"))
+        # By symbol and bar, not by id: research that ran twice gave one decision two ids.
+        once = _rows(candles, rules).unique(["symbol", "bar_time"], keep="first", maintain_order=True)
+        rows.append(once.join(rows[0], on=["symbol", "bar_time"], how="anti", maintain_order="left"))
     cutoff_ms = to_ms(cutoff)
     frame = pl.concat(rows).filter(pl.col("closed_at").dt.epoch("ms") <= cutoff_ms)
     if rules.max_age_days is not None:

@@ -6,6 +6,8 @@ decided upon. A change of meaning needs a new `FEATURE_VERSION`.
 
 import numpy as np
 import polars as pl
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from trading.market.errors import BadInput
 from trading.signals.strategy import REGIMES
@@ -69,12 +71,27 @@ def with_history(indicators: pl.DataFrame) -> pl.DataFrame:
     lengths = frame.select(pl.col("symbol").rle().struct.field("len"))["len"].to_numpy().astype(np.int64)
     starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
     close, volume = pl.col("close"), pl.col("volume")
-    usual = volume.rolling_mean(_VOLUME_BARS).shift(1)
+    usual = pl.col("usual_volume")
     ratio = pl.when((usual > 0) & (volume > 0)).then((volume / usual).log().clip(-5.0, 5.0))
-    return frame.with_columns(pl.Series("bar_no", np.arange(len(frame)) - starts)).with_columns(
+    return frame.with_columns(
+        pl.Series("bar_no", np.arange(len(frame)) - starts),
+        pl.Series("usual_volume", _mean_before(frame["volume"].to_numpy().astype(np.float64), _VOLUME_BARS)),
+    ).with_columns(
         *(_if_old(bars, close / close.shift(bars) - 1).alias(f"f_return_{bars}") for bars in _RETURN_BARS),
         _if_old(_VOLUME_BARS, ratio).alias("f_volume"),
     )
+
+
+def _mean_before(values: NDArray[np.float64], bars: int) -> NDArray[np.float64]:
+    """Return the mean of the `bars` values before each; NaN for the first ones.
+
+    Each window is summed afresh: a running sum would carry rounding over from bars (and symbols) that
+    have long left the window, and a longer history would then change an old feature in its last digit.
+    """
+    out = np.full(len(values), np.nan)
+    if len(values) > bars:
+        out[bars:] = sliding_window_view(values, bars)[:-1].mean(axis=1)
+    return out
 
 
 def _if_old(bars: int, value: pl.Expr) -> pl.Expr:

@@ -159,7 +159,7 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) ->
         .when(in_news)
         .then(pl.format("news: {} {} h ago, no entries", "block_event", _shown("block_age_hours", 1)))
         .when(is_doubted)
-        .then(pl.format("model: {} < {}", _shown("probability", 3), pl.lit(f"{bound:.3f}")))
+        .then(pl.format("model: {} < {}", _shown("probability", 3), pl.lit(str(round(bound, 3)))))
         .otherwise(
             pl.format(
                 "entry: RSI {} < {}, close {} the middle band, {} market",

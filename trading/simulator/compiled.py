@@ -6,7 +6,7 @@ from pathlib import Path
 
 from numba import njit
 
-_KERNEL_FILES = ("hashing", "weather", "paths", "levels", "tree", "volumes", "walk")
+_KERNEL_FILES = ("hashing", "weather", "paths", "levels", "tree", "volumes", "walk", "tape")
 
 
 def _digest() -> str:

@@ -42,8 +42,9 @@ DEPTH = 7
 LENGTH = np.array([1440, 240, 60, 30, 15, 5, 1])
 FAN = np.array([6, 4, 2, 2, 3, 5])
 
-# Columns of a node.
-OPEN, HIGH, LOW, CLOSE, TAU = range(5)
+# Columns of a node: log prices, business time, and the planted wave's height at its end.
+OPEN, HIGH, LOW, CLOSE, TAU, WAVE = range(6)
+NODE = 6
 
 # Bars are this much wider (in variance) than a Brownian path of the same volatility. It gives the
 # wicks of real bars and leaves the inner closes room: measured, see docs/explanation/market-model.md.
@@ -131,6 +132,7 @@ def inner_closes(
         kids[j, TAU] = parent[TAU] * share
         if j == n - 1:
             kids[j, CLOSE] = c
+            kids[j, WAVE] = edge_c
             return
         node = node_id(level + 1, index * n + j)
         left = 1.0 - u
@@ -150,6 +152,7 @@ def inner_closes(
         if size > 0.0:
             wave = edge_wave(ps[EDGE], end, size, pf[EDGE_PERIOD], pf[EDGE_PHASE])
             x += wave - edge_o - u * (edge_c - edge_o)
+            kids[j, WAVE] = wave
         before = x if level == 0 else _pull_in(x, line, parent[LOW], parent[HIGH])
         kids[j, CLOSE] = before
 
@@ -161,6 +164,9 @@ def free_extremes(
     """Write highs and lows of a day's 4h nodes, and the day's own as their extremes."""
     pf = pairs.floats[i]
     ps = pairs.streams[i]
+    wave = 0.0
+    if pf[EDGE_SIZE] > 0.0:
+        wave = edge_wave(ps[EDGE], index * 1440.0, pf[EDGE_SIZE], pf[EDGE_PERIOD], pf[EDGE_PHASE])
     day[HIGH], day[LOW] = max(day[OPEN], day[CLOSE]), min(day[OPEN], day[CLOSE])
     for j in range(FAN[0]):
         kid = kids[j]
@@ -169,14 +175,19 @@ def free_extremes(
         kid[HIGH] = _reach(kid[OPEN], kid[CLOSE], s2, uniform(ps[SHAPE], 2 * node_id(1, child)))
         kid[LOW] = -_reach(-kid[OPEN], -kid[CLOSE], s2, uniform(ps[SHAPE], 2 * node_id(1, child) + 1))
         if pf[EDGE_SIZE] > 0.0:
-            _make_room_for_edge(pf, ps, child, kid)
+            _make_room_for_edge(pf, ps, child, wave, kid)
+            wave = kid[WAVE]
         day[HIGH] = max(day[HIGH], kid[HIGH])
         day[LOW] = min(day[LOW], kid[LOW])
 
 
 @kernel
 def _make_room_for_edge(
-    pf: npt.NDArray[np.float64], ps: npt.NDArray[np.uint64], child: int, kid: npt.NDArray[np.float64]
+    pf: npt.NDArray[np.float64],
+    ps: npt.NDArray[np.uint64],
+    child: int,
+    first: float,
+    kid: npt.NDArray[np.float64],
 ) -> None:
     # A wave turns only at its knots: let the range hold those inside, on top of the walk's own reach.
     size, period, phase = pf[EDGE_SIZE], pf[EDGE_PERIOD], pf[EDGE_PHASE]
@@ -184,13 +195,11 @@ def _make_room_for_edge(
     turn = np.ceil((start + phase) / period) * period - phase
     if turn >= start + 240.0:
         return
-    first = edge_wave(ps[EDGE], start, size, period, phase)
-    last = edge_wave(ps[EDGE], start + 240.0, size, period, phase)
     up = down = 0.0
     while turn < start + 240.0:
         u = (turn - start) / 240.0
         wave = edge_wave(ps[EDGE], turn, size, period, phase)
-        x = kid[OPEN] + u * (kid[CLOSE] - kid[OPEN]) + wave - first - u * (last - first)
+        x = kid[OPEN] + u * (kid[CLOSE] - kid[OPEN]) + wave - first - u * (kid[WAVE] - first)
         up = max(up, x - max(kid[OPEN], kid[CLOSE]))
         down = max(down, min(kid[OPEN], kid[CLOSE]) - x)
         turn += period

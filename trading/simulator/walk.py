@@ -34,6 +34,7 @@ from trading.simulator.tree import (
     HIGH,
     LENGTH,
     LOW,
+    NODE,
     OPEN,
     TAU,
     WICK,
@@ -129,7 +130,7 @@ def emit(  # noqa: PLR0917 - numba kernels take plain positional arguments
     `tail` minutes come as single minutes. `places` gets (first minute, length), `prices` (n, 4) log
     OHLC, `amounts` (n, 2). Stops when the buffers are full.
     """
-    nodes = np.empty((DEPTH, 6, 5))
+    nodes = np.zeros((DEPTH, 6, NODE))
     volumes = np.empty((DEPTH, 6, 2), np.int64)
     jumps = np.empty((2, 2))
     jumps[:, 0] = -1.0

@@ -21,9 +21,12 @@ def offences(source: str) -> Iterator[str]:
             yield from (name for name in names if name.split(".")[0] in BANNED)
         elif isinstance(node, ast.Attribute) and node.attr in {"read_pickle", "to_pickle"}:
             yield node.attr
-        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
-                yield node.arg
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle" and not _is_false(node.value):
+            yield node.arg
+
+
+def _is_false(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is False
 
 
 def test_no_source_file_loads_pickled_objects() -> None:

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,12 +64,9 @@ def command(*arguments: str) -> list[str]:
 @contextmanager
 def exchange_process(*arguments: str) -> Iterator[ExchangeProcess]:
     """Serve on a free port and wait until it says that it is ready."""
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed below, with the process
     process = subprocess.Popen(
-        command("--port", "0", *arguments),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command("--port", "0", *arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
     )
     running = ExchangeProcess(process)
     killer = threading.Timer(START_S, process.kill)
@@ -80,7 +78,8 @@ def exchange_process(*arguments: str) -> Iterator[ExchangeProcess]:
             if line == "ready\n":
                 break
         else:
-            raise AssertionError("the exchange did not start:\n" + "\n".join(running.lines))
+            errors.seek(0)
+            raise AssertionError("the exchange did not start:\n" + "\n".join(running.lines) + errors.read())
         killer.cancel()
         yield running
     finally:
@@ -89,3 +88,4 @@ def exchange_process(*arguments: str) -> Iterator[ExchangeProcess]:
             process.terminate()
             process.wait(20)
         process.stdout.close()
+        errors.close()

@@ -130,7 +130,11 @@ def _source(asked: Launch, start_ms: int | None) -> MarketSource:
         return recorded(asked.candles)
     if start_ms is None:
         return synthetic(asked.seed, asked.symbols, edge=asked.edge)
-    return synthetic(asked.seed, asked.symbols, edge=asked.edge, as_of_ms=start_ms)
+    try:
+        return synthetic(asked.seed, asked.symbols, edge=asked.edge, as_of_ms=start_ms)
+    except BadInput as wrong:
+        started = f"start must be inside this market's data, was {asked.start or start_ms}"
+        raise BadInput(f"{started} with {asked.symbols} symbols: {wrong}") from None
 
 
 def _check_inside(source: MarketSource, at_ms: int) -> None:

@@ -1,4 +1,6 @@
 -- Each user's total, and so the sum over all users, is the sum of that user's trades in the present mode.
+{{ config(meta={'dagster': {'ref': {'name': 'mart_user_performance'}}}) }}
+
 with users as (
     select * from {{ ref('mart_user_performance') }}
 ),

@@ -58,8 +58,8 @@ class ExitRules:
     max_hold_bars : int or None
         Out at the open of the bar that is this many bars after the entry bar; None = no limit.
     use_exit_signal : bool
-        Whether exit signals count (one also forbids an entry of the same bar). A signal set that carries no exits is traded with False, so a
-        backtest that stands for it must say False too.
+        Whether exit signals count (one also forbids an entry of the same bar). A signal set that
+        carries no exits is traded with False, so a backtest that stands for it must say False too.
     """
 
     stop_loss: float = 0.04

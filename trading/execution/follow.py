@@ -17,12 +17,13 @@ from trading.execution.wire import Wire
 from trading.market.errors import OrderNotFound, OrderRefused, SluiceError
 from trading.market.orders import OrderState, OrderType
 from trading.market.timeframes import HOUR_MS, to_ms
-from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg
+from trading.store.order_log.positions import assets
+from trading.store.order_log.records import IN_FLIGHT, ZERO, Event, Intent, IntentStatus, Leg
 
 _log = structlog.get_logger("execution.follow")
 
 MOST_S = 2.0  # between two looks at one order in flight
-MOST_LOST_S = 300.0  # between two looks for one that is LOST
+MOST_LOST_S = 60.0  # between two looks for one that is LOST
 # The venue stamps orders with its own clock; ours may be a little ahead of it.
 MARGIN_MS = HOUR_MS
 
@@ -60,6 +61,8 @@ class Follow:
         state = await self._find(gateway, intent)
         if state is None:
             self._not_found(intent)
+            if intent.status is IntentStatus.LOST:
+                await self._explain(gateway, intent)
             return
         if intent.status is not IntentStatus.ACKED:
             self._desk.log.orders.acknowledge(intent.coid, state.order_id)
@@ -119,6 +122,23 @@ class Follow:
         reason = f"not found in {looks} looks, {waited_s:.0f} s after it was sent"
         self._desk.log.orders.lose(intent.coid, reason, event=self._event("order_lost", intent, reason))
         _log.warning("order_lost", user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
+
+    async def _explain(self, gateway: AccountGateway, intent: Intent) -> None:
+        """Close the case of a LOST order if nothing of it can exist: it cannot rest, no balance moved.
+
+        Until then the symbol of a LOST entry stays closed to new entries of this user.
+        """
+        waited_s = (self._desk.wall.now_ms() - (intent.sent_wall_ms or 0)) / 1000
+        if intent.type is not OrderType.IOC or waited_s < self._desk.settings.explain_after_s:
+            return
+        found = (await gateway.balances()).get(assets(intent.symbol)[0])
+        at_venue = ZERO if found is None else found.free + found.locked
+        trades = self._desk.log.ledger.all_trades(intent.user_id)
+        ours = sum((trade.held + trade.dust for trade in trades if trade.symbol == intent.symbol), ZERO)
+        if at_venue <= ours if intent.leg is Leg.OPEN else at_venue >= ours:
+            reason = f"never executed: not found for {waited_s:.0f} s, cannot rest, no balance moved"
+            self._desk.log.orders.explain(intent.coid, reason)
+            self._pace.forget(intent.coid)
 
     def _event(self, kind: str, intent: Intent, reason: str = "") -> Event:
         payload: dict[str, object] = {"symbol": intent.symbol, "coid": intent.coid, "reason": reason}

@@ -18,10 +18,14 @@ class EngineSettings:
     intake_s, watch_s, follow_s, courier_s : float
         Pauses between looks at new signal sets, held symbols, orders in flight, the outbox.
     lost_after_s : float
-        An order that cannot be found is called LOST no sooner than this after it was sent.
+        An order that cannot be found is called LOST no sooner than this after it was sent. Above the
+        venue's recvWindow (5 s), after which it cannot even be accepted any more.
     lost_exit_after_s : float
         The same for exits. Shorter, because a further exit attempt reads the balance first and sells
         no more than is free, while waiting leaves a position without its stop.
+    explain_after_s : float
+        A LOST entry that cannot rest (IOC) is called never executed no sooner than this after it was
+        sent, and only if the account holds nothing of it.
     lost_looks : int
         ... and not before it was looked for this often.
     entry_type : OrderType
@@ -40,6 +44,9 @@ class EngineSettings:
         See `trading.risk`; the user's own risk per trade and position count come from the user.
     concurrency : int
         Users or orders served at the same time.
+    entry_slots : int
+        Entries between SENT and their answer at any one time: at most so many can be in doubt after
+        a crash. Exits are not held back.
     seed : int
         Of the rotation in which users are served.
     """
@@ -48,8 +55,9 @@ class EngineSettings:
     watch_s: float = 0.5
     follow_s: float = 0.1
     courier_s: float = 0.5
-    lost_after_s: float = 20.0
+    lost_after_s: float = 10.0
     lost_exit_after_s: float = 3.0
+    explain_after_s: float = 30.0
     lost_looks: int = 5
     entry_type: OrderType = OrderType.IOC
     entry_timeout_market_s: int = 300
@@ -60,6 +68,7 @@ class EngineSettings:
     reserve: Decimal = Decimal("0.02")
     max_exposure: Decimal = Decimal("0.80")
     concurrency: int = 16
+    entry_slots: int = 4
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -7,6 +7,8 @@ What came of a send is settled here only where the venue's answer is definite; e
 as UNKNOWN for `follow`.
 """
 
+import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -52,6 +54,7 @@ class Wire:
         self._desk = desk
         self.busy: set[str] = set()
         self.unwanted: set[str] = set()
+        self._slots = asyncio.Semaphore(desk.settings.entry_slots)
 
     async def send_new(self, leg: Leg) -> int:
         """Send every NEW intent of `leg`, or void it if its set has expired; return how many were sent."""
@@ -71,7 +74,8 @@ class Wire:
         gateway = self._desk.account(intent.user_id)
         self.busy.add(intent.coid)
         try:
-            order_id = await gateway.submit(intent.request(), before_wire=partial(self._claim, intent))
+            async with self._slots if intent.leg is Leg.OPEN else nullcontext():
+                order_id = await gateway.submit(intent.request(), before_wire=partial(self._claim, intent))
         except _NotOursError:
             return
         except (ExchangeError, BadInput) as error:

@@ -115,6 +115,10 @@ class Intents:
         before = IN_FLIGHT
         return self._move(coid, before, IntentStatus.LOST, event=event, reason=reason)
 
+    def explain(self, coid: str, reason: str) -> bool:
+        """LOST -> REJECTED, on evidence that it was never executed and no longer can be."""
+        return self._move(coid, (IntentStatus.LOST,), IntentStatus.REJECTED, reason=reason)
+
     def _move(
         self,
         coid: str,

@@ -25,7 +25,7 @@ class IntentStatus(StrEnum):
     UNKNOWN = "UNKNOWN"  # sent, no usable answer; being looked for
     LOST = "LOST"  # looked for long enough in vain; a late fill is still accepted
     DONE = "DONE"  # terminal at the venue and every execution booked
-    REJECTED = "REJECTED"  # definitely refused; nothing was accepted
+    REJECTED = "REJECTED"  # definitely refused, or proven never executed; nothing was accepted
     VOID = "VOID"  # never sent and never will be
 
     @property

@@ -74,8 +74,11 @@ class BookMaker:
 
     def walk(self, symbol: str, side: Side, now_ms: int, *, limit_price: int, steps: int) -> list[Take]:
         """Return the fills of a taker of up to `steps` that accepts prices up to `limit_price`."""
-        levels = self.side(symbol, side, now_ms)
         takes: list[Take] = []
+        mid, half = self._source.price(symbol, now_ms), self._source.half_spread(symbol, now_ms)
+        if limit_price < mid + half if side is Side.BUY else limit_price > mid - half:
+            return takes  # away from the touch: no need to make the book
+        levels = self.side(symbol, side, now_ms)
         for price, quantity in zip(levels.price.tolist(), levels.quantity.tolist(), strict=True):
             if steps <= 0 or (price > limit_price if side is Side.BUY else price < limit_price):
                 break

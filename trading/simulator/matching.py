@@ -96,7 +96,7 @@ class Matcher:
         """Let the path since the last look cross the resting orders of `symbol`."""
         resting = self.store.resting.get(symbol)
         since = self.cursors.get(symbol)
-        if not resting or since is None:
+        if resting is None or since is None:
             self.cursors[symbol] = max(now_ms, since or now_ms)
             return
         if now_ms <= since:
@@ -106,10 +106,10 @@ class Matcher:
         until = now_ms if pair.delisted_ms is None else min(now_ms, pair.delisted_ms)
         if until > since:
             whole = self.listing.source.step_path(symbol, since, until)
-            if any(_crosses(order, whole) for order in resting.values()):
+            if resting.may_cross(whole.low, whole.high):
                 self._advance_sliced(symbol, since, until)
         if status_at(pair, now_ms) != ONLINE:
-            for order in list(self.store.resting.get(symbol, {}).values()):
+            for order in list(resting.orders.values()):
                 self._close(self.accounts.owner(order.account_key), order, now_ms)
 
     def _advance_sliced(self, symbol: str, since: int, until: int) -> None:
@@ -117,10 +117,10 @@ class Matcher:
         edges = [since + (until - since) * number // slices for number in range(slices + 1)]
         for begin, end in pairwise(edges):
             resting = self.store.resting.get(symbol)
-            if not resting:
+            if resting is None:
                 return
             step = self.listing.source.step_path(symbol, begin, end)
-            hit = [order for order in resting.values() if _crosses(order, step)]
+            hit = [order for order in resting.orders.values() if _crosses(order, step)]
             for side in Side:
                 self._fill_queue([order for order in hit if order.side is side], step, end)
 

@@ -36,6 +36,9 @@ class Status(StrEnum):
     PARTIALLY_CANCELED = "PARTIALLY_CANCELED"
 
 
+# Kinds that may wait in the book; the others are done before the answer is sent.
+PATIENT = frozenset({Kind.LIMIT, Kind.LIMIT_MAKER})
+NO_PRICE = 2**63
 OPEN = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
 
 
@@ -123,6 +126,44 @@ def trade_id(order: str, executed: int) -> str:
 
 
 @dataclass(slots=True)
+class Resting:
+    """The open orders of one symbol, with the outermost prices at which any of them can fill.
+
+    The bounds may be wider than the truth after an order has gone, never narrower.
+    """
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    highest_buy: int = -1
+    lowest_sell: int = NO_PRICE
+    is_loose: bool = False
+
+    def add(self, order: Order) -> None:
+        """Take an open order in (again)."""
+        self.orders[order.order_id] = order
+        if order.side is Side.BUY:
+            self.highest_buy = max(self.highest_buy, order.price)
+        else:
+            self.lowest_sell = min(self.lowest_sell, order.price)
+
+    def remove(self, order: Order) -> None:
+        """Let an order go."""
+        if self.orders.pop(order.order_id, None) is not None:
+            self.is_loose = self.is_loose or order.price in (self.highest_buy, self.lowest_sell)
+
+    def may_cross(self, low: int, high: int) -> bool:
+        """Return whether a path between `low` and `high` can reach any of the orders."""
+        if self.is_loose:
+            self._tighten()
+        return low <= self.highest_buy or high >= self.lowest_sell
+
+    def _tighten(self) -> None:
+        buys = (order.price for order in self.orders.values() if order.side is Side.BUY)
+        sells = (order.price for order in self.orders.values() if order.side is Side.SELL)
+        self.highest_buy, self.lowest_sell = max(buys, default=-1), min(sells, default=NO_PRICE)
+        self.is_loose = False
+
+
+@dataclass(slots=True)
 class _Shelf:
     by_id: dict[str, Order] = field(default_factory=dict)
     by_client: dict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
@@ -139,7 +180,7 @@ class OrderStore:
 
     def __init__(self) -> None:
         self._shelves: dict[str, _Shelf] = defaultdict(_Shelf)
-        self.resting: dict[str, dict[str, Order]] = {}
+        self.resting: dict[str, Resting] = defaultdict(Resting)
         self.sequence = 0
         self.changes = 0
 
@@ -158,13 +199,14 @@ class OrderStore:
         shelf = self._shelves[order.account_key]
         if order.is_open:
             shelf.open[order.order_id] = order
-            self.resting.setdefault(order.symbol, {})[order.order_id] = order
+            if order.kind in PATIENT:
+                self.resting[order.symbol].add(order)
             return
         shelf.open.pop(order.order_id, None)
         resting = self.resting.get(order.symbol)
         if resting is not None:
-            resting.pop(order.order_id, None)
-            if not resting:
+            resting.remove(order)
+            if not resting.orders:
                 del self.resting[order.symbol]
 
     def add_trade(self, account_key: str, trade: Trade) -> None:

@@ -58,6 +58,7 @@ class _Asked:
     path: str
     query: str
     key: str | None
+    admin: str | None
     address: str
     body: str = ""
     params: dict[str, str] = field(default_factory=dict)
@@ -110,7 +111,7 @@ async def _handled(
             asked.code = 405
             return Refusal(405, f"Request method '{asked.method}' not supported", status=405).reply()
         if route is None:
-            return answer_other(exchange, asked.method, asked.path, asked.body, asked.key)
+            return answer_other(exchange, asked.method, asked.path, asked.body, asked.admin)
         return Reply(_answer(exchange, route, asked))
     except Refusal as refusal:
         asked.code = refusal.code
@@ -138,18 +139,19 @@ def _answer(exchange: Exchange, route: Route, asked: _Asked) -> bytes:
 
 
 def _asked(scope: Scope) -> _Asked:
-    key = None
+    key = admin = None
     for name, value in scope["headers"]:
         if name == b"x-mexc-apikey":
             key = value.decode("latin-1")
         elif name == b"x-sluice-admin":
-            key = key or value.decode("latin-1")
+            admin = value.decode("latin-1")
     client = scope.get("client")
     return _Asked(
         method=scope["method"],
         path=scope["path"],
         query=scope["query_string"].decode("latin-1"),
         key=key,
+        admin=admin,
         address=client[0] if client else "local",
     )
 

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from tests.trading.store.order_log.rows import fill, intent, order
 from trading.market.clock import ManualClock
-from trading.market.orders import SignalSet, TradeSignal
+from trading.market.orders import OrderStatus, SignalSet, TradeSignal
 from trading.store.order_log import OrderLog
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -43,10 +44,8 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/world/orders.db"
 
 
-@pytest.fixture
-def log(url):
-    opened = OrderLog(url, wall=ManualClock(1_000))
-    opened.accounts.add(
+def add_user(log: OrderLog) -> None:
+    log.accounts.add(
         {
             "user_id": "u1",
             "name": "One",
@@ -61,5 +60,29 @@ def log(url):
             "is_paused": False,
         }
     )
+
+
+@pytest.fixture
+def log(url):
+    opened = OrderLog(url, wall=ManualClock(1_000))
+    add_user(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def log_with_set(log):
+    """The log with set-1 in it, planned for nobody."""
+    log.write_signal_set(make_set(set_id="set-1"))
+    return log
+
+
+@pytest.fixture
+def log_with_open_trade(log_with_set):
+    """u1 holds 2 AAA bought at 100 without fees."""
+    log = log_with_set
+    log.orders.plan_entries("u1", "set-1", [intent()], [], place=0, at_ms=5)
+    log.orders.mark_sent("c1")
+    bought = [fill("f1", amount="2")]
+    log.ledger.book("c1", order("O1", "c1", OrderStatus.FILLED, "2", "2"), bought, at_ms=6)
+    return log

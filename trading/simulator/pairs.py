@@ -155,7 +155,7 @@ def _ordinary(
     beta = float(np.clip(rng.normal(1.15, 0.25), 0.3, 1.9)) - (0.0 if quote_price == 1.0 else 1.0)
     # The thinner a pair, the more it moves by itself and the less with its sector.
     depth = float(np.clip((math.log10(turnover) - 3.0) / 4.0, 0.0, 1.0))
-    own_vol = float(np.clip(np.exp(rng.normal(math.log(0.042 - 0.022 * depth), 0.3)), 0.006, 0.12))
+    own_vol = float(np.clip(np.exp(rng.normal(math.log(0.038 - 0.022 * depth), 0.3)), 0.006, 0.12))
     gamma = float(rng.uniform(0.75, 1.15)) * (0.6 + 0.4 * depth) if sector >= 0 else 0.0
     return Draft(
         pair, price / quote_price, turnover / quote_price, beta, gamma, own_vol, _granule(turnover),

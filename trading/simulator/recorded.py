@@ -30,7 +30,8 @@ from trading.simulator.source import (
 )
 
 _QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "BTC", "ETH", "BNB", "EUR")
-_MOST_DECIMALS = 12
+_MOST_DECIMALS = 14
+_MOST_DIGITS = 12
 _HISTORY_BARS = 1000
 _FUTURE_DAYS = 5
 
@@ -220,13 +221,17 @@ def _split_name(symbol: str) -> tuple[str, str]:
 
 
 def _price_decimals(group: pl.DataFrame) -> int:
-    """Return the fewest decimals that write every price of the pair (to 1e-9 of itself), at most 12."""
-    prices = np.unique(np.concatenate([group[name].to_numpy() for name in ("high", "low", "close")]))
-    for decimals in range(_MOST_DECIMALS):
+    """Return the fewest decimals that write every price of the pair (to 1e-9 of itself).
+
+    At most 12 significant digits: finer prices are rounded, and stay exact in a float64.
+    """
+    prices = np.unique(np.concatenate([group[name].to_numpy() for name in ("open", "high", "low", "close")]))
+    most = max(0, min(_MOST_DECIMALS, _MOST_DIGITS - math.ceil(math.log10(prices[-1]))))
+    for decimals in range(most):
         scaled = prices * 10.0**decimals
         if np.all(np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(scaled, 1.0)):
             return decimals
-    return _MOST_DECIMALS
+    return most
 
 
 def _record(parts: list[tuple[pl.DataFrame, int, Pair]]) -> tape.Tape:

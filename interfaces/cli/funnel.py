@@ -13,33 +13,36 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Where the symbols went: stage, in, out, main reasons.")
 TABLES = ("funnel_markets", "liquid_symbols", "screened_symbols")
+VERDICT = ["stage", "rule", "is_kept", "value", "bound", "reason"]
 
 
 @app.command()
 def funnel(
     symbol: Annotated[str, typer.Argument(help="Show every verdict on this symbol, e.g. BTC/USDT.")] = "",
+    option: Annotated[str, typer.Option("--symbol", help="The same, as an option.", metavar="SYMBOL")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Print one line per stage, or every verdict on one symbol with value and bound."""
     from resources.settings import load_settings
     from trading.store.lake import Lake
 
-    lake = Lake(load_settings().lake_dir)
-    if symbol:
-        print_table(
-            verdicts_on(lake, symbol),
-            ["stage", "rule", "is_kept", "value", "bound", "reason"],
-            title=symbol,
-            as_json=as_json,
-        )
+    settings = load_settings()
+    lake, wanted = Lake(settings.lake_dir), symbol or option
+    if wanted:
+        rows = verdicts_on(lake, wanted)
+        print_table(rows, VERDICT, title=rows[0]["symbol"], as_json=as_json)
+        if not as_json:
+            print(fate(rows))
         return
     stages = summary(lake)
     if as_json:
         print_json(stages)
-    else:
-        print_table(
-            stages, ["stage", "in", "out", "main_reason"], title="Funnel", empty="no pass yet: sluice run"
-        )
+        return
+    columns = ["stage", "in", "out", "main_reason"]
+    print_table(stages, columns, title="Funnel", empty="no pass yet. Next: sluice run")
+    newest = lake.latest("tickers")
+    if stages and newest is not None:
+        print(f"World {settings.world}, as of {newest.created_at:%Y-%m-%d %H:%M} UTC (market time).")
 
 
 def summary(lake: "Lake") -> list[dict[str, Any]]:
@@ -54,6 +57,8 @@ def verdicts_on(lake: "Lake", symbol: str) -> list[dict[str, Any]]:
 
     Raises
     ------
+    MissingData
+        If no pass was made yet.
     UnknownSymbol
         If no stage has seen it; the message names near ones.
     """
@@ -61,37 +66,85 @@ def verdicts_on(lake: "Lake", symbol: str) -> list[dict[str, Any]]:
 
     import polars as pl
 
-    from trading.market.errors import UnknownSymbol
+    from trading.market.errors import MissingData, UnknownSymbol
 
     frames = _stages(lake)
-    rows = [row for frame in frames for row in frame.filter(pl.col("symbol") == symbol).to_dicts()]
+    if not frames:
+        raise MissingData("no pass yet in this world, so no symbol was judged. Next: sluice run")
+    known = frames[0]["symbol"].to_list()
+    wanted = symbol if symbol in known else symbol.upper()
+    rows = [row for frame in frames for row in frame.filter(pl.col("symbol") == wanted).to_dicts()]
     if not rows:
-        known = frames[0]["symbol"].to_list() if frames else []
-        near = ", ".join(get_close_matches(symbol.upper(), known)) or "none"
-        raise UnknownSymbol(f"no stage has seen {symbol!r}; near ones: {near}")
+        near = ", ".join(get_close_matches(wanted, known)) or "none"
+        raise UnknownSymbol(f"no stage has seen {symbol[:40]!r}; near ones: {near}")
     return rows
+
+
+def fate(rows: list[dict[str, Any]]) -> str:
+    """Say in one sentence where a symbol stands after the verdicts `rows`."""
+    last = rows[-1]
+    if last["is_kept"]:
+        return f"Passed everything so far, {last['stage']} the last."
+    if last["value"] is None:
+        return f"Fell at {last['stage']} by {last['rule']}: {last['reason']}"
+    held = "" if last["bound"] is None else f", held against {last['bound']:,.6g}"
+    return f"Fell at {last['stage']} by {last['rule']}: measured {last['value']:,.6g}{held}."
 
 
 def _stages(lake: "Lake") -> "list[pl.DataFrame]":
     frames = [lake.read(table) for table in TABLES if lake.latest(table) is not None]
+    if lake.latest("backtest_results") is not None and lake.latest("screened_symbols") is not None:
+        frames.append(_backtests(lake))
     if lake.latest("approved_symbols") is not None:
-        frames.append(_as_funnel(lake.read("approved_symbols")))
+        frames.append(_approvals(lake))
     return frames
 
 
-def _as_funnel(approvals: "pl.DataFrame") -> "pl.DataFrame":
-    """Approvals in the shape of the other stages; the score stands for the value."""
+def _backtests(lake: "Lake") -> "pl.DataFrame":
+    """Screened symbols in the shape of the other stages: kept where the strategy traded at all."""
     import polars as pl
 
     from trading.market.frames import FUNNEL, conform
 
-    named = approvals.select(
+    screened = lake.read("screened_symbols").filter("is_kept").select("symbol")
+    tested = screened.join(lake.read("backtest_results").select("symbol", "trades"), on="symbol", how="left")
+    traded = pl.col("trades").fill_null(0) > 0
+    named = tested.select(
+        "symbol",
+        pl.lit("backtest").alias("stage"),
+        pl.when(traded).then(pl.lit("passed")).otherwise(pl.lit("min_trades")).alias("rule"),
+        traded.alias("is_kept"),
+        pl.when(~traded).then(pl.lit(0.0)).alias("value"),
+        pl.when(~traded).then(pl.lit(1.0)).alias("bound"),
+        pl.when(traded)
+        .then(pl.format("the strategy traded {} times", "trades"))
+        .otherwise(pl.lit("the strategy never traded it in the tested history"))
+        .alias("reason"),
+    )
+    return conform(named, FUNNEL)
+
+
+def _approvals(lake: "Lake") -> "pl.DataFrame":
+    """Approvals in the shape of the other stages, with value and bound of the rule that failed first."""
+    import polars as pl
+
+    from trading.market.frames import FUNNEL, conform
+
+    verdicts = lake.read("approved_symbols")
+    if lake.latest("backtest_results") is not None:
+        idle = lake.read("backtest_results").filter(pl.col("trades") == 0)["symbol"]
+        verdicts = verdicts.filter(~pl.col("symbol").is_in(idle.to_list()))
+    named = verdicts.select(
         "symbol",
         pl.lit("approval").alias("stage"),
         pl.col("failed_rule").fill_null("passed").alias("rule"),
         pl.col("is_approved").alias("is_kept"),
-        pl.col("score").alias("value"),
-        pl.lit(None, dtype=pl.Float64).alias("bound"),
         "reason",
     )
-    return conform(named, FUNNEL)
+    measured = pl.DataFrame(
+        schema={"symbol": pl.String, "rule": pl.String, "value": pl.Float64, "bound": pl.Float64}
+    )
+    if lake.latest("approval_rules") is not None:
+        measured = lake.read("approval_rules").select(measured.columns)
+    joined = named.join(measured, on=["symbol", "rule"], how="left", maintain_order="left")
+    return conform(joined, FUNNEL)

@@ -141,6 +141,8 @@ def _research(lake: Lake, days: list[str]) -> dict[str, str]:
         {
             "symbol": [SYMBOL],
             "is_approved": [True],
+            "failed_rule": pl.Series([None], dtype=pl.String),
+            "score": [0.004],
             "reason": ["passed every rule"],
             "backtest_id": bt["lineage_id"],
         }

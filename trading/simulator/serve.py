@@ -130,6 +130,8 @@ async def _run(
             access_log=False,
             server_header=False,
             date_header=False,
+            # Clients pool connections; closing them after uvicorn's 5 s would race with their next order.
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
         )
     )

@@ -19,7 +19,7 @@ from trading.simulator.exchange import Exchange
 from trading.simulator.orders import Kind, Order, OrderStore, Side, Status, Trade
 
 FILE_NAME = "exchange.json"
-FORMAT = 1
+FORMAT = 2
 # A save may cost at most this share of the time: the next one waits 20 times as long as the last took.
 _SAVE_SHARE = 20.0
 # Market time alone is saved this often, so that a killed process does not set the clock far back.
@@ -38,12 +38,19 @@ class World:
     seed: int
     symbols: int
     as_of_ms: int
+    has_edge: bool
 
     @classmethod
     def of(cls, exchange: Exchange) -> "World":
         """Return the world of a running exchange."""
         source = exchange.source
-        return cls(source.kind, exchange.seed, len(source.pairs), source.default_start_ms)
+        has_edge = any(pair.has_edge for pair in source.pairs.values())
+        return cls(source.kind, exchange.seed, len(source.pairs), source.default_start_ms, has_edge)
+
+    def words(self) -> str:
+        """Return the world in words."""
+        edge = "with" if self.has_edge else "without"
+        return f"a {self.kind} market of seed {self.seed}, {self.symbols} symbols, {edge} a planted edge"
 
 
 class StateFile:
@@ -76,8 +83,8 @@ class StateFile:
         saved, here = World(**raw["world"]), World.of(exchange)
         if saved != here:
             raise BadInput(
-                f"{self.path} holds a {saved.kind} world of seed {saved.seed} with {saved.symbols} symbols, "
-                f"not {here.kind}, seed {here.seed}, {here.symbols} symbols; use another --state folder"
+                f"{self.path} holds another world: {saved.words()}; this one has {here.words()}; "
+                "use another --state folder"
             )
         try:
             _fill_accounts(exchange.accounts, raw["accounts"])

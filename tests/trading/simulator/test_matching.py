@@ -249,6 +249,29 @@ def test_cancelling_twice_or_too_late_is_refused(client: Any) -> None:
     assert (unknown.status, unknown.body["code"]) == (400, -2013)
 
 
+def test_a_thousand_accounts_buying_at_once_climb_the_book(client: Any) -> None:
+    """Each buys 1 AAA in the same moment: prices never fall, the last pays more than the first, and
+    what they took is exactly what the book showed."""
+    shown = client.get("/api/v3/depth", symbol="AAAUSDT", limit=200).body["asks"]
+    sent = {"symbol": "AAAUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"}
+    client.exchange.clock.set_speed(0)
+    for who in range(1, 1_001):
+        assert client.signed("POST", "order", who=who, **sent).status == 200
+    store = client.exchange.matcher.store
+    trades = [trade for who in range(1, 1_001) for trade in store.trades(f"demo-key-{who:04d}", "AAAUSDT")]
+    prices = [trade.price for trade in trades]
+    assert prices == sorted(prices)
+    assert prices[-1] > prices[0]
+    taken: dict[str, int] = {}
+    for trade in trades:
+        taken[f"{trade.price / 100:.2f}"] = taken.get(f"{trade.price / 100:.2f}", 0) + trade.quantity
+    levels = {price: int(Decimal(quantity) * 1000) for price, quantity in shown}
+    *whole, last = taken.items()
+    assert all(levels[price] == steps for price, steps in whole)
+    assert last[1] <= levels[last[0]]
+    assert sum(taken.values()) == 1_000_000
+
+
 # One step of a random history: (who, what, price in ticks or quantity in steps, minutes that pass).
 STEPS = st.lists(
     st.tuples(

@@ -10,6 +10,8 @@ from html import escape
 
 # Drawings live in a square of this many units and are stretched by the page.
 UNITS = 100.0
+# A spread below this is drawn as no spread: rounding would make marks of it that are all the same.
+FLAT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Scale:
 def scale(values: Sequence[float], marks: int = 4) -> Scale:
     """Return a scale that holds all `values` and zero, with about `marks` round marks."""
     low, high = min([0.0, *values]), max([0.0, *values])
-    if low == high:
+    if high - low < FLAT:
         high = low + 1.0
     step = _round_step((high - low) / marks)
     first, last = int(low // step), int(-(-high // step))

@@ -40,7 +40,7 @@ def _curves(record: RunRecord) -> dict[str, Curve]:
 
 
 def _total(mode: str, curves: list[Curve], span: tuple[float, float], name: str) -> str:
-    points = _summed(curves)
+    points = summed(curves)
     vertical = charts.scale([value for _, value in points])
     final = points[-1][1]
     drawing = charts.steps(
@@ -53,7 +53,7 @@ def _total(mode: str, curves: list[Curve], span: tuple[float, float], name: str)
         span=span,
     )
     marks = "".join(
-        f'<span style="top:{vertical.up(mark):.1f}%">{say.money(mark)[:-3] or "0"}</span>'
+        f'<span style="top:{vertical.up(mark):.1f}%">{_mark(mark, vertical)}</span>'
         for mark in vertical.marks
     )
     ends = "".join(f"<span>{_clock(at)}</span>" for at in (span[0], (span[0] + span[1]) / 2, span[1]))
@@ -65,7 +65,7 @@ def _total(mode: str, curves: list[Curve], span: tuple[float, float], name: str)
     )
 
 
-def _summed(curves: list[Curve]) -> Curve:
+def summed(curves: list[Curve]) -> Curve:
     """Return the sum of step curves, one point per step of any."""
     changes = []
     for points in curves:
@@ -103,6 +103,13 @@ def _one(name: str, points: Curve, vertical: charts.Scale, span: tuple[float, fl
         span=span,
     )
     return f"<li><b>{name_of(name)} {signed(final)}</b>{drawing}</li>"
+
+
+def _mark(value: float, vertical: charts.Scale) -> str:
+    """Return the label of a mark, with decimals only where one of the marks has some."""
+    is_whole = all(mark == int(mark) for mark in vertical.marks)
+    shown = say.money(value)
+    return shown.removesuffix(".00") if is_whole else shown
 
 
 def _clock(at: float) -> str:

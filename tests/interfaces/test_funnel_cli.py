@@ -36,9 +36,11 @@ def three(traded):
     republish(traded.lake, "screened_symbols", screened)
     republish(traded.lake, "backtest_results", pl.DataFrame({"symbol": names, "trades": [12, 9, 0]}))
     verdicts = {
-        "symbol": names, "is_approved": [True, False, False],
-        "failed_rule": [None, "min_profit_factor", "min_trades"], "reason": ["passed", "1.1 is under 1.3", "0 trades"],
-    }  # fmt: skip
+        "symbol": names,
+        "is_approved": [True, False, False],
+        "failed_rule": [None, "min_profit_factor", "min_trades"],
+        "reason": ["passed", "1.1 is under 1.3", "0 trades"],
+    }
     republish(traded.lake, "approved_symbols", pl.DataFrame(verdicts))
     rules = {"symbol": ["BBB/USDT"], "rule": ["min_profit_factor"], "value": [1.1], "bound": [1.3]}
     republish(traded.lake, "approval_rules", pl.DataFrame(rules), ("symbol", "rule"))

@@ -67,20 +67,20 @@ async def fetch_candles(
     queue = list(wants)
     began = time.monotonic()
     before = Counter(getattr(gateway, "rejected", {}))
-    frames: list[pl.DataFrame] = []
+    pages: dict[int, pl.DataFrame] = {}
     failed: dict[str, str] = {}
     done = 0
-    waiting = iter(queue)
+    waiting = iter(enumerate(queue))
 
     async def work() -> None:
         nonlocal done
-        for want in waiting:  # one iterator for all workers: each want is taken once
+        for place, want in waiting:  # one iterator for all workers: each want is taken once
             try:
                 frame = await gateway.candles(
                     want.symbol, timeframe, since_ms=want.since_ms, limit=want.limit
                 )
                 if frame.height:
-                    frames.append(frame)
+                    pages[place] = frame
             except SluiceError as error:
                 failed[want.symbol] = f"{type(error).__name__}: {error}"
             done += 1
@@ -88,12 +88,27 @@ async def fetch_candles(
                 on_progress(done, len(queue))
 
     await asyncio.gather(*(work() for _ in range(min(concurrency, len(queue)))))
-    frame = pl.concat(frames) if frames else empty(CANDLES)
-    key = ["symbol", "open_time"]
     return FetchResult(
-        frame=frame.unique(key, keep="last").sort(key),
+        frame=_joined([pages[place] for place in sorted(pages, key=lambda place: _order(queue[place]))]),
         failed=failed,
         seconds=time.monotonic() - began,
         requests=len(queue),
         rejected=dict(Counter(getattr(gateway, "rejected", {})) - before),
     )
+
+
+def _order(want: Want) -> tuple[str, int]:
+    return want.symbol, -1 if want.since_ms is None else want.since_ms
+
+
+def _joined(pages: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of `pages` in order, each bar once; sorting is only for pages that overlap."""
+    if not pages:
+        return empty(CANDLES)
+    whole = pl.concat(pages, rechunk=True)
+    symbol, at = pl.col("symbol"), pl.col("open_time")
+    follows = (symbol > symbol.shift()) | ((symbol == symbol.shift()) & (at > at.shift()))
+    if whole.select(follows.all(ignore_nulls=True)).item():  # the first row has none before it: null
+        return whole
+    key = ["symbol", "open_time"]
+    return whole.unique(key, keep="last").sort(key)

@@ -70,12 +70,12 @@ def test_bar_is_closed_exactly_when_its_whole_length_has_passed() -> None:
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        ([None] * 8, "not_a_number"),
+        ([None] * 8, "malformed"),
         (bar()[:5], "malformed"),
         ([], "malformed"),
         (None, "malformed"),
         ("x", "malformed"),
-        (bar(o=None), "not_a_number"),
+        (bar(o=None), "malformed"),
         (bar(c="abc"), "malformed"),
         (bar(c={}), "malformed"),
         (bar(h="NaN"), "not_a_number"),
@@ -94,6 +94,23 @@ def test_bad_row_is_dropped_and_counted_and_the_rest_stays(bad: Any, reason: str
     frame, rejected = candles([bar(-2), bad, bar(-1)])
     assert frame.height == 2
     assert rejected == {reason: 1}
+
+
+def test_numbers_instead_of_strings_are_read_too() -> None:
+    """A venue that changes its mind about quotes changes nothing for us; digits are not lost."""
+    frame, rejected = candles([bar(o=2, h=4.5, l=1, c=3, v=10, q=30), bar(1, c="1.23456789012345678")])
+    assert frame["high"].to_list() == [4.5, 4.0]
+    assert frame["close"].to_list() == [3.0, 1.23456789012345678]
+    assert rejected == {}
+
+
+@given(st.lists(st.decimals(min_value="0.00000001", max_value="9999999", places=8), min_size=1, max_size=30))
+@settings(max_examples=30, deadline=None)
+def test_prices_are_the_nearest_floats(prices: list[Any]) -> None:
+    """Both ways of reading give what Python's float() gives, to the last bit."""
+    rows = [bar(n, o=str(p), h=str(p), l=str(p), c=str(p)) for n, p in enumerate(prices)]
+    assert candles(rows)[0]["close"].to_list() == [float(price) for price in prices]
+    assert candles([[], *rows])[0]["close"].to_list() == [float(price) for price in prices]
 
 
 def test_zero_volume_bar_is_a_bar() -> None:

@@ -185,9 +185,19 @@ async def test_scan_goes_on_past_bad_symbols(venue: Venue, pool: GatewayPool) ->
     assert result.failed["S07/USDT"].startswith("BadPayload")
     assert result.frame["symbol"].n_unique() == 38
     assert result.frame.height == 38 * 3
-    assert result.rejected == {"not_a_number": 1}
+    assert result.rejected == {"malformed": 1}
     assert sorted(told) == [(n, 41) for n in range(1, 42)]
     assert result.requests == 41
+
+
+async def test_overlapping_pages_give_each_bar_once_in_order(venue: Venue, pool: GatewayPool) -> None:
+    """Pages arrive in any order and may overlap; the frame is sorted by symbol and time."""
+    venue.answers["GET", "klines"] = klines()
+    starts = [START_MS - back * QUARTER.ms for back in (10, 30, 20)]
+    wants = [Want(symbol, since_ms=at, limit=15) for at in starts for symbol in ("ETH/USDT", "BTC/USDT")]
+    frame = (await fetch_candles(pool.public, wants, "15m")).frame
+    assert frame.height == 2 * 30
+    assert frame.equals(frame.unique(["symbol", "open_time"]).sort("symbol", "open_time"))
 
 
 async def test_scan_of_nothing_is_nothing(venue: Venue, pool: GatewayPool) -> None:

@@ -103,6 +103,8 @@ def _line(node: "Node") -> "Text":
         line.append(f"  {node.check}", style="green" if node.check.startswith("verified") else "bold red")
     if node.is_repeat and node.kind != "skips":
         line.append("  (told above)", style="dim")
+    if node.is_cut:
+        line.append("  (another pass; ask for it by its id)", style="dim")
     return line
 
 

@@ -28,6 +28,9 @@ SHOWN_TABLES = (
 )
 # Whether a person's own orders can be trusted hangs on these.
 UNCLEAR = ("UNKNOWN", "LOST")
+NOT_TAKEN = ("VOID", "REJECTED")
+# More users than this are a wall of lines; --json has all.
+MAX_USERS = 20
 
 
 @app.command()
@@ -58,6 +61,7 @@ def report(settings: "Settings", lake: "Lake") -> dict[str, Any]:
         "open_trades": [],
         "closed_trades": 0,
         "orders": {},
+        "orders_not_taken": {},
         "orders_unaccounted": 0,
         "signal_set": None,
         "problems": [],
@@ -103,12 +107,15 @@ def _trading(log: "OrderLog") -> dict[str, Any]:
 
     intents, sets = log.intents(), log.signal_sets()
     counts = intents.group_by("status").len().sort("len", descending=True)
+    not_taken = intents.filter(pl.col("status").is_in(NOT_TAKEN) & pl.col("reason").is_not_null())
+    reasons = not_taken.group_by("reason").len().sort("len", "reason", descending=[True, False])
     open_trades = log.open_trades().select("user_id", "symbol", "held", "open_price", "open_at", "held_up")
     return {
         "users": log.user_summary().to_dicts(),
         "open_trades": open_trades.to_dicts(),
         "closed_trades": log.closed_trades().height,
         "orders": dict(counts.iter_rows()),
+        "orders_not_taken": dict(reasons.iter_rows()),
         "orders_unaccounted": intents.filter(pl.col("status").is_in(UNCLEAR)).height,
         "signal_set": sets.row(-1, named=True) if sets.height else None,
         "problems": log.breaks(),
@@ -159,6 +166,8 @@ def _print(found: Mapping[str, Any]) -> None:
     if found["orders"]:
         told = ", ".join(f"{count:,} {state.lower()}" for state, count in found["orders"].items())
         print(f"  orders: {told}")
+    for reason, count in list(found["orders_not_taken"].items())[:3]:
+        print(f"  {count:,} orders came to nothing: {reason[:200]!r}")
     batch = found["signal_set"]
     if batch is not None:
         print(
@@ -168,8 +177,10 @@ def _print(found: Mapping[str, Any]) -> None:
     tables = [{name: row[name] for name in ("table", "rows", "as_of", "age_h")} for row in found["tables"]]
     print_table(tables, title="Newest tables (market time, UTC)", empty="none")
     columns = ["user_id", "mode", "is_paused", "orders", "fills", "open_trades", "closed_trades", "pnl_quote"]
-    users = [{name: row[name] for name in columns} for row in found["users"]]
+    users = [{name: row[name] for name in columns} for row in found["users"][:MAX_USERS]]
     print_table(users, title="Users", empty="nobody trades here yet")
+    if len(found["users"]) > MAX_USERS:
+        print(f"… and {len(found['users']) - MAX_USERS:,} more; --json has all")
     print_table(found["open_trades"], title="Open positions", empty="none")
     for problem in found["problems"]:
         print(f"! {problem}")

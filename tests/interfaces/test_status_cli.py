@@ -8,6 +8,7 @@ import time
 from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 
 from interfaces.cli.main import run
 from tests.trading.store.lineage_world import AT, BAR
@@ -118,3 +119,12 @@ def test_a_cache_that_does_not_answer_shows_no_password(traded, capsys, monkeypa
     out = capsys.readouterr().out
     assert "cache: does not answer" in out
     assert "hunter2" not in out
+
+
+def test_orders_that_came_to_nothing_are_counted_by_reason(traded, capsys):
+    """Never sent, because the set had expired: what a person needs to know when nothing trades."""
+    with traded.log.database.write() as connection:
+        connection.execute(sa.text("update intents set status = 'VOID', reason = 'the signal set expired'"))
+    assert found(capsys)["orders_not_taken"] == {"the signal set expired": 2}
+    assert run(["status"]) == 0
+    assert "2 orders came to nothing: 'the signal set expired'" in capsys.readouterr().out

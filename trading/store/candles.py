@@ -7,7 +7,7 @@ Not here: whether a bar is believable (the gateway), and tables of results (lake
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -162,6 +162,17 @@ class CandleStore:
             for entry in folder.iterdir()
             if entry.name.startswith("date=") and list_parts(entry)
         )
+
+    def states(self, timeframe: str, date: str) -> Iterator[pl.DataFrame]:
+        """Give what one day held after each write that is still a file of its own, newest state first.
+
+        Sorted by (symbol, open_time). Compaction makes one state of several.
+        """
+        folder = self._folder(timeframe, date)
+        for written in range(len(list_parts(folder)), 0, -1):
+            yield retried(
+                lambda written=written: merged(list_parts(folder)[:written]).sort(KEY).collect()  # type: ignore[misc]  # bound now
+            )
 
     def compact(self, timeframe: str, date: str) -> None:
         """Rewrite one day as one file; bars that arrive meanwhile keep their later place.

@@ -46,6 +46,11 @@ def one(node: Node, found_id: str) -> Node:
     return next(found for found in under(node) if found.id == found_id and not found.is_repeat)
 
 
+def day_checks(chain: Chain, lineage: Lineage) -> list[str | None]:
+    found = lineage.trace(chain.entry, verify=True)
+    return [one(found, day).check for day in chain.days]
+
+
 def test_a_trade_leads_back_to_every_day_of_candles(chain, lineage):
     """Orders, set, signal, approval, backtest, screening, and both days are told in full."""
     found = lineage.trace(chain.trade)
@@ -138,17 +143,35 @@ def test_tables_are_verified_on_the_way_and_days_only_when_asked(chain, lineage)
 def test_a_day_that_went_on_growing_is_still_verified(chain, lineage):
     """Bars that closed after the record are no change to what was read."""
     chain.candles.append("15m", candles(datetime(2026, 1, 6, tzinfo=UTC), 40), tag="later")
-    checks = [one(lineage.trace(chain.entry, verify=True), day).check for day in chain.days]
-    assert checks == [VERIFIED, GREW]
+    assert day_checks(chain, lineage) == [VERIFIED, GREW]
+
+
+def test_a_day_to_which_another_pair_was_added_is_still_verified(chain, lineage):
+    """A later pass fetched older bars of a pair that had not survived before."""
+    chain.candles.append("15m", candles(datetime(2026, 1, 5, tzinfo=UTC), 96, ("NEW/USDT",)), tag="later")
+    assert day_checks(chain, lineage) == [GREW, VERIFIED]
 
 
 def test_a_bar_that_was_rewritten_shows_as_changed(chain, lineage):
-    """One close of the first day differs from what was recorded."""
-    day = candles(datetime(2026, 1, 5, tzinfo=UTC), 1).with_columns(close=pl.lit(9.5))
+    """One close of the first day differs from what was recorded: one of 192 bars."""
+    day = candles(datetime(2026, 1, 5, tzinfo=UTC), 1, (SYMBOL,)).with_columns(close=pl.lit(9.5))
     chain.candles.append("15m", day, tag="rewrite")
-    checks = [one(lineage.trace(chain.entry, verify=True), day).check for day in chain.days]
-    assert checks[0].startswith("changed since")
-    assert checks[1] == VERIFIED
+    assert day_checks(chain, lineage) == ["changed since: 1 of its 192 bars rewritten", VERIFIED]
+
+
+def test_a_rewrite_that_was_compacted_away_still_shows_as_changed(chain, lineage):
+    """What it held is lost then; that it is another is not."""
+    day = candles(datetime(2026, 1, 5, tzinfo=UTC), 1, (SYMBOL,)).with_columns(close=pl.lit(9.5))
+    chain.candles.append("15m", day, tag="rewrite")
+    chain.candles.compact("15m", "2026-01-05")
+    assert day_checks(chain, lineage) == ["changed since: 192 rows then, 192 now", VERIFIED]
+
+
+def test_a_day_whose_files_are_gone_says_so(chain, lineage):
+    """The record outlives its bars."""
+    for path in chain.lake.root.glob("candles/timeframe=15m/date=2026-01-05/part-*"):
+        path.unlink()
+    assert day_checks(chain, lineage) == ["gone", VERIFIED]
 
 
 def test_a_table_that_was_tampered_with_shows_as_changed(chain, lineage):
@@ -289,3 +312,23 @@ def test_a_trade_tells_its_entry_before_its_exit(chain, lineage):
     """Both were written at the same market time."""
     orders = [node.facts["leg"] for node in lineage.trace(chain.trade).made_from if node.kind == "intent"]
     assert orders == ["open", "close"]
+
+
+def test_the_chain_through_earlier_passes_is_cut_where_an_asset_comes_again(chain, lineage):
+    """A thousand passes, each learning from the one before, are no answer of a thousand levels."""
+    frame, before = pl.DataFrame({"n": [0]}), chain.lake.latest("indicators").version_id
+    ids = []
+    for n in range(30):
+        pool = chain.lake.publish("training_set", frame + n, key=["n"], at=AT + BAR * n, inputs=[before])
+        signals = chain.lake.publish(
+            "learned", frame + n, key=["n"], at=AT + BAR * n, inputs=[pool.version_id]
+        )
+        before = signals.version_id
+        ids.append(before)
+    found = lineage.trace(ids[-1])
+    (training,) = found.made_from
+    (earlier,) = training.made_from
+    assert (earlier.id, earlier.is_cut, earlier.made_from) == (ids[-2], True, ())
+    (later,) = lineage.trace(ids[0]).led_to[0].led_to
+    assert later.id == ids[1]
+    assert sum(1 for _ in under(lineage.trace(ids[0]))) < 30

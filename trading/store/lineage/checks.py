@@ -11,7 +11,7 @@ from trading.store.candles import CandleStore
 from trading.store.lake import Lake
 
 VERIFIED = "verified"
-GREW = "verified: the day grew since, its earlier bars are the same"
+GREW = "verified: bars were added since, those it held are the same"
 GONE = "gone"
 ALTERED = "record altered: its id does not follow from it"
 
@@ -54,11 +54,23 @@ class Checks:
         bars = self._candles.read(name, start=start, end=start + timedelta(days=1))
         if content_hash(bars) == version.content_hash:
             return VERIFIED
-        # A day that was not over when it was recorded goes on growing; what was read must stand still.
-        then = bars.filter(pl.col("open_time") + find_timeframe(name).delta <= version.created_at)
-        if content_hash(then) == version.content_hash:
-            return GREW
-        return GONE if bars.is_empty() else _changed(version, bars)
+        # Days go on growing: by bars that close, and by pairs that survive a later pass.
+        then = self._then(version, name, day)
+        if then is None:
+            return GONE if bars.is_empty() else _changed(version, bars)
+        rewritten = then.join(bars, on=then.columns, how="anti", nulls_equal=True).height
+        return (
+            GREW if rewritten == 0 else f"changed since: {rewritten:,} of its {then.height:,} bars rewritten"
+        )
+
+    def _then(self, version: Version, timeframe: str, day: str) -> pl.DataFrame | None:
+        """Return the bars that were recorded, from the day's earlier states; None where they are lost."""
+        closed = pl.col("open_time") + find_timeframe(timeframe).delta <= version.created_at
+        for state in self._candles.states(timeframe, day):
+            for then in (state, state.filter(closed)):
+                if then.height == version.rows and content_hash(then) == version.content_hash:
+                    return then
+        return None
 
 
 def _named_by(version: Version) -> str:

@@ -26,6 +26,8 @@ class Node:
         Everything else that is stored of it.
     is_repeat : bool
         The same id stands elsewhere in the answer with all its ancestors.
+    is_cut : bool
+        An earlier (or later) pass of the same line: its neighbours are left out, ask for it by its id.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Node:
     made_from: tuple["Node", ...] = ()
     led_to: tuple["Node", ...] = ()
     is_repeat: bool = False
+    is_cut: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """Return the node and everything under it as plain nested objects."""
@@ -47,6 +50,7 @@ class Node:
             "at": self.at,
             "check": self.check,
             "is_repeat": self.is_repeat,
+            "is_cut": self.is_cut,
             "facts": dict(self.facts),
             "made_from": [node.to_dict() for node in self.made_from],
             "led_to": [node.to_dict() for node in self.led_to],

@@ -21,8 +21,12 @@ class Versions:
         self._told: set[str] = set()
         self._users: dict[str, list[Version]] | None = None
 
-    def back(self, version_id: str) -> Node:
-        """Return a version with everything it rests on."""
+    def back(self, version_id: str, path: frozenset[str] = frozenset()) -> Node:
+        """Return a version with everything it rests on.
+
+        `path` holds the assets between the question and here. What a pass learnt from is an earlier pass
+        of the same assets, and so on to the first one ever: the chain is cut where an asset comes again.
+        """
         try:
             version = self._lake.version(version_id)
         except NoVersion:
@@ -30,8 +34,11 @@ class Versions:
         node = self.bare(version)
         if version_id in self._told:
             return node.repeated()
+        if version.asset in path:
+            return replace(node, is_cut=bool(version.inputs))
         self._told.add(version_id)
-        return replace(node, made_from=tuple(self.back(name) for name in version.inputs))
+        below = path | {version.asset}
+        return replace(node, made_from=tuple(self.back(name, below) for name in version.inputs))
 
     def bare(self, version: Version) -> Node:
         """Return a version without its neighbours."""
@@ -68,8 +75,10 @@ class Versions:
                         self._users.setdefault(name, []).append(version)
         return sorted(self._users.get(version_id, []), key=lambda found: (found.created_at, found.asset))
 
-    def forward(self, version_id: str, told: set[str] | None = None) -> tuple[Node, ...]:
-        """Return the versions made from `version_id`, and from those, each told once."""
+    def forward(
+        self, version_id: str, told: set[str] | None = None, path: frozenset[str] = frozenset()
+    ) -> tuple[Node, ...]:
+        """Return the versions made from `version_id`, and from those, each told once and cut as in `back`."""
         told = set() if told is None else told
         found = []
         for version in self.users_of(version_id):
@@ -77,6 +86,10 @@ class Versions:
             if version.version_id in told:
                 found.append(node.repeated())
                 continue
+            if version.asset in path:
+                found.append(replace(node, is_cut=bool(self.users_of(version.version_id))))
+                continue
             told.add(version.version_id)
-            found.append(replace(node, led_to=self.forward(version.version_id, told)))
+            below = path | {version.asset}
+            found.append(replace(node, led_to=self.forward(version.version_id, told, below)))
         return tuple(found)

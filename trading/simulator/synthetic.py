@@ -89,11 +89,11 @@ class SyntheticMarket:
 
     def half_spread(self, symbol: str, now_ms: int) -> int:
         """See `MarketSource.half_spread`."""
-        return int(walk.half_spread(self._table, self._row(symbol), self._weather, self._since_epoch(now_ms)))
+        return int(self._stretch(self._row(symbol), now_ms, now_ms)[6])
 
     def step_path(self, symbol: str, from_ms: int, to_ms: int) -> PathStep:
         """See `MarketSource.step_path`."""
-        _, high, low, last, volume, _ = self._stretch(self._row(symbol), from_ms, to_ms).tolist()
+        _, high, low, last, volume, _, _ = self._stretch(self._row(symbol), from_ms, to_ms).tolist()
         return PathStep(low, high, last, volume)
 
     def snapshot(self, now_ms: int) -> Snapshot:
@@ -101,7 +101,8 @@ class SyntheticMarket:
         second = now_ms // 1000 * 1000
         if self._seen is None or self._seen[0] != second:
             at = self._since_epoch(second)
-            rows = walk.stretch_all(self._table, self._weather, max(0, at - DAY_MS), at)
+            everyone = np.arange(len(self._rows))
+            rows = walk.stretch(self._table, self._weather, everyone, max(0, at - DAY_MS), at)
             last, spread = rows[:, 3], rows[:, 6]
             figures = (last - spread, last + spread, *(rows[:, k] for k in (0, 1, 2, 4, 5)))
             self._seen = second, Snapshot(last.copy(), *(np.ascontiguousarray(column) for column in figures))
@@ -117,9 +118,10 @@ class SyntheticMarket:
         return min(max(at_ms - EPOCH_MS, 0), HORIZON_DAYS * DAY_MS - 1)
 
     def _stretch(self, row: int, from_ms: int, to_ms: int) -> Int64s:
-        return walk.stretch(
-            self._table, row, self._weather, self._since_epoch(from_ms), self._since_epoch(to_ms)
-        )
+        start, end = self._since_epoch(from_ms), self._since_epoch(to_ms)
+        rows = walk.stretch(self._table, self._weather, np.array([row]), start, end)
+        figures: Int64s = rows[0]
+        return figures
 
     def _finished(self, row: int, level: int, name: str, first_ms: int, end_ms: int) -> Bars:
         if end_ms <= first_ms:

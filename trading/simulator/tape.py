@@ -34,7 +34,7 @@ def stretch(tape: Tape, i: int, from_ms: int, to_ms: int) -> Ints:
     row = np.zeros(6, np.int64)
     started = False
     if k == hi or tape.open_ms[k] > from_ms:
-        row[:4] = last
+        row[0] = row[1] = row[2] = row[3] = last
         started = True
     while k < hi and tape.open_ms[k] <= to_ms:
         fa = max(0.0, (from_ms - tape.open_ms[k]) / length)
@@ -65,5 +65,7 @@ def stretch_all(tape: Tape, from_ms: int, to_ms: int) -> Ints:
     """Return (n_pairs, 6): `stretch` of every pair."""
     rows = np.empty((len(tape.length_ms), 6), np.int64)
     for i in range(len(rows)):
-        rows[i] = stretch(tape, i, from_ms, to_ms)
+        row = stretch(tape, i, from_ms, to_ms)
+        for column in range(6):
+            rows[i, column] = row[column]
     return rows

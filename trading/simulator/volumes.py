@@ -54,9 +54,6 @@ def share_out(
     until their average price is the parent's; quote volume is each child's volume at its typical
     price, moved towards highs or lows by what the tilt left over.
     """
-    if pairs.ints[i, IS_DEAD]:
-        volumes[: FAN[level]] = 0
-        return
     n = FAN[level]
     least = max(1, LENGTH[level + 1] // pairs.ints[i, GRANULE])
     unit = pairs.floats[i, Q_PER_STEP]

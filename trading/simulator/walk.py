@@ -1,7 +1,10 @@
 """From the tree to answers: a page of bars, a stretch of the path, all pairs at once. Kernels only.
 
-`page`, `stretch` and `stretch_all` are what `synthetic` calls; one market, any pair, any moment.
+`page` and `stretch` are what `synthetic` calls; numpy's slice assignments are spelled out as loops
+because each costs seconds of compilation (their error messages drag numba's strings in).
 """
+
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +50,9 @@ from trading.simulator.weather import Weather
 
 MINUTE_MS = 60_000
 DAY = 1440
+# Typed zero and one: a plain 0 among the arguments makes numba compile the callee twice.
+ZERO = cast("int", np.int64(0))
+ONE = cast("int", np.int64(1))
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]
@@ -75,11 +81,11 @@ def _open_day(
     top[TAU] = weather.tau[day + 1] - weather.tau[day]
     if pairs.ints[i, IS_DEAD]:
         top[HIGH] = top[LOW] = top[CLOSE] = top[OPEN]
-        volumes[0, 0] = 0
+        volumes[0, 0, 0] = volumes[0, 0, 1] = 0
         return jumped
     jumps[0, 0] = weather.jump_minute[day]
     jumps[0, 1] = pairs.floats[i, BETA] * weather.jump_size[day]
-    inner_closes(pairs, i, weather, 0, day, top, jumps, nodes[1])
+    inner_closes(pairs, i, weather, ZERO, day, top, jumps, nodes[1])
     free_extremes(pairs, i, day, top, nodes[1])
     volumes[0, 0, 0], volumes[0, 0, 1] = day_volume(pairs, i, day, top)
     return jumped
@@ -100,8 +106,8 @@ def _split(  # noqa: PLR0917 - numba kernels take plain positional arguments
         inner_closes(pairs, i, weather, level, index, parent, jumps, kids)
         stream, first = pairs.streams[i, SHAPE], node_id(level + 1, index * n)
         variance = WICK * pairs.floats[i, VARIANCE]
-        bound_highs(stream, 0, first, n, parent[HIGH], variance, 1.0, kids)
-        bound_highs(stream, 1, first, n, -parent[LOW], variance, -1.0, kids)
+        bound_highs(stream, ZERO, first, n, parent[HIGH], variance, 1.0, kids)
+        bound_highs(stream, ONE, first, n, -parent[LOW], variance, -1.0, kids)
     share_out(pairs, i, level, index, volumes[level, j], kids, volumes[level + 1])
 
 
@@ -112,11 +118,12 @@ def _split_quiet(
     # A thin pair trades once in this node: one child is the whole node, the others stand still.
     active = trading_child(pairs, i, level, index)
     for j in range(FAN[level]):
-        kids[j, :] = parent[OPEN] if j < active else parent[CLOSE]
-        kids[j, TAU] = parent[TAU] / FAN[level]
-        volumes[j] = 0
-    kids[active, :] = parent
-    volumes[active] = total
+        still = parent[OPEN] if j < active else parent[CLOSE]
+        for column in range(4):
+            kids[j, column] = parent[column] if j == active else still
+        kids[j, TAU] = parent[TAU]
+        for column in range(2):
+            volumes[j, column] = total[column] if j == active else 0
 
 
 @kernel
@@ -144,7 +151,7 @@ def emit(  # noqa: PLR0917 - numba kernels take plain positional arguments
     nodes[0, 0, CLOSE] = day_level(pairs, i, weather, start // DAY, jumped)
     for day in range(start // DAY, (end - 1) // DAY + 1):
         jumped = _open_day(pairs, i, weather, day, jumped, nodes, volumes, jumps)
-        level = 0
+        level = ZERO
         cursor[0] = 0
         base[0] = day
         while level >= 0 and n < room:
@@ -160,8 +167,10 @@ def emit(  # noqa: PLR0917 - numba kernels take plain positional arguments
                 continue
             if level == DEPTH - 1 or (level >= target and at >= start + lead and until <= end - tail):
                 places[n, 0], places[n, 1] = at, LENGTH[level]
-                prices[n] = nodes[level, j, :4]
-                amounts[n] = volumes[level, j]
+                for column in range(4):
+                    prices[n, column] = nodes[level, j, column]
+                for column in range(2):
+                    amounts[n, column] = volumes[level, j, column]
                 n += 1
                 continue
             _split(pairs, i, weather, level, index, j, nodes, volumes, jumps)
@@ -184,13 +193,13 @@ def page(
     places = np.empty((room, 2), np.int64)
     prices = np.empty((room, 4))
     amounts = np.empty((room, 2), np.int64)
-    n = emit(pairs, i, weather, target, start, end, 0, 0, places, prices, amounts)
+    n = emit(pairs, i, weather, target, start, end, ZERO, ZERO, places, prices, amounts)
     rows = np.empty((n, 6), np.int64)
     log_scale = pairs.floats[i, LOG_SCALE]
     for k in range(n):
         for column in range(4):
             rows[k, column] = ticks_of(prices[k, column], log_scale)
-        rows[k, 4:] = amounts[k]
+        rows[k, 4], rows[k, 5] = amounts[k, 0], amounts[k, 1]
     return places[:n, 0].copy(), rows
 
 
@@ -200,16 +209,19 @@ def _stretch(  # noqa: PLR0917 - numba kernels take plain positional arguments
     places: Ints, prices: Floats, amounts: Ints, out: Floats,
 ) -> tuple[int, int]:  # fmt: skip
     # Writes log OHLC of the path on [from_ms, to_ms] (ms since the market's epoch) to `out`.
-    born = pairs.ints[i, LISTED] * MINUTE_MS
-    died = pairs.ints[i, ENDED] * MINUTE_MS
-    if to_ms <= born or from_ms >= died or to_ms <= from_ms:
-        out[:] = _level_at(pairs, i, weather, min(max(to_ms, born), died), places, prices, amounts)
-        return 0, 0
-    from_ms, to_ms = max(from_ms, born), min(to_ms, died)
-    first, last = from_ms // MINUTE_MS, (to_ms + MINUTE_MS - 1) // MINUTE_MS
-    lead = 1 if from_ms % MINUTE_MS else 0
-    tail = 1 if to_ms % MINUTE_MS else 0
-    n = emit(pairs, i, weather, 0, first, last, lead, tail, places, prices, amounts)
+    born, died = pairs.ints[i, LISTED], pairs.ints[i, ENDED]
+    lead, tail = ONE, ONE
+    if to_ms <= born * MINUTE_MS or from_ms >= died * MINUTE_MS or to_ms <= from_ms:
+        # Nothing to go through: one point of the path, in the minute that holds it.
+        from_ms = to_ms = min(max(to_ms, born * MINUTE_MS), died * MINUTE_MS)
+        first = min(to_ms // MINUTE_MS, died - 1)
+        last = first + 1
+    else:
+        from_ms, to_ms = max(from_ms, born * MINUTE_MS), min(to_ms, died * MINUTE_MS)
+        first, last = from_ms // MINUTE_MS, (to_ms + MINUTE_MS - 1) // MINUTE_MS
+        lead = ONE if from_ms % MINUTE_MS else ZERO
+        tail = ONE if to_ms % MINUTE_MS else ZERO
+    n = emit(pairs, i, weather, ZERO, first, last, lead, tail, places, prices, amounts)
     volume = quote = 0
     for k in range(n):
         minute = places[k, 0]
@@ -228,57 +240,23 @@ def _stretch(  # noqa: PLR0917 - numba kernels take plain positional arguments
 
 
 @kernel
-def _level_at(
-    pairs: PairTable, i: int, weather: Weather, at_ms: int, places: Ints, prices: Floats, amounts: Ints
-) -> float:
-    minute = at_ms // MINUTE_MS
-    died = pairs.ints[i, ENDED]
-    if minute >= died:
-        return day_level(pairs, i, weather, died // DAY, jumps_before(pairs, i, died // DAY))
-    emit(pairs, i, weather, 0, minute, minute + 1, 0, 0, places, prices, amounts)
-    f = (at_ms - minute * MINUTE_MS) / MINUTE_MS
-    o, h, low, c = prices[0, 0], prices[0, 1], prices[0, 2], prices[0, 3]
-    return between(0.0, f, o, c, knots(pairs.streams[i, PATH], minute, o, h, low, c))[3]
+def stretch(pairs: PairTable, weather: Weather, which: Ints, from_ms: int, to_ms: int) -> Ints:
+    """Return (len(which), 7): OHLC ticks, steps, quote units, and half the spread at `to_ms`, in ticks.
 
-
-@kernel
-def _tiles(days: int) -> int:
-    # A range has at most this many largest nodes: whole days and a ragged end on either side.
-    return days + 64
-
-
-@kernel
-def stretch(pairs: PairTable, i: int, weather: Weather, from_ms: int, to_ms: int) -> Ints:
-    """Return OHLC ticks, steps and quote units (6,) of the path on [from_ms, to_ms].
-
-    Times in ms since the market's epoch. Outside the pair's life, and where `to_ms` <= `from_ms`,
-    a flat row without volume.
+    Covers the path on [from_ms, to_ms] of the pairs in rows `which`; times in ms since the market's
+    epoch. Outside a pair's life, and where `to_ms` <= `from_ms`, flat and without volume.
     """
-    room = _tiles(max(0, (to_ms - from_ms) // (DAY * MINUTE_MS)))
+    # At most this many largest nodes: whole days, and a ragged end on either side.
+    room = max(0, (to_ms - from_ms) // (DAY * MINUTE_MS)) + 64
+    places = np.empty((room, 2), np.int64)
+    prices = np.empty((room, 4))
+    amounts = np.empty((room, 2), np.int64)
     out = np.empty(4)
-    row = np.empty(6, np.int64)
-    row[4], row[5] = _stretch(
-        pairs, i, weather, from_ms, to_ms, np.empty((room, 2), np.int64), np.empty((room, 4)),
-        np.empty((room, 2), np.int64), out,
-    )  # fmt: skip
-    for column in range(4):
-        row[column] = ticks_of(out[column], pairs.floats[i, LOG_SCALE])
-    return row
-
-
-@kernel
-def half_spread(pairs: PairTable, i: int, weather: Weather, at_ms: int) -> int:
-    """Return half the spread of pair `i` in ticks."""
-    last = stretch(pairs, i, weather, at_ms, at_ms)[3]
-    return half_spread_ticks(pairs, i, weather, at_ms // MINUTE_MS, last)
-
-
-@kernel
-def stretch_all(pairs: PairTable, weather: Weather, from_ms: int, to_ms: int) -> Ints:
-    """Return (n_pairs, 7): as `stretch`, and half the spread at `to_ms` in the last column."""
-    n = len(pairs.ints)
-    rows = np.empty((n, 7), np.int64)
-    for i in range(n):
-        rows[i, :6] = stretch(pairs, i, weather, from_ms, to_ms)
-        rows[i, 6] = half_spread_ticks(pairs, i, weather, to_ms // MINUTE_MS, rows[i, 3])
+    rows = np.empty((len(which), 7), np.int64)
+    for k in range(len(which)):
+        i = which[k]
+        rows[k, 4], rows[k, 5] = _stretch(pairs, i, weather, from_ms, to_ms, places, prices, amounts, out)
+        for column in range(4):
+            rows[k, column] = ticks_of(out[column], pairs.floats[i, LOG_SCALE])
+        rows[k, 6] = half_spread_ticks(pairs, i, weather, to_ms // MINUTE_MS, rows[k, 3])
     return rows

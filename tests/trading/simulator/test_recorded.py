@@ -84,7 +84,7 @@ def test_future_bars_are_never_shown(market: RecordedMarket) -> None:
 
 
 def test_hole_stays_a_hole_and_keeps_the_last_close(tmp_path: Path) -> None:
-    """Three hours missing: no bars, price = last close, no volume; then the path goes on."""
+    """Two hours missing: no bars, price = last close, no volume; then the path goes on."""
     rows = [
         row
         for row in hours("AAAUSDT", [100, 101, 102, 103, 104, 105])
@@ -191,7 +191,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, market: RecordedMarket) 
     with pytest.raises(BadInput, match="420000 ms apart"):
         recorded(write(tmp_path / "d.parquet", odd))
     with pytest.raises(BadInput, match="no quote asset recognised"):
-        recorded(write(tmp_path / "e.parquet", hours("AAAXYZ", [1.0, 2.0])))
+        recorded(write(tmp_path / "e.parquet", hours("AAAXYZ", [10.0, 20.0])))
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared real candles are not on this machine")

@@ -62,8 +62,8 @@ async def judge(world: World) -> list[str]:
     return wrongs
 
 
-# Where one order takes many operations, one symbol shows as much as two in half the time.
-ONE_SYMBOL = ("no answer, not accepted", "hidden for a while", "thin book, fee in base")
+# Two orders at a time here (and in the random series below); elsewhere one shows as much in half the time.
+TWO_SYMBOLS = ("none", "parts, repeated and late fills")
 
 
 def operations(faults: Faults, symbols: tuple[str, ...]) -> int:
@@ -78,9 +78,9 @@ def operations(faults: Faults, symbols: tuple[str, ...]) -> int:
 def test_killed_at_any_operation_nothing_is_lost_or_doubled(name: str) -> None:
     """For every operation under each kind of trouble: kill there, restart, compare with the venue."""
     faults = FAULTS[name]
-    symbols = ("AAA/USDT",) if name in ONE_SYMBOL else ("AAA/USDT", "BBB/USDT")
+    symbols = ("AAA/USDT", "BBB/USDT") if name in TWO_SYMBOLS else ("AAA/USDT",)
     points = operations(faults, symbols)
-    assert points > 25
+    assert points > 20
     wrongs = {}
     for point in range(points):
         with small_world(faults, symbols) as world:

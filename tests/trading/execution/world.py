@@ -1,6 +1,5 @@
 """A small world for engine tests: venue, log on disk, users, and processes that can die and come back."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +22,9 @@ SET_ID = "set-00000000000000aa-0000000000aa"
 
 
 _FIRST_LOGS: dict[tuple[tuple[str, ...], int], bytes] = {}
+
+
+_COMPILED: list[tuple[object, object]] = []
 
 
 class Mailbox:
@@ -102,6 +104,7 @@ class World:
         """Start a process: a fresh engine on the log and the venue that are there."""
         switch = switch or KillSwitch()
         log = OrderLog(self.url, wall=self.wall)
+        _share_compiled_statements(log)
         switch.arm(log.database.engine)
         desk = Desk(
             log=log,
@@ -173,6 +176,9 @@ class World:
         return found
 
 
-def run(coroutine: object) -> object:
-    """Run one process to its end (or its death) on a fresh loop."""
-    return asyncio.run(coroutine)  # type: ignore[arg-type]
+def _share_compiled_statements(log: OrderLog) -> None:
+    """Let all engines of a test run share SQLAlchemy's statement cache: compiling is most of a short life."""
+    engine = log.database.engine
+    if not _COMPILED:
+        _COMPILED.append((engine.dialect, engine._compiled_cache))
+    engine.dialect, engine._compiled_cache = _COMPILED[0]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from trading.exchange.errors import Reply, decode
 from trading.market.errors import BadPayload
 from trading.market.frames import CANDLES, UTC_MS, empty
 from trading.market.timeframes import Timeframe
@@ -21,6 +22,24 @@ _PRICES = ("open", "high", "low", "close", "volume", "quote_volume")
 # A float holds whole numbers exactly up to 2**53; times beyond that are no times.
 _LATEST_MS = 2**53
 _Table = npt.NDArray[np.float64]
+
+
+def read_rows(reply: Reply, *, path: str) -> _Table | Any:
+    """Return the rows of a klines answer: as a table when it is in perfect shape, else as parsed JSON.
+
+    Raises
+    ------
+    ExchangeError
+        As `decode`, for every answer that is no JSON or a refusal.
+    """
+    if reply.status == 200:
+        # Imported here: numba takes half a second, and not every process reads candles.
+        from trading.exchange.kline_kernel import read_table  # noqa: PLC0415
+
+        table = read_table(reply.body)
+        if table is not None:
+            return table
+    return decode(reply, method="GET", path=path)
 
 
 def to_candles(
@@ -36,8 +55,8 @@ def to_candles(
 
     Parameters
     ----------
-    rows : list of list
-        The parsed body of a klines answer.
+    rows : list of list, or array of shape (7, n)
+        What `read_rows` made of a klines answer.
     closed_by_ms : int
         A market time that has certainly passed: bars that end later are unfinished and dropped.
     rejected : Counter
@@ -50,11 +69,11 @@ def to_candles(
     BadPayload
         If the body is no list of rows at all.
     """
-    if not isinstance(rows, list):
+    if not isinstance(rows, list | np.ndarray):
         raise BadPayload(f"klines of {symbol}: expected a list of rows, got {type(rows).__name__}")
-    if not rows:
+    if not len(rows):
         return empty(CANDLES)
-    table = _as_table(rows, rejected)
+    table = rows if isinstance(rows, np.ndarray) else _as_table(rows, rejected)
     believed = _believable(table, timeframe, closed_by_ms, rejected)
     if window_ms is not None:
         believed &= (table[0] >= window_ms[0]) & (table[0] < window_ms[1])

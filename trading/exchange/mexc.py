@@ -18,6 +18,7 @@ import yarl
 from ccxt.async_support import mexc
 from ccxt.base.errors import BaseError
 
+from trading.exchange.bars import read_rows
 from trading.exchange.errors import decode, redact
 from trading.exchange.public_api import PublicWire
 from trading.exchange.throttle import Priority
@@ -53,9 +54,15 @@ class Venue(mexc):  # type: ignore[misc]  # ccxt ships no types
     async def fetch(
         self, url: str, method: str = "GET", headers: dict[str, str] | None = None, body: str | None = None
     ) -> Any:
-        """Send one signed or public request and return the parsed body, or raise from our tree."""
+        """Send one signed or public request and return the parsed body, or raise from our tree.
+
+        Kline rows come as `bars.read_rows` reads them, so ccxt's own `fetch_ohlcv` is not for use here.
+        """
         reply = await self._transport.send(method, url, headers=headers, body=body)
-        return decode(reply, method=method, path=yarl.URL(url, encoded=True).path)
+        path = yarl.URL(url, encoded=True).path
+        if path.endswith("/api/v3/klines"):
+            return read_rows(reply, path=path)
+        return decode(reply, method=method, path=path)
 
     async def fetch_swap_markets(self, params: dict[str, Any] | None = None) -> list[Any]:  # noqa: ARG002 # ccxt's signature
         """Return nothing: this project trades spot only."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 from urllib.parse import urlencode
 
+from trading.exchange.bars import read_rows
 from trading.exchange.clock_sync import Sample
 from trading.exchange.errors import decode
 from trading.exchange.throttle import Priority
@@ -18,7 +19,7 @@ MEXC_URL = "https://api.mexc.com"
 
 
 class PublicWire(ABC):
-    """One way to ask public endpoints; answers are raw JSON."""
+    """One way to ask public endpoints; answers are raw JSON (klines: as `bars.read_rows` reads them)."""
 
     name: str
 
@@ -55,7 +56,10 @@ class HttpWire(PublicWire):
         url = self._api + path + (f"?{urlencode(params)}" if params else "")
 
         async def ask() -> Any:
-            return decode(await self._transport.send("GET", url), method="GET", path=f"/api/v3/{path}")
+            reply = await self._transport.send("GET", url)
+            if path == "klines":
+                return read_rows(reply, path="/api/v3/klines")
+            return decode(reply, method="GET", path=f"/api/v3/{path}")
 
         return await self._caller.run(ask, weight=cost, default=Priority.SCAN)
 

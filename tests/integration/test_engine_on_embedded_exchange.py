@@ -22,8 +22,10 @@ from trading.execution.desk import Desk
 from trading.execution.venue_audit import VenueAudit, lost_and_doubled
 from trading.market.orders import SignalSet, TradeSignal
 from trading.simulator.accounts import demo_credentials
+from trading.store.cache import SignalStream, UserCache, connect
 from trading.store.order_log import OrderLog
 from trading.store.order_log.records import PENDING
+from trading.store.valkey import EmbeddedValkey
 from trading.users.directory import Directory
 from trading.users.keys import DemoKeyRing
 
@@ -63,6 +65,26 @@ def wait_until(is_true: object, within_s: float, what: str) -> None:
 
 def is_settled(log: OrderLog) -> bool:
     return not log.orders.find(statuses=PENDING) and not log.ledger.open_trades()
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Valkey of our own: carries set ids to the engine and closed trades to the users' cache."""
+    with EmbeddedValkey(tmp_path / "valkey") as server:
+        yield server.url
+
+
+async def announce(url: str, signal_set_id: str) -> None:
+    client = connect(url)
+    await SignalStream(client).add(signal_set_id)
+    await client.aclose()
+
+
+async def cached_trades(url: str, user_id: str) -> set[str]:
+    client = connect(url)
+    trades = await UserCache(client).trades(user_id)
+    await client.aclose()
+    return {trade["trade_id"] for trade in trades}
 
 
 @pytest.fixture
@@ -145,13 +167,16 @@ async def audit(base_url: str, log: OrderLog) -> VenueAudit:
         return await lost_and_doubled(open_desk(pool, log))
 
 
-def test_engine_killed_with_orders_in_flight_loses_and_doubles_nothing(exchange: str, tmp_path: Path) -> None:
+def test_engine_killed_with_orders_in_flight_loses_and_doubles_nothing(
+    exchange: str, redis_url: str, tmp_path: Path
+) -> None:
     """kill -9 while orders are out, several times; at the end venue and log tell the same story."""
     settings = {
         "SLUICE_HOME": str(tmp_path),
         "SLUICE_WORLD": "w",
         "SLUICE_EXCHANGE__BASE_URL": exchange,
         "SLUICE_EXCHANGE__RATE_PER_S": "300",
+        "SLUICE_REDIS_URL": redis_url,
     }
     log = OrderLog(f"sqlite:///{tmp_path}/w/orders.db")
     Directory(log).ensure_demo(USERS)
@@ -165,7 +190,9 @@ def test_engine_killed_with_orders_in_flight_loses_and_doubles_nothing(exchange:
 
     try:
         for number in range(KILLS):
-            log.write_signal_set(asyncio.run(make_signals(exchange, 3, number)))
+            batch = asyncio.run(make_signals(exchange, 3, number))
+            log.write_signal_set(batch)
+            asyncio.run(announce(redis_url, batch.signal_set_id))
             sent = log.intents().height
             wait_until(lambda sent=sent: log.intents().height > sent, 60, "the set is planned")
             wait_until(lambda: log.orders.find(statuses=PENDING), 20, "orders are out")
@@ -185,6 +212,9 @@ def test_engine_killed_with_orders_in_flight_loses_and_doubles_nothing(exchange:
         assert verdict.orders >= 2 * USERS
         assert (verdict.lost, verdict.doubled, verdict.ledger_breaks) == ([], [], [])
         assert log.closed_trades().height >= USERS
+        for user in Directory(log).all():
+            mine = log.closed_trades().filter(user_id=user.user_id)["trade_id"]
+            assert asyncio.run(cached_trades(redis_url, user.user_id)) == set(mine)
     finally:
         engine.end(signal.SIGKILL)
         log.close()

@@ -1,4 +1,4 @@
-"""How each user's trading went, from the order log's frames. Pure; for people and for dbt, not for decisions."""
+"""How each user's trading went, from the log's frames. Pure; for people and dbt, not for decisions."""
 
 import polars as pl
 

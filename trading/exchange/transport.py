@@ -32,6 +32,9 @@ T = TypeVar("T")
 # Reads: wall seconds before the second and third try, each spread by half.
 _PAUSES_S = (0.2, 0.6)
 _RATE_TRIES = 6
+# Shorter than servers keep idle connections (uvicorn: 5 s): an order sent into a connection that the
+# server is just closing has an unknown outcome for nothing.
+_IDLE_S = 4.0
 _SKEW_TRIES = 3
 
 
@@ -91,7 +94,7 @@ class Transport:
             # One TLS context for all accounts: making one costs 34-57 ms CPU (live.md, section 4).
             context = ssl.create_default_context(cafile=certifi.where())
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=context),
+                connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_IDLE_S),
                 timeout=aiohttp.ClientTimeout(
                     total=self.timeout_s, sock_connect=self.timeout_s, sock_read=self.timeout_s
                 ),

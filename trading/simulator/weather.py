@@ -13,7 +13,7 @@ from trading.simulator.hashing import derive
 
 EPOCH_MS = 1_609_459_200_000  # 2021-01-01 00:00 UTC
 BLOCK_DAYS = 512
-HORIZON_DAYS = 15 * BLOCK_DAYS  # to 2042-01-10
+HORIZON_DAYS = 15 * BLOCK_DAYS  # to 2042-01-11
 # The day on which pairs stand at their typical price, and the default start: Monday 2026-08-17, in the
 # middle of an uneventful fortnight of the default seed (no regime change, no market jump).
 ANCHOR_DAY = 2054

@@ -3,6 +3,7 @@
 Here: starting, waiting for, and ending the process. Not here: what is kept in it (cache.py).
 """
 
+import atexit
 import fcntl
 import json
 import os
@@ -56,6 +57,9 @@ class EmbeddedValkey:
             self._join()
         else:
             self._start(lock)
+        self._made_in = os.getpid()
+        # A program that ends by an error must not leave its server behind.
+        atexit.register(self.stop)
 
     @property
     def url(self) -> str:
@@ -73,7 +77,8 @@ class EmbeddedValkey:
 
     def stop(self) -> None:
         """End the server (it writes what it still holds first); safe to call twice."""
-        if not self.is_owner or not self.is_running():
+        # A forked child holds this object too, and the server is not the child's to end.
+        if not self.is_owner or os.getpid() != self._made_in or not self.is_running():
             return
         for how in (signal.SIGTERM, signal.SIGKILL):
             os.kill(self.pid, how)

@@ -103,6 +103,21 @@ def test_server_of_a_killed_process_is_adopted_and_ended(tmp_path: Path) -> None
     heir.stop()
 
 
+def test_program_that_ends_by_an_error_leaves_no_server(tmp_path: Path) -> None:
+    """Nobody called stop: the interpreter's exit does."""
+    script = (
+        "import sys; from pathlib import Path; from trading.store.valkey import EmbeddedValkey;"
+        "EmbeddedValkey(Path(sys.argv[1])); raise SystemExit('an error nobody caught')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60, capture_output=True
+    )
+    assert done.returncode == 1
+    pid = json.loads((tmp_path / "server.json").read_text())["pid"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
 def test_server_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A damaged data file stops the server; its last words are in the error, the password is not."""
     EmbeddedValkey(tmp_path).stop()

@@ -40,9 +40,11 @@ def funnel(
         return
     columns = ["stage", "in", "out", "main_reason"]
     print_table(stages, columns, title="Funnel", empty="no pass yet. Next: sluice run")
-    newest = lake.latest("tickers")
-    if stages and newest is not None:
-        print(f"World {settings.world}, as of {newest.created_at:%Y-%m-%d %H:%M} UTC (market time).")
+    # Fresh prices come with every bar, a funnel with every research pass: its own age counts.
+    newest = [version for name in TABLES if (version := lake.latest(name)) is not None]
+    if newest:
+        at = newest[-1].created_at
+        print(f"World {settings.world}, as of {at:%Y-%m-%d %H:%M} UTC (market time).")
 
 
 def summary(lake: "Lake") -> list[dict[str, Any]]:

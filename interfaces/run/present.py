@@ -203,7 +203,7 @@ def _story(record: RunRecord) -> list[RenderableType]:
         return []
     parts: list[RenderableType] = [_head("One trade told whole")]
     for step in record.story:
-        line = Text.assemble((say.moment(step.when), "dim"), "  ", (say.plain(step.what), "bold"))
+        line = Text.assemble((say.moment(step.when), "dim"), "  ", (say.heading(step.what), "bold"))
         parts += [Padding(line, (0, 0, 0, 1)), Padding(Text(say.plain(step.detail, 400)), (0, 0, 0, 19))]
         if step.lineage_id:
             parts.append(Padding(Text(say.plain(step.lineage_id), style="dim cyan"), (0, 0, 0, 19)))

@@ -17,10 +17,9 @@ def equity(record: RunRecord) -> str:
     curves = {user: points for user, points in _curves(record).items() if points}
     if not curves:
         return ""
-    span = (
-        min(points[0][0] for points in curves.values()),
-        max(points[-1][0] for points in curves.values()),
-    )
+    times = [at for points in curves.values() for at, _ in points]
+    # The whole run is drawn, so that a quiet morning is seen as one.
+    span = (min(_seconds(record.market_from), *times), max(_seconds(record.market_to), *times))
     modes: dict[str, list[str]] = {}
     for user in record.users:
         if user.user_id in curves:
@@ -33,10 +32,7 @@ def equity(record: RunRecord) -> str:
 
 
 def _curves(record: RunRecord) -> dict[str, Curve]:
-    return {
-        user: [(datetime.fromisoformat(at).timestamp(), value) for at, value in points]
-        for user, points in record.equity.items()
-    }
+    return {user: [(_seconds(at), value) for at, value in points] for user, points in record.equity.items()}
 
 
 def _total(mode: str, curves: list[Curve], span: tuple[float, float], name: str) -> str:
@@ -110,6 +106,10 @@ def _mark(value: float, vertical: charts.Scale) -> str:
     is_whole = all(mark == int(mark) for mark in vertical.marks)
     shown = say.money(value)
     return shown.removesuffix(".00") if is_whole else shown
+
+
+def _seconds(iso: str) -> float:
+    return datetime.fromisoformat(iso).timestamp()
 
 
 def _clock(at: float) -> str:

@@ -208,7 +208,7 @@ def story(record: RunRecord) -> str:
         return ""
     steps = "".join(
         f'<li><time datetime="{text(step.when, 40)}">{text(say.moment(step.when))}</time>'
-        f"<div><b>{text(step.what)}</b><p>{text(step.detail, 600)}</p>"
+        f"<div><b>{text(say.heading(step.what))}</b><p>{text(step.detail, 600)}</p>"
         f"{f'<code>{text(step.lineage_id, 80)}</code>' if step.lineage_id else ''}</div></li>"
         for step in record.story
     )

@@ -172,10 +172,23 @@ def _verdict(heading: str, said: Mapping[str, object]) -> Verdict:
         rules = json.loads(rules)
     return Verdict(
         heading,
-        plain(said.get("verdict", "no model")),
+        plain(said.get("verdict", "no model")).replace("_", " "),
         plain(said.get("reason") or "", 400),
-        [dict(row) for row in rules if isinstance(row, Mapping)] if isinstance(rules, Iterable) else [],
+        [_rule(row) for row in rules if isinstance(row, Mapping)] if isinstance(rules, Iterable) else [],
     )
+
+
+def _rule(row: Mapping[str, object]) -> dict[str, object]:
+    """Return a rule with its verdict in a word, also where a table says it as a flag."""
+    if "verdict" in row or "is_passed" not in row:
+        return dict(row)
+    return dict(row) | {"verdict": "passed" if row["is_passed"] else "failed"}
+
+
+def heading(words: str) -> str:
+    """Return `words` with a capital in front and spaces for underscores."""
+    clean = plain(words, 120).replace("_", " ")
+    return f"{clean[:1].upper()}{clean[1:]}"
 
 
 def sentence(words: str) -> str:

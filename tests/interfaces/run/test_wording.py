@@ -91,3 +91,10 @@ def test_rules_may_come_as_json_text():
 def test_nothing_is_followable_when_nothing_was_approved():
     """No id, no advice to follow one."""
     assert say.followable(empty_run()) is None
+
+
+def test_a_rule_that_comes_with_a_flag_gets_its_verdict_in_a_word():
+    """As the evaluation's own table has it."""
+    table = [{"rule": "decisions", "value": 0.0, "bound": 200.0, "is_passed": False}]
+    (found,) = say.verdicts({"verdict": "no_data", "table": table})
+    assert (found.verdict, found.rules[0]["verdict"]) == ("no data", "failed")

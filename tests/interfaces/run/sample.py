@@ -104,7 +104,7 @@ def sample(**changes: object) -> RunRecord:
         world="demo-7-2610",
         market="Synthetic market of 2,610 pairs, seed 7, with a planted edge: prices of 26 pairs revert to "
         "their mean by construction. Profits on them are designed in: they prove machinery, not a strategy.",
-        market_from="2025-02-20T14:00:00+00:00",
+        market_from="2025-03-03T00:00:00+00:00",
         market_to="2025-03-03T16:10:00+00:00",
         timeframe="15m",
         funnel=FUNNEL,

@@ -30,9 +30,13 @@ def backtest_results(
 
     exits, bar = domain(ExitRules, config), timeframe(load_settings(store.world).timeframe)
     result = run_backtest(
-        store.lake.read("indicators"), store.lake.read("signals"), store.lake.read("validated_markets"), exits,
-        tickers=store.lake.read("tickers"), bar_ms=bar.ms,
-    )  # fmt: skip
+        store.lake.read("indicators"),
+        store.lake.read("signals"),
+        store.lake.read("validated_markets"),
+        exits,
+        tickers=store.lake.read("tickers"),
+        bar_ms=bar.ms,
+    )
     about = {
         "inputs": ["signals", "indicators", "tickers"],
         "params": store.params(exits),
@@ -61,7 +65,7 @@ def trades_follow_their_signals(store: Store) -> dg.AssetCheckResult:
 def approved_symbols(
     context: dg.AssetExecutionContext, config: ApprovalConfig, store: Store
 ) -> dg.MaterializeResult[None]:
-    """Pairs that may be traded until the next research pass. **One row per backtested pair**, approved or not.
+    """Pairs that may be traded until the next research pass. **One row per backtested pair.**
 
     Each rule stands with value, bound and verdict in `approval_rules`; false discoveries are controlled
     across pairs. **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches
@@ -75,10 +79,14 @@ def approved_symbols(
     store.publish("approval_rules", verdicts.rules, key=["symbol", "rule"], **about)
     version = store.publish("approved_symbols", verdicts.symbols, key=["symbol"], **about)
     frame = verdicts.symbols
-    return materialized(version, {
-        "approved": frame["is_approved"].sum(), "refused by": table(verdicts.summary()),
-        "approved symbols": table(frame.filter(pl.col("is_approved"))),
-    })  # fmt: skip
+    return materialized(
+        version,
+        {
+            "approved": frame["is_approved"].sum(),
+            "refused by": table(verdicts.summary()),
+            "approved symbols": table(frame.filter(pl.col("is_approved"))),
+        },
+    )
 
 
 @dg.asset_check(

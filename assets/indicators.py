@@ -2,10 +2,20 @@
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from assets.results import materialized, table, verdict
 from resources.settings import load_settings
 from resources.store import Store
+
+
+class IndicatorsConfig(dg.Config):
+    """Which pairs."""
+
+    only_approved: bool = Field(
+        default=False, description="Only the pairs approved last time: the quick refresh between scans."
+    )
+
 
 ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 
@@ -16,7 +26,9 @@ ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
     kinds={"polars", "talib"},
     owners=["team:trading"],
 )
-def indicators(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+def indicators(
+    context: dg.AssetExecutionContext, config: IndicatorsConfig, store: Store
+) -> dg.MaterializeResult[None]:
     """RSI, MACD, Bollinger, ATR and EMAs of all screened pairs. **One row per pair and closed bar.**
 
     Source: `ohlcv`, the configured history up to the newest `tickers`. RSI in 0..100, ATR and MACD in
@@ -26,14 +38,19 @@ def indicators(context: dg.AssetExecutionContext, store: Store) -> dg.Materializ
     from trading.indicators.table import indicator_table
 
     settings, rules = load_settings(store.world), IndicatorSettings()
+    wanted = store.approved() if config.only_approved else store.kept("screened_symbols")
     bars = store.candles.last_bars(
-        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=store.kept("screened_symbols")
+        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=wanted
     )
     frame = indicator_table(bars, rules)
     version = store.publish(
-        "indicators", frame, key=["symbol", "open_time"], inputs=["ohlcv_days", "screened_symbols"],
-        params=store.params(rules), run_id=context.run_id,
-    )  # fmt: skip
+        "indicators",
+        frame,
+        key=["symbol", "open_time"],
+        inputs=["ohlcv_days", "screened_symbols"],
+        params=store.params(rules),
+        run_id=context.run_id,
+    )
     latest = frame.group_by("symbol", maintain_order=True).last().sort("rsi_14", nulls_last=True)
     return materialized(version, {"symbols": latest.height, "lowest RSI now": table(latest)})
 

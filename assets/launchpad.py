@@ -29,7 +29,7 @@ def launchpad(rules: type[Any], name: str, **extra: tuple[Any, Any]) -> type[dg.
     return model
 
 
-def domain(rules: type[Any], config: dg.Config) -> Any:  # noqa: ANN401  # the caller names the dataclass
+def domain(rules: type[Any], config: dg.Config) -> Any:
     """Return the frozen dataclass that `config`, made by `launchpad`, stands for."""
     values = {}
     for field in dataclasses.fields(rules):
@@ -52,7 +52,7 @@ def _help(docstring: str) -> dict[str, str]:
     return texts
 
 
-def _default(field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  # defaults are of any type
+def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default is not dataclasses.MISSING:
         return field.default
     if field.default_factory is not dataclasses.MISSING:

@@ -72,7 +72,7 @@ def most_markets_are_valid(store: Store) -> dg.AssetCheckResult:
 def tickers(
     context: dg.AssetExecutionContext, exchange: Exchange, store: Store
 ) -> dg.MaterializeResult[None]:
-    """One look at all prices, in one call. **One row per pair and look**; looks are appended, never overwritten.
+    """One look at all prices, in one call. **One row per pair and look**, appended for good.
 
     Source: 24-hour tickers of the whole venue. Volumes are over 24 hours, `change_24h` is a fraction.
     Its market time is the moment that this pass decides at: everything below is *as of* it.

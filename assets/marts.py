@@ -1,4 +1,4 @@
-"""What people query: raw copies, dbt's staging and marts, and the published DuckDB file. No decision reads it."""
+"""What people query: raw copies, dbt's marts, the published DuckDB file. No trading decision reads it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -36,9 +36,9 @@ _SETTINGS = DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True
 
 
 class _Translator(DagsterDbtTranslator):
-    """dbt's models belong to the marts and wait for the raw copies, whatever asset their source stands for."""
+    """dbt's models belong to the marts and wait for the raw copies, whatever their source stands for."""
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002  # dagster-dbt's name
         return GROUP
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
@@ -60,11 +60,14 @@ def dbt_marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
 
 
 @dg.asset(
-    group_name=GROUP, kinds={"duckdb"}, pool=POOL, owners=["team:trading"],
+    group_name=GROUP,
+    kinds={"duckdb"},
+    pool=POOL,
+    owners=["team:trading"],
     deps=["dim_symbols", "fct_funnel", "fct_signals", "fct_backtests", "fct_trades", "mart_user_performance"],
-)  # fmt: skip
+)
 def warehouse(warehouse: Warehouse) -> dg.MaterializeResult[None]:
-    """The published DuckDB file: open it read-only with any client. **Replaced as a whole**, never written in place."""
+    """The published DuckDB file: open it read-only with any client. **Replaced as a whole.**"""
     size = warehouse.publish()
     return dg.MaterializeResult(
         metadata={"path": dg.MetadataValue.path(str(warehouse.published)), "MB": size / 1e6}

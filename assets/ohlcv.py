@@ -45,11 +45,20 @@ def ohlcv(
         exchange, store, config, window.start, window.end, context.run_id, reporter("ohlcv")
     )
     context.log.info(outcome.sentence)
-    return materialized(outcome.version, {
-        "symbols": outcome.symbols, "bars fetched": outcome.bars, "requests": outcome.requests,
-        "seconds": outcome.seconds, "seconds waiting for the limiter": outcome.wait_s, "http 429": outcome.http_429,
-        "failed": len(outcome.failed), "failures": table(_failures(outcome.failed)), "days": table(outcome.days),
-    })  # fmt: skip
+    return materialized(
+        outcome.version,
+        {
+            "symbols": outcome.symbols,
+            "bars fetched": outcome.bars,
+            "requests": outcome.requests,
+            "seconds": outcome.seconds,
+            "seconds waiting for the limiter": outcome.wait_s,
+            "http 429": outcome.http_429,
+            "failed": len(outcome.failed),
+            "failures": table(_failures(outcome.failed)),
+            "days": table(outcome.days),
+        },
+    )
 
 
 @dg.asset_check(

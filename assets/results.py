@@ -28,7 +28,7 @@ def table(
 def materialized(
     version: Version, metadata: Mapping[str, object] | None = None
 ) -> dg.MaterializeResult[None]:
-    """Return the materialisation of `version`: its id is the data version, its figures are plotted over time."""
+    """Return the materialisation of `version`; its id is the data version, its figures plot over time."""
     figures: dict[str, object] = {
         "rows": version.rows,
         "market time": version.created_at.isoformat(),

@@ -38,9 +38,13 @@ def liquid_symbols(
         store.lake.read("validated_markets"), store.lake.read("tickers"), rules, at=store.as_of()
     )
     version = store.publish(
-        "liquid_symbols", frame, key=["symbol"], inputs=["validated_markets", "tickers"],
-        params=store.params(rules), run_id=context.run_id,
-    )  # fmt: skip
+        "liquid_symbols",
+        frame,
+        key=["symbol"],
+        inputs=["validated_markets", "tickers"],
+        params=store.params(rules),
+        run_id=context.run_id,
+    )
     return materialized(version, _figures(frame))
 
 
@@ -56,7 +60,7 @@ def something_is_liquid(store: Store) -> dg.AssetCheckResult:
 def screened_symbols(
     context: dg.AssetExecutionContext, config: ScreeningConfig, store: Store
 ) -> dg.MaterializeResult[None]:
-    """Pairs worth a backtest today: volume, volatility and signal on closed candles. **One row per pair with candles.**
+    """Pairs worth a backtest today: volume, volatility, signal. **One row per pair with candles.**
 
     Source: the last bars of `ohlcv`, as of the newest `tickers`. Volumes in quote units, volatility as a
     fraction a bar. `reason` says why a pair fell out, beside value and bound.
@@ -65,15 +69,24 @@ def screened_symbols(
     from trading.screening.filters import screen
 
     rules, settings = _rules(config), load_settings(store.world)
-    bars = store.candles.last_bars(settings.timeframe, settings.history_bars, until=store.as_of())
+    bars = store.candles.last_bars(
+        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=store.kept("liquid_symbols")
+    )
     frame = screen(
-        bars, store.lake.read("tickers"), rules,
-        markets=store.lake.read("validated_markets"), on_batch=reporter("screening"),
-    )  # fmt: skip
+        bars,
+        store.lake.read("tickers"),
+        rules,
+        markets=store.lake.read("validated_markets"),
+        on_batch=reporter("screening"),
+    )
     version = store.publish(
-        "screened_symbols", frame, key=["symbol"], inputs=["ohlcv_days", "tickers", "validated_markets"],
-        params=store.params(rules), run_id=context.run_id,
-    )  # fmt: skip
+        "screened_symbols",
+        frame,
+        key=["symbol"],
+        inputs=["ohlcv_days", "liquid_symbols", "tickers", "validated_markets"],
+        params=store.params(rules),
+        run_id=context.run_id,
+    )
     return materialized(version, _figures(frame))
 
 
@@ -85,15 +98,21 @@ def every_candidate_is_judged(store: Store) -> dg.AssetCheckResult:
     frame = store.lake.read("screened_symbols")
     silent = frame.filter(~pl.col("is_kept") & (pl.col("reason").str.len_chars() == 0)).height
     return verdict(
-        silent == 0 and frame.height > 0, judged=frame.height, dropped_without_reason=silent,
+        silent == 0 and frame.height > 0,
+        judged=frame.height,
+        dropped_without_reason=silent,
         kept=frame.filter(pl.col("is_kept")).height,
-    )  # fmt: skip
+    )
 
 
 def _figures(frame: pl.DataFrame) -> dict[str, object]:
     dropped = frame.filter(~pl.col("is_kept"))
     reasons = dropped.group_by("rule").len("symbols").sort("symbols", descending=True)
     return {
-        "kept": frame.height - dropped.height, "dropped": dropped.height, "dropped by": table(reasons),
-        "examples": table(dropped.unique("rule", maintain_order=True), ["symbol", "rule", "value", "bound", "reason"]),
-    }  # fmt: skip
+        "kept": frame.height - dropped.height,
+        "dropped": dropped.height,
+        "dropped by": table(reasons),
+        "examples": table(
+            dropped.unique("rule", maintain_order=True), ["symbol", "rule", "value", "bound", "reason"]
+        ),
+    }

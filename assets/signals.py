@@ -5,6 +5,7 @@ import polars as pl
 
 from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
+from resources.learning import Learning
 from resources.settings import load_settings
 from resources.store import Store
 from trading.signals.strategy import SignalRules
@@ -15,7 +16,7 @@ UPSTREAM = ["indicators", "market_regime", "clusters", "news_events", "signal_mo
 
 @dg.asset(group_name="signals", deps=UPSTREAM, kinds={"polars"}, owners=["team:trading"])
 def signals(
-    context: dg.AssetExecutionContext, config: SignalConfig, store: Store
+    context: dg.AssetExecutionContext, config: SignalConfig, store: Store, learning: Learning
 ) -> dg.MaterializeResult[None]:
     """Every entry, exit and vetoed entry of the strategy. **One row per pair and bar that says something.**
 
@@ -28,27 +29,39 @@ def signals(
     rules, settings = domain(SignalRules, config), load_settings(store.world)
     screened = store.lake.read("screened_symbols")
     frame = signal_rows(
-        store.lake.read("indicators"), rules,
-        regime=store.lake.read("market_regime"), clusters=store.lake.read("clusters"),
-        news=store.lake.read("news_events").with_columns(sentiment="score"), model=store.champion(),
-        screening_ids=dict(screened.select("symbol", "lineage_id").iter_rows()), timeframe=settings.timeframe,
-    )  # fmt: skip
+        store.lake.read("indicators"),
+        rules,
+        regime=store.lake.read("market_regime"),
+        clusters=store.lake.read("clusters"),
+        news=store.lake.read("news_events").with_columns(sentiment="score"),
+        model=learning.champion(store),
+        screening_ids=dict(screened.select("symbol", "lineage_id").iter_rows()),
+        timeframe=settings.timeframe,
+    )
     version = store.publish(
-        "signals", frame, key=["symbol", "open_time"], inputs=[*UPSTREAM, "screened_symbols"],
-        params=store.params(rules), run_id=context.run_id,
-    )  # fmt: skip
+        "signals",
+        frame,
+        key=["symbol", "open_time"],
+        inputs=[*UPSTREAM, "screened_symbols"],
+        params=store.params(rules),
+        run_id=context.run_id,
+    )
     newest = frame.sort("open_time", "symbol", descending=[True, False])
-    return materialized(version, {
-        "entries": frame["is_entry"].sum(), "vetoed entries": frame.filter(pl.col("is_candidate") & ~pl.col("is_entry")).height,
-        "newest": table(newest, ["symbol", "open_time", "is_entry", "is_exit", "score", "reason"]),
-    })  # fmt: skip
+    return materialized(
+        version,
+        {
+            "entries": frame["is_entry"].sum(),
+            "vetoed entries": frame.filter(pl.col("is_candidate") & ~pl.col("is_entry")).height,
+            "newest": table(newest, ["symbol", "open_time", "is_entry", "is_exit", "score", "reason"]),
+        },
+    )
 
 
 @dg.asset_check(
     asset=signals, blocking=True, description="No signal from a bar that has not closed; scores in 0..1."
 )
 def signals_come_from_closed_bars(store: Store) -> dg.AssetCheckResult:
-    """Fail on a signal from an unfinished bar, on a score outside 0..1, on an entry that a gate had vetoed."""
+    """Fail on a signal from an unfinished bar, a score outside 0..1, an entry that nobody asked for."""
     from trading.market.timeframes import timeframe
 
     frame = store.lake.read("signals")

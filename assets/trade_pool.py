@@ -4,13 +4,14 @@ import dagster as dg
 import polars as pl
 
 from assets.results import materialized, table, verdict
+from resources.exchange import Exchange
 from resources.order_log import OrderLogResource
 from resources.store import Store
 
 
 @dg.asset(group_name="trade_pool", kinds={"sql", "polars"}, owners=["team:trading"])
 def trade_pool(
-    context: dg.AssetExecutionContext, store: Store, order_log: OrderLogResource
+    context: dg.AssetExecutionContext, store: Store, order_log: OrderLogResource, exchange: Exchange
 ) -> dg.MaterializeResult[None]:
     """Every market decision that was traded and closed, with what became of it. **One row per decision.**
 
@@ -23,7 +24,9 @@ def trade_pool(
 
     with order_log.open() as log:
         frame = build_pool(log.closed_trades(), log.decisions())
-    version = store.publish("trade_pool", frame, key=["signal_id", "source"], run_id=context.run_id)
+    version = store.publish(
+        "trade_pool", frame, key=["signal_id", "source"], at=exchange.market_time(), run_id=context.run_id
+    )
     return materialized(version, {"decisions": frame.height, "newest": table(frame.tail(25))})
 
 
@@ -40,6 +43,9 @@ def pool_holds_each_decision_once(store: Store, order_log: OrderLogResource) -> 
     with order_log.open() as log:
         unexplained = orphans(log.closed_trades(), log.decisions()).height
     return verdict(
-        repeated + backwards + unexplained == 0, decisions=frame.height, repeated=repeated, backwards=backwards,
+        repeated + backwards + unexplained == 0,
+        decisions=frame.height,
+        repeated=repeated,
+        backwards=backwards,
         trades_without_a_decision=unexplained,
-    )  # fmt: skip
+    )

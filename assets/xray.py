@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets.results import materialized, table, verdict
+from resources.exchange import Exchange
 from resources.news import NewsDesk
 from resources.settings import load_settings
 from resources.store import Store
@@ -13,32 +14,41 @@ ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 
 
 def _closes(store: Store) -> pl.DataFrame:
-    """Closed bars of every pair that has candles, over the configured history."""
-    settings = load_settings(store.world)
-    return store.candles.last_bars(settings.timeframe, settings.history_bars, until=store.as_of())
+    """Closed bars of every pair that survived the pre-filter, over the configured history."""
+    settings, symbols = load_settings(store.world), store.kept("liquid_symbols")
+    return store.candles.last_bars(
+        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=symbols
+    )
 
 
-@dg.asset(group_name=GROUP, deps=[ALL_DAYS], kinds={"numpy"}, owners=["team:trading"])
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"numpy"}, owners=["team:trading"])
 def correlations(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """The most correlated peers of each pair. **One row per pair and peer**, rank 1 first.
 
     Source: log returns of the closes in `ohlcv`; `rho` is Pearson's over the bars that both have, `bars`
-    says how many. A picture of the whole matrix, ordered by cluster, is behind the click below.
+    says how many.
     """
     from trading.xray.correlation import correlation, top_peers
-    from trading.xray.pictures import correlation_map
     from trading.xray.returns import log_returns
 
     symbols, returns = log_returns(_closes(store))
     found = correlation(symbols, returns)
+    frame = top_peers(found)
     version = store.publish(
-        "correlations", top_peers(found), key=["symbol", "peer"], inputs=["ohlcv_days"], run_id=context.run_id
+        "correlations",
+        frame,
+        key=["symbol", "peer"],
+        inputs=["ohlcv_days", "liquid_symbols"],
+        run_id=context.run_id,
     )
     mean = found.mean()
-    picture = dg.MetadataValue.md(correlation_map(found))
     return materialized(
         version,
-        {"symbols": len(symbols), "mean rho": mean if mean is not None else float("nan"), "map": picture},
+        {
+            "symbols": len(symbols),
+            "mean rho": float("nan") if mean is None else mean,
+            "closest pairs": table(frame.filter(pl.col("rank") == 1).sort("rho", descending=True)),
+        },
     )
 
 
@@ -51,28 +61,34 @@ def correlations_are_correlations(store: Store) -> dg.AssetCheckResult:
     return verdict(wild == 0 and thin == 0, pairs=frame.height, outside_range=wild, under_30_bars=thin)
 
 
-@dg.asset(group_name=GROUP, deps=[ALL_DAYS], kinds={"hdbscan"}, owners=["team:trading"])
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"hdbscan"}, owners=["team:trading"])
 def clusters(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """Groups of pairs that move together once the market's own move is taken out. **One row per pair.**
 
     HDBSCAN on unit-length principal components of market-removed returns. `cluster` -1 is noise: a pair
     that belongs to no group, which is a finding and not a failure. A group is named after its medoid.
+    The picture behind the click: correlations of what is left without the market, ordered by group.
     """
-    from trading.xray.clusters import cluster_symbols
+    from trading.xray.clusters import cluster_symbols, residuals
+    from trading.xray.correlation import correlation
+    from trading.xray.pictures import correlation_map
     from trading.xray.returns import log_returns
 
-    frame = cluster_symbols(*log_returns(_closes(store)))
-    version = store.publish("clusters", frame, key=["symbol"], inputs=["ohlcv_days"], run_id=context.run_id)
-    groups = (
-        frame.filter(pl.col("cluster") >= 0)
-        .group_by("cluster_name")
-        .len("members")
-        .sort("members", descending=True)
+    symbols, returns = log_returns(_closes(store))
+    frame = cluster_symbols(symbols, returns)
+    version = store.publish(
+        "clusters", frame, key=["symbol"], inputs=["ohlcv_days", "liquid_symbols"], run_id=context.run_id
     )
-    noise = frame.filter(pl.col("cluster") < 0).height
-    return materialized(version, {
-        "groups": groups.height, "noise share": noise / max(frame.height, 1), "largest groups": table(groups),
-    })  # fmt: skip
+    groups = frame.filter(pl.col("cluster") >= 0).group_by("cluster_name").len("members")
+    return materialized(
+        version,
+        {
+            "groups": groups.height,
+            "noise share": float((frame["cluster"] < 0).mean() or 0.0),
+            "largest groups": table(groups.sort("members", descending=True)),
+            "map": dg.MetadataValue.md(correlation_map(correlation(symbols, residuals(returns)), frame)),
+        },
+    )
 
 
 @dg.asset_check(
@@ -86,7 +102,7 @@ def market_has_groups(store: Store) -> dg.AssetCheckResult:
     return verdict(groups > 0, dg.AssetCheckSeverity.WARN, groups=groups, symbols=frame.height)
 
 
-@dg.asset(group_name=GROUP, deps=[ALL_DAYS], kinds={"polars"}, owners=["team:trading"])
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"polars"}, owners=["team:trading"])
 def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """Calm, normal or turbulent, bar by bar, from the whole market. **One row per bar.**
 
@@ -115,7 +131,7 @@ def regime_is_known(store: Store) -> dg.AssetCheckResult:
 
 @dg.asset(group_name=GROUP, deps=["validated_markets"], kinds={"feedparser"}, owners=["team:trading"])
 def news_events(
-    context: dg.AssetExecutionContext, store: Store, news: NewsDesk
+    context: dg.AssetExecutionContext, store: Store, news: NewsDesk, exchange: Exchange
 ) -> dg.MaterializeResult[None]:
     """Headlines with the symbols they name, the kind of event and the mood. **One row per item ever seen.**
 
@@ -123,21 +139,24 @@ def news_events(
     first saw an item, the only clock that a signal may use; `published` is what the feed claims.
     Hack, delisting and halt close their symbols to new entries.
     """
+    at = exchange.market_time()
     known = store.lake.read("news_events") if store.lake.latest("news_events") is not None else None
-    frame, problems = news.collect(known, store.lake.read("validated_markets"), store.listed_at())
+    frame, problems = news.collect(known, store.lake.read("validated_markets"), at)
     version = store.publish(
-        "news_events",
-        frame,
-        key=["item_id"],
-        inputs=["validated_markets"],
-        at=store.listed_at(),
-        run_id=context.run_id,
+        "news_events", frame, key=["item_id"], inputs=["validated_markets"], at=at, run_id=context.run_id
     )
     events = frame.group_by("event").len("items").sort("items", descending=True)
-    return materialized(version, {
-        "feeds that failed": len(problems), "problems": "; ".join(map(str, problems)) or "none",
-        "by event": table(events), "newest": table(frame.sort("first_seen", descending=True), ["source", "title", "event", "sentiment", "score"]),
-    })  # fmt: skip
+    return materialized(
+        version,
+        {
+            "feeds that failed": len(problems),
+            "problems": "; ".join(map(str, problems)) or "none",
+            "by event": table(events),
+            "newest": table(
+                frame.sort("first_seen", descending=True), ["source", "title", "event", "sentiment", "score"]
+            ),
+        },
+    )
 
 
 @dg.asset_check(asset=news_events, description="No item twice, every mood within -1..1.")

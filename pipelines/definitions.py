@@ -18,22 +18,37 @@ from pipelines import jobs, schedules, sensors
 from resources.cache import SignalBus
 from resources.dbt import Warehouse, dbt_cli
 from resources.exchange import Exchange
+from resources.learning import Learning
 from resources.news import NewsDesk
 from resources.order_log import OrderLogResource
 from resources.store import Store
 
 STAGES = [
-    assets.markets, assets.ohlcv, assets.screening, assets.indicators, assets.xray, assets.trade_pool,
-    assets.learning, assets.signals, assets.backtest, assets.marts,
-]  # fmt: skip
+    assets.markets,
+    assets.ohlcv,
+    assets.screening,
+    assets.indicators,
+    assets.xray,
+    assets.trade_pool,
+    assets.learning,
+    assets.signals,
+    assets.backtest,
+    assets.marts,
+]
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     """Return the definitions; tests swap resources through `resource_overrides`."""
     resources: dict[str, object] = {
-        "store": Store(), "exchange": Exchange(), "order_log": OrderLogResource(), "bus": SignalBus(),
-        "news": NewsDesk(), "warehouse": Warehouse(), "dbt": dbt_cli(),
-    }  # fmt: skip
+        "store": Store(),
+        "exchange": Exchange(),
+        "order_log": OrderLogResource(),
+        "bus": SignalBus(),
+        "news": NewsDesk(),
+        "learning": Learning(),
+        "warehouse": Warehouse(),
+        "dbt": dbt_cli(),
+    }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
         asset_checks=dg.load_asset_checks_from_modules(STAGES),
@@ -41,7 +56,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
         schedules=schedules.ALL,
         sensors=sensors.ALL,
         resources={**resources, **(resource_overrides or {})},
-        # One process: one more step costs 0.026 CPU seconds here and 2.5 with a process each (docs/decisions).
+        # One process: one more step costs 0.026 CPU seconds here, 2.5 with a process each.
         executor=dg.in_process_executor,
     )
 

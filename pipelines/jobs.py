@@ -43,7 +43,7 @@ marts = dg.define_asset_job("marts", selection=MARTS, description="Rebuild the w
 def hand_over(
     context: dg.OpExecutionContext, store: Store, order_log: OrderLogResource, bus: SignalBus
 ) -> None:
-    """Write the pending signal set to the order log, once, and put its id on the stream. No keys, no fan-out."""
+    """Write the pending signal set to the order log, once, and announce its id. No keys, no fan-out."""
     batch = pending_signal_set(store)
     if batch is None:
         context.log.info("nothing to hand over: no approved symbol wants in at the newest closed bar")
@@ -51,10 +51,15 @@ def hand_over(
     with order_log.open() as log:
         is_new = log.write_signal_set(batch)
     is_announced = bus.announce(batch.signal_set_id)
-    context.add_output_metadata({
-        "signal set": batch.signal_set_id, "symbols": ", ".join(s.symbol for s in batch.signals),
-        "expires (market time)": batch.expires_at.isoformat(), "new": is_new, "announced": is_announced,
-    })  # fmt: skip
+    context.add_output_metadata(
+        {
+            "signal set": batch.signal_set_id,
+            "symbols": ", ".join(s.symbol for s in batch.signals),
+            "expires (market time)": batch.expires_at.isoformat(),
+            "new": is_new,
+            "announced": is_announced,
+        }
+    )
 
 
 @dg.job(description="Hand the pending entries to the trading engine: SQL first, then the stream.")

@@ -21,7 +21,7 @@ def dbt_cli() -> DbtCliResource:
 
 
 class Warehouse(dg.ConfigurableResource[None]):
-    """The DuckDB file that people read. Written beside itself, then swapped in: readers never see half of it."""
+    """The DuckDB file that people read, written beside itself and swapped in: nobody sees half of it."""
 
     world: str = ""
 

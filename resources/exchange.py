@@ -67,6 +67,7 @@ class Exchange(dg.ConfigurableResource[None]):
         """Return every listed market, where it came from (ccxt or http), and the market time of the look."""
 
         async def ask(pool: GatewayPool) -> tuple[list[Market], str, datetime]:
+            await pool.public.sync_clock()
             listed = await pool.public.markets()
             return listed, pool.public.source, pool.public.clock.now()
 
@@ -76,8 +77,10 @@ class Exchange(dg.ConfigurableResource[None]):
         """Return all tickers of one call and the market time of the look."""
 
         async def ask(pool: GatewayPool) -> tuple[pl.DataFrame, datetime]:
-            frame = await pool.public.tickers()
-            return frame, pool.public.clock.now()
+            # The moment that everything below is "as of": asked, not estimated.
+            await pool.public.sync_clock()
+            at = pool.public.clock.now()
+            return await pool.public.tickers(), at
 
         return self.call(ask)
 

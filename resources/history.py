@@ -1,4 +1,4 @@
-"""Bring candles up to date: plan what is missing, fetch it within the budget, store it by day with lineage."""
+"""Bring candles up to date: plan what is missing, fetch within the budget, store by day with lineage."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +20,15 @@ from trading.market.timeframes import to_ms
 DAYS = "ohlcv_days"
 # Symbol -> its very first bar, learnt by asking for older ones and getting none.
 FIRST_BARS = "first_bars"
+# One row per pass over the candles: what it asked for and what it took.
+SCANS = "candle_scans"
 _DAY_COLUMNS = {
-    "timeframe": pl.String, "date": pl.String, "version_id": pl.String,
-    "content_hash": pl.String, "bars": pl.Int64,
-}  # fmt: skip
+    "timeframe": pl.String,
+    "date": pl.String,
+    "version_id": pl.String,
+    "content_hash": pl.String,
+    "bars": pl.Int64,
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class HistoryOutcome:
         """One line for the log."""
         return (
             f"{self.bars:,} bars of {self.symbols} symbols in {self.requests} requests, {self.seconds:.1f} s "
-            f"({self.wait_s:.1f} s of waiting for the limiter, summed over requests), {len(self.failed)} failed"
+            f"({self.wait_s:.1f} s of waiting for the limiter, summed), {len(self.failed)} failed"
         )
 
 
@@ -63,9 +68,13 @@ def fetch_history(
     symbols = _universe(store, only_approved=request.only_approved)
     end_ms = min(to_ms(end), timeframe.floor_ms(to_ms(store.as_of())))
     wants = missing_pages(
-        symbols, timeframe, to_ms(start), end_ms,
-        held=_held(store, timeframe.name, start, end), nothing_before=_first_bars(store, timeframe.name),
-    )  # fmt: skip
+        symbols,
+        timeframe,
+        to_ms(start),
+        end_ms,
+        held=_held(store, timeframe.name, start, end),
+        nothing_before=_first_bars(store, timeframe.name),
+    )
     before = exchange.call(_limiter_stats)
     fetched: FetchResult = exchange.call(
         lambda pool: fetch_candles(
@@ -77,10 +86,28 @@ def fetch_history(
         store.candles.append(timeframe.name, fetched.frame, tag=run_id[:8])
     _remember_first_bars(store, timeframe.name, wants, fetched.frame)
     version, days = _publish_days(store, timeframe.name, start, end, run_id)
+    scan = {
+        "run_id": run_id,
+        "timeframe": timeframe.name,
+        "symbols": len(symbols),
+        "bars": fetched.frame.height,
+        "requests": fetched.requests,
+        "seconds": fetched.seconds,
+        "http_429": after[1] - before[1],
+        "failed": len(fetched.failed),
+    }
+    store.publish(SCANS, pl.DataFrame([scan]), key=["run_id"], inputs=["liquid_symbols"], run_id=run_id)
     return HistoryOutcome(
-        version=version, days=days, symbols=len(symbols), bars=fetched.frame.height, requests=fetched.requests,
-        seconds=fetched.seconds, wait_s=after[0] - before[0], http_429=after[1] - before[1], failed=fetched.failed,
-    )  # fmt: skip
+        version=version,
+        days=days,
+        symbols=len(symbols),
+        bars=fetched.frame.height,
+        requests=fetched.requests,
+        seconds=fetched.seconds,
+        wait_s=after[0] - before[0],
+        http_429=after[1] - before[1],
+        failed=fetched.failed,
+    )
 
 
 async def _limiter_stats(pool: GatewayPool) -> tuple[float, int]:
@@ -89,7 +116,7 @@ async def _limiter_stats(pool: GatewayPool) -> tuple[float, int]:
 
 def _universe(store: Store, *, only_approved: bool) -> list[str]:
     if only_approved:
-        return store.lake.read("approved_symbols").filter(pl.col("is_approved"))["symbol"].sort().to_list()
+        return store.approved()
     return store.kept("liquid_symbols")
 
 
@@ -120,10 +147,12 @@ def _remember_first_bars(store: Store, timeframe: str, wants: list[Want], fetche
     )
     got = fetched.group_by("symbol").agg(pl.col("open_time").min().dt.epoch("ms").alias("first_open_ms"))
     young = (
-        asked.group_by("symbol").agg(pl.col("since_ms").min())
-        .join(got, on="symbol").filter(pl.col("first_open_ms") > pl.col("since_ms"))
+        asked.group_by("symbol")
+        .agg(pl.col("since_ms").min())
+        .join(got, on="symbol")
+        .filter(pl.col("first_open_ms") > pl.col("since_ms"))
         .select("symbol", pl.lit(timeframe).alias("timeframe"), "first_open_ms")
-    )  # fmt: skip
+    )
     if young.is_empty():
         return
     known = store.lake.read(FIRST_BARS) if store.lake.latest(FIRST_BARS) is not None else young.clear()
@@ -149,7 +178,11 @@ def _publish_days(
         "timeframe", "date"
     )
     version = store.lake.publish(
-        DAYS, days, key=["timeframe", "date"], at=store.as_of(), run_id=run_id,
+        DAYS,
+        days,
+        key=["timeframe", "date"],
+        at=store.as_of(),
+        run_id=run_id,
         inputs=days.filter(timeframe=timeframe)["version_id"].to_list(),
-    )  # fmt: skip
+    )
     return version, fresh

@@ -43,13 +43,15 @@ class Store(dg.ConfigurableResource[None]):
         """Return the symbols that the newest `funnel` table kept, sorted."""
         return self.lake.read(funnel).filter(pl.col("is_kept"))["symbol"].sort().to_list()
 
+    def approved(self) -> list[str]:
+        """Return the symbols that the newest approvals let in, sorted."""
+        verdicts = self.lake.read("approved_symbols")
+        return verdicts.filter(pl.col("is_approved"))["symbol"].sort().to_list()
+
     @staticmethod
     def params(rules: object) -> dict[str, object]:
         """Return a frozen dataclass of thresholds as parameters of a version, under its own name."""
         return {type(rules).__name__: asdict(rules)}  # type: ignore[call-overload]  # rules are dataclasses
-
-    def champion(self) -> None:
-        return None
 
     def listed_at(self) -> datetime:
         """Return the market time of the newest listing."""

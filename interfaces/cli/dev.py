@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,7 +88,7 @@ def _demo_users(home: Path, world: "World") -> None:
     from trading.users.directory import Directory
 
     (home / world.name).mkdir(parents=True, exist_ok=True)
-    with OrderLog(load_settings(world.name).database_url) as log:
+    with closing(OrderLog(load_settings(world.name).database_url)) as log:
         Directory(log).ensure_demo(world.users)
 
 

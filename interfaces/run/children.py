@@ -25,9 +25,12 @@ class Child:
             # A new session: Ctrl-C reaches us first, and we end our children in order.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "interfaces.cli", *arguments],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**os.environ, **env}, start_new_session=True,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **env},
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:

@@ -5,6 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ class JobResult:
 class Line:
     """Loads the definitions once and runs jobs and sensors of theirs."""
 
-    def __init__(self, dagster_home: Path) -> None:
+    def __init__(self, dagster_home: Path, log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
         os.environ.setdefault("DAGSTER_HOME", str(dagster_home))
         os.environ.setdefault("DO_NOT_TRACK", "1")
         warnings.filterwarnings("ignore", module="dagster")
@@ -51,25 +54,26 @@ class Line:
             If a step or a blocking check failed; the message names it and its cause.
         """
         began = time.monotonic()
-        result = self._defs.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
-            run_config={**_QUIET, **({"ops": dict(ops)} if ops else {})},
-            tags={**(tags or {}), "sluice/by": "sluice run"},
-            raise_on_error=False,
-        )
+        # dbt prints every model to standard output, which belongs to `--json`.
+        with self._log.open("a") as log, redirect_stdout(log):
+            result = self._defs.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                run_config={**_QUIET, **({"ops": dict(ops)} if ops else {})},
+                tags={**(tags or {}), "sluice/by": "sluice run"},
+                raise_on_error=False,
+            )
         if not result.success:
             raise SluiceError(f"{job} (run {result.run_id}) failed: {_why(result)}")
         return JobResult(result.run_id, time.monotonic() - began, self._step_seconds(result.run_id))
 
     def fire_sensor(self, sensor: str) -> list[JobResult]:
         """Evaluate a sensor as the daemon would, and run what it asks for."""
-        definition = (
-            self._defs.resolve_sensor_def(sensor)
-            if hasattr(self._defs, "resolve_sensor_def")
-            else self._defs.get_sensor_def(sensor)
-        )
+        definition = self._defs.resolve_sensor_def(sensor)
+        resources = self._defs.resources or {}
         context = self._dg.build_sensor_context(
-            instance=self._instance, cursor=self._cursor, definitions=self._defs, sensor_name=sensor
+            instance=self._instance,
+            cursor=self._cursor,
+            resources={name: resources[name] for name in definition.required_resource_keys},
         )
         data = definition.evaluate_tick(context)
         self._cursor = data.cursor

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of the funnel. `reasons` = rule -> symbols it dropped, largest first; `seconds` of wall time."""
+    """One stage of the funnel. `reasons` = rule -> symbols dropped, largest first; `seconds` of wall time."""
 
     stage: str
     came_in: int
@@ -16,7 +16,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class ScanSpeed:
-    """Candles of the survivors: one symbol after another (extrapolated), as it was, and the venue's own floor.
+    """Candles of the survivors: one after another (extrapolated), as it was, and the venue's own floor.
 
     All in wall seconds. `sample` symbols were fetched one after another to extrapolate from;
     `round_trip_ms` is the delay that the embedded exchange was told to answer with.
@@ -34,8 +34,7 @@ class ScanSpeed:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """One approved symbol with its backtest. Returns are fractions; `is_planted` says that the market's
-    maker put the edge there."""
+    """One approved symbol with its backtest. Returns are fractions; `is_planted`: the edge was put there."""
 
     symbol: str
     lineage_id: str

@@ -122,8 +122,18 @@ def approved(record: RunRecord) -> str:
             '<p class="lead">None. In a market without an edge that is the right answer; the funnel above '
             "says which rule each symbol failed.</p>"
         )
-    head = _head("Symbol", "Trades", "Won", "Return", "At 2× costs", "Drawdown", "Profit factor",
-                 "Beats random", left=("Symbol", "Edge"), last="Edge")  # fmt: skip
+    head = _head(
+        "Symbol",
+        "Trades",
+        "Won",
+        "Return",
+        "At 2× costs",
+        "Drawdown",
+        "Profit factor",
+        "Beats random",
+        left=("Symbol", "Edge"),
+        last="Edge",
+    )
     lead = (
         '<p class="lead">Backtests on closed candles with spread, slippage and fees paid. "Beats random": '
         "the share of random entry sets that did worse.</p>"
@@ -159,8 +169,17 @@ def users(record: RunRecord) -> str:
     """One row per user."""
     if not record.users:
         return ""
-    head = _head("User", "Money", "Orders", "Closed", "Won", "Open", "P&amp;L USDT",
-                 left=("User", "Money"), last="Signals not followed")  # fmt: skip
+    head = _head(
+        "User",
+        "Money",
+        "Orders",
+        "Closed",
+        "Won",
+        "Open",
+        "P&amp;L USDT",
+        left=("User", "Money"),
+        last="Signals not followed",
+    )
     lead = (
         '<p class="lead">Each sizes every signal by the own account and limits; what was not followed keeps '
         "the rule that said no.</p>"

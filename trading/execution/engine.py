@@ -23,7 +23,10 @@ from trading.store.order_log.records import PENDING
 
 _log = structlog.get_logger("execution.engine")
 
-CLOCK_S = 5.0  # between two looks at the venue's clock
+# Between two looks at the venue's clock: on a venue whose time runs at the world's pace, and on one that
+# runs faster, stands still, or may change its pace at any moment (the embedded exchange in a demo).
+CLOCK_S, RESTLESS_CLOCK_S = 5.0, 0.25
+RESTLESS_RATE = 0.05
 BEAT_S = 0.5
 
 
@@ -77,7 +80,7 @@ class Engine:
             self._every(0.5, self.reconcile.step, stop),
             self._intake(stop),
             self._every(settings.courier_s, self.courier.step, stop),
-            self._every(CLOCK_S, self.desk.public.sync_clock, stop),
+            self._keep_time(stop),
             self._every(BEAT_S, self._beat, stop),
         ]
         if self._stream is not None:
@@ -110,6 +113,12 @@ class Engine:
         while not stop.is_set():
             await self._guarded(step)
             await _pause(stop, seconds)
+
+    async def _keep_time(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._guarded(self.desk.public.sync_clock)
+            rate = getattr(self.desk.public.clock, "rate", 1.0)
+            await _pause(stop, CLOCK_S if abs(rate - 1.0) < RESTLESS_RATE else RESTLESS_CLOCK_S)
 
     async def _intake(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

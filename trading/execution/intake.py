@@ -63,6 +63,8 @@ class Intake:
             except NoVersion:
                 _log.warning("signal_set_unknown", signal_set_id=signal_set_id)
             else:
+                # Never call a set expired by an estimate: ask the venue what time it is.
+                await self._desk.public.sync_clock()
                 if to_ms(batch.expires_at) <= self._desk.now_ms():
                     _log.warning("signal_set_expired", signal_set_id=signal_set_id)
                 else:

@@ -89,7 +89,7 @@ def promotion_was_earned(store: Store) -> dg.AssetCheckResult:
     """Fail when a model was promoted although a rule of its own table failed."""
     row = store.lake.read("signal_model").row(0, named=True)
     rules = store.lake.read("model_evaluation").filter(
-        pl.col("model").is_null() | (pl.col("model") == row["kind"])
+        pl.col("model").is_null() | pl.col("model").eq_missing(pl.lit(row["kind"]))
     )
     failed = rules.filter(~pl.col("is_passed")).height
     return verdict(row["verdict"] != "promoted" or failed == 0, verdict=row["verdict"], failed_rules=failed)

@@ -75,7 +75,7 @@ def tickers(
     """One look at all prices, in one call. **One row per pair and look**, appended for good.
 
     Source: 24-hour tickers of the whole venue. Volumes are over 24 hours, `change_24h` is a fraction.
-    Its market time is the moment that this pass decides at: everything below is *as of* it.
+    Its market time, or that of newer candles, is the moment that everything below is *as of*.
     """
     frame, at = exchange.look()
     version = store.publish(

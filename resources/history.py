@@ -66,7 +66,8 @@ def fetch_history(
     """Fetch and store what is missing of `[start, end)`, never a bar that has not closed."""
     timeframe = find_timeframe(request.timeframe or load_settings(store.world).timeframe)
     symbols = _universe(store, only_approved=request.only_approved)
-    end_ms = min(to_ms(end), timeframe.floor_ms(to_ms(store.as_of())))
+    at = exchange.market_time()
+    end_ms = min(to_ms(end), timeframe.floor_ms(to_ms(at)))
     wants = missing_pages(
         symbols,
         timeframe,
@@ -85,7 +86,7 @@ def fetch_history(
     if fetched.frame.height:
         store.candles.append(timeframe.name, fetched.frame, tag=run_id[:8])
     _remember_first_bars(store, timeframe.name, wants, fetched.frame)
-    version, days = _publish_days(store, timeframe.name, start, end, run_id)
+    version, days = _publish_days(store, timeframe.name, start, end, at, run_id)
     scan = {
         "run_id": run_id,
         "timeframe": timeframe.name,
@@ -161,7 +162,7 @@ def _remember_first_bars(store: Store, timeframe: str, wants: list[Want], fetche
 
 
 def _publish_days(
-    store: Store, timeframe: str, start: datetime, end: datetime, run_id: str
+    store: Store, timeframe: str, start: datetime, end: datetime, at: datetime, run_id: str
 ) -> tuple[Version, pl.DataFrame]:
     """Record what each day of the window holds now; days outside it keep the record they have."""
     known = (
@@ -171,7 +172,7 @@ def _publish_days(
     rows = []
     for date in store.candles.dates(timeframe):
         if first <= date < last or known.filter(timeframe=timeframe, date=date).is_empty():
-            day = store.candles.version(timeframe, date, at=store.as_of(), run_id=run_id)
+            day = store.candles.version(timeframe, date, at=at, run_id=run_id)
             rows.append((timeframe, date, day.version_id, day.content_hash, day.rows))
     fresh = pl.DataFrame(rows, schema=_DAY_COLUMNS, orient="row")
     days = pl.concat([known.join(fresh, on=["timeframe", "date"], how="anti"), fresh]).sort(
@@ -181,7 +182,7 @@ def _publish_days(
         DAYS,
         days,
         key=["timeframe", "date"],
-        at=store.as_of(),
+        at=at,
         run_id=run_id,
         inputs=days.filter(timeframe=timeframe)["version_id"].to_list(),
     )

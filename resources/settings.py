@@ -186,7 +186,11 @@ class Settings(BaseSettings):
         else:
             base_url = self.exchange.base_url
         return ExchangeSettings(
-            base_url=base_url, rate_per_s=self.exchange.rate_per_s, timeout_s=self.exchange.timeout_s
+            base_url=base_url,
+            rate_per_s=self.exchange.rate_per_s,
+            timeout_s=self.exchange.timeout_s,
+            # The embedded exchange counts signed requests on their key alone.
+            signed_on_address=self.exchange.kind == "mexc",
         )
 
     @classmethod

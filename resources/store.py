@@ -13,6 +13,9 @@ from trading.market.lineage import Version
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
 
+# Tables whose market time is a look at the venue.
+LOOKS = ("tickers", "ohlcv_days")
+
 
 class Store(dg.ConfigurableResource[None]):
     """Tables and candles of one world.
@@ -33,11 +36,11 @@ class Store(dg.ConfigurableResource[None]):
         return CandleStore(load_settings(self.world).lake_dir)
 
     def as_of(self) -> datetime:
-        """Return the market time of the newest look at the tickers: the moment this pass decides at."""
-        newest = self.lake.latest("tickers")
-        if newest is None:
-            raise MissingData("no tickers yet: materialise `tickers` first")
-        return newest.created_at
+        """Return the market time of the newest look at tickers or candles: the moment decisions are made at."""
+        looks = [look.created_at for name in LOOKS if (look := self.lake.latest(name)) is not None]
+        if not looks:
+            raise MissingData("nothing has been looked at yet: materialise `tickers` first")
+        return max(looks)
 
     def kept(self, funnel: str) -> list[str]:
         """Return the symbols that the newest `funnel` table kept, sorted."""

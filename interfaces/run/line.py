@@ -42,6 +42,7 @@ class Line:
         self._defs = defs
         self._instance = dg.DagsterInstance.get()
         self._cursor: str | None = None
+        self._jobs: dict[str, Any] = {}
 
     def run(
         self, job: str, *, tags: Mapping[str, str] | None = None, ops: Mapping[str, Any] | None = None
@@ -56,7 +57,7 @@ class Line:
         began = time.monotonic()
         # dbt prints every model to standard output, which belongs to `--json`.
         with self._log.open("a") as log, redirect_stdout(log):
-            result = self._defs.resolve_job_def(job).execute_in_process(
+            result = self._job(job).execute_in_process(
                 instance=self._instance,
                 run_config={**_QUIET, **({"ops": dict(ops)} if ops else {})},
                 tags={**(tags or {}), "sluice/by": "sluice run"},
@@ -81,6 +82,11 @@ class Line:
             self.run("live_trading_job", tags={**request.tags, "dagster/run_key": request.run_key or ""})
             for request in data.run_requests or []
         ]
+
+    def _job(self, name: str) -> Any:  # dagster's job definition; resolving one costs tenths of a second
+        if name not in self._jobs:
+            self._jobs[name] = self._defs.resolve_job_def(name)
+        return self._jobs[name]
 
     def _step_seconds(self, run_id: str) -> dict[str, float]:
         stats = self._instance.get_run_step_stats(run_id)

@@ -19,6 +19,10 @@ from rich.progress import (
 from resources import progress
 
 
+# Shorter work is over before a bar would be read.
+WORTH_COUNTING = 50
+
+
 class Screen:
     """Prints to standard error, so that `--json` owns standard output; bars only on a terminal."""
 
@@ -62,6 +66,8 @@ class Screen:
 
     def _count(self, stage: str, done: int, total: int) -> None:
         if self._progress is None:
+            return
+        if total < WORTH_COUNTING:
             return
         if not self._console.is_terminal:
             if done == total or done % max(total // 4, 1) == 0:

@@ -1,7 +1,7 @@
 """Does a model beat simple things after costs? One table of rule, value, bound; one verdict.
 
-`promoted` = every rule passed, `refused` = one failed, `no_data` = too little to say. Most models
-deserve to be refused; the rules trade on without them.
+`promoted` = every rule passed, `refused` = one failed (too few days among them), `no_data` = too little
+to measure anything. Most models deserve to be refused; the rules trade on without them.
 """
 
 from collections.abc import Mapping
@@ -141,7 +141,8 @@ def evaluate(
     table = _data_rows(training, rules)
     figures: dict[str, float | None] = {"decisions": float(len(training.frame)), "days": float(training.days)}
     short = [row for row in table if not row[5]]
-    if short:
+    # What can be measured is measured, even where it is too little to promote on: the figures teach.
+    if training.days <= rules.folds or len(np.unique(training.y)) < 2:
         return _nothing(training, table, figures, "; ".join(row[6] for row in short))
     results = {kind: out_of_sample(training, kind, rules) for kind in rules.kinds}
     answered = {kind: found for kind, found in results.items() if found is not None}
@@ -155,7 +156,7 @@ def evaluate(
         judged, key=lambda kind: (sum(row[5] for row in judged[kind]), _uplift(answered[kind].predictions))
     )
     table += [row for rows in judged.values() for row in rows]
-    failed = [row for row in judged[best] if not row[5]]
+    failed = [*short, *(row for row in judged[best] if not row[5])]
     verdict = Verdict.REFUSED if failed else Verdict.PROMOTED
     reason = f"{best}: {failed[0][6]}" if failed else f"{best}: every rule passed"
     figures |= _figures(answered[best].predictions)

@@ -82,10 +82,25 @@ def test_a_later_week_never_changes_an_earlier_prediction(pools) -> None:
     [
         ({"days": 45, "per_day": 4}, "decisions 180, must be >= 200"),
         ({"days": 29, "per_day": 10}, "distinct_days 29, must be >= 30"),
+    ],
+)
+def test_too_little_to_promote_on_is_measured_and_refused(pools, chosen: dict, reason: str) -> None:
+    """The candidate is shown with its figures; the missing days are the first reason against it."""
+    found = evaluate(pools.made(1, **chosen), QUICK)
+    assert found.verdict is Verdict.REFUSED
+    assert found.reason.endswith(reason)
+    assert found.candidate is not None
+    assert len(found.table) > 3
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"),
+    [
+        ({"days": 5, "per_day": 50}, "distinct_days 5, must be >= 30"),
         ({"mean": 1.0}, "label_classes 1, must be >= 2"),
     ],
 )
-def test_too_little_to_say_is_no_data_and_says_so(pools, chosen: dict, reason: str) -> None:
+def test_too_little_to_measure_is_no_data_and_says_so(pools, chosen: dict, reason: str) -> None:
     """No verdict, no candidate, no exception: the rules trade on."""
     found = evaluate(pools.made(1, **chosen), QUICK)
     assert (found.verdict, found.reason, found.candidate) == (Verdict.NO_DATA, reason, None)

@@ -76,12 +76,14 @@ def missing_pages(
             wants += _pages(symbol, timeframe, start, end_ms)
             continue
         wants += _pages(symbol, timeframe, start, have.first_ms)
-        wants += _pages(symbol, timeframe, have.last_ms + timeframe.ms, end_ms)
+        wants += _pages(symbol, timeframe, timeframe.next_ms(have.last_ms), end_ms)
     return wants
 
 
 def _pages(symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> list[Want]:
-    first = -(-start_ms // timeframe.ms) * timeframe.ms
+    # Weeks open on Mondays and months on the first: neither is a multiple of its length since 1970.
+    opens = timeframe.floor_ms(start_ms)
+    first = opens if opens == start_ms else timeframe.next_ms(opens)
     step = PAGE_BARS * timeframe.ms
     return [
         Want(symbol, since_ms=since, limit=min(PAGE_BARS, -(-(end_ms - since) // timeframe.ms)))

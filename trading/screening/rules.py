@@ -34,6 +34,8 @@ class ScreeningRules:
         Closed bars a symbol must have.
     max_stale_bars : int or None
         Bars by which a symbol's last bar may trail the newest one of all symbols.
+    volatility_bars : int
+        Last bars that volatility and idleness are measured over.
     min_volatility, max_volatility : float or None
         Standard deviation of one bar's log return over the last `volatility_bars` bars.
     max_idle_share : float or None
@@ -41,6 +43,10 @@ class ScreeningRules:
     rsi_enabled : bool
         Whether the signal rule counts: RSI went below `rsi_below` or above `rsi_above` within the last
         `rsi_within_bars` bars.
+    rsi_below, rsi_above : float or None
+        RSI points, 0..100; None = that side does not count.
+    rsi_within_bars : int
+        Last bars in which the RSI may have been there.
     batch_size : int
         Symbols measured at a time: bounds the memory of the indicators and is the step of progress.
     """

@@ -17,6 +17,8 @@ class SignalRules:
 
     Parameters
     ----------
+    name : str
+        What this set of thresholds is called in reports.
     rsi_entry, rsi_exit : float
         In RSI points, 0..100; exit above entry.
     use_lower_band, use_middle_band : bool

@@ -27,7 +27,7 @@ market_scan = dg.define_asset_job(
 )
 signal_tick = dg.define_asset_job(
     "signal_tick",
-    selection=dg.AssetSelection.assets("tickers", "ohlcv", "indicators", "signals"),
+    selection=dg.AssetSelection.assets("ohlcv", "indicators", "signals"),
     partitions_def=DAY,
     description="The quick refresh between scans: new candles of approved symbols only, then signals.",
 )

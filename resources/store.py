@@ -36,7 +36,7 @@ class Store(dg.ConfigurableResource[None]):
         return CandleStore(load_settings(self.world).lake_dir)
 
     def as_of(self) -> datetime:
-        """Return the market time of the newest look at tickers or candles: the moment decisions are made at."""
+        """Return the market time of the newest look at tickers or candles: when decisions are made."""
         looks = [look.created_at for name in LOOKS if (look := self.lake.latest(name)) is not None]
         if not looks:
             raise MissingData("nothing has been looked at yet: materialise `tickers` first")

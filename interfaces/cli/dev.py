@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,13 +45,25 @@ def dev(
         environment = _environment(settings, world)
         logs = settings.home / world.name / "logs"
         print("starting exchange, cache, engine and Dagster; the UI takes some seconds ...", flush=True)
-        exchange = _exchange(children, world, settings, environment, logs, speed)
-        environment |= exchange.environment | _cache(children, settings)
-        watched = [exchange.child]
+        from interfaces.run.options import ENGINE_SHARE, TICK_SHARE
+        from interfaces.run.processes import start_exchange, wait_until_up
+        from resources.settings import serving
+
+        exchange, control = start_exchange(
+            world, state=settings.exchange_state_dir, log=logs / "exchange.log", env=environment, speed=speed
+        )
+        children.callback(exchange.stop)
+        wait_until_up(exchange, control)
+        environment |= {"SLUICE_EXCHANGE__BASE_URL": control.base_url} | _cache(children, settings)
+        where = {"exchange": control.base_url, "redis": environment["SLUICE_REDIS_URL"]}
+        children.enter_context(serving(settings.world_dir, where))
+        watched = [exchange]
         if trade:
-            watched.append(_engine(children, environment, logs))
-        ui = _user_interface(children, environment, logs, port)
-        _say(world, port, logs, exchange.base_url)
+            share = {"SLUICE_EXCHANGE__RATE_PER_S": str(world.rate * ENGINE_SHARE)}
+            watched.append(_engine(children, environment | share, logs))
+        share = {"SLUICE_EXCHANGE__RATE_PER_S": str(world.rate * TICK_SHARE)}
+        ui = _user_interface(children, environment | share, logs, port)
+        _say(world, port, logs, control.base_url)
         _watch(watched, ui)
 
 
@@ -102,38 +113,6 @@ def _environment(settings: "Settings", world: "World") -> dict[str, str]:
         "SLUICE_EXCHANGE__KIND": world.exchange,
         "DAGSTER_HOME": os.environ["DAGSTER_HOME"],
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    child: "Child"
-    base_url: str
-    environment: dict[str, str]
-
-
-def _exchange(
-    children: ExitStack,
-    world: "World",
-    settings: "Settings",
-    environment: Mapping[str, str],
-    logs: Path,
-    speed: float,
-) -> _Exchange:
-    from interfaces.run.children import Child, free_port, wait_for
-
-    port = free_port()
-    arguments = ["exchange", "serve", "--port", str(port), "--symbols", str(world.symbols)]
-    arguments += ["--seed", str(world.seed), "--start", world.start, "--speed", str(speed)]
-    arguments += ["--rate", str(world.rate), "--state", str(settings.home / world.name / "exchange")]
-    arguments += ["--edge" if world.edge else "--no-edge"]
-    arguments += ["--candles", world.candles] if world.candles else []
-    base_url = f"http://{HOST}:{port}"
-    child = Child("exchange", arguments, log=logs / "exchange.log", env=environment)
-    children.callback(child.stop)
-    wait_for(child, lambda: _answers(base_url + "/api/v3/ping"), within_s=60)
-    # Engine and Dagster share one address, and so its budget; each keeps to half of it.
-    known = {"SLUICE_EXCHANGE__BASE_URL": base_url, "SLUICE_EXCHANGE__RATE_PER_S": str(world.rate / 2)}
-    return _Exchange(child, base_url, known)
 
 
 def _cache(children: ExitStack, settings: "Settings") -> dict[str, str]:

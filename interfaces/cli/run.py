@@ -1,5 +1,6 @@
 """`sluice run`: the whole line once, from an empty machine to paper trades, told in figures."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ def run(  # noqa: PLR0917  # Typer reads options from arguments
     days: Annotated[
         int | None, typer.Option(help="Days of history; default 1,000 bars.", min=1, max=365)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the synthetic market.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic market.", min=0)] = 7,
     exchange: Annotated[
         str,
         typer.Option(help="embedded, or mexc for MEXC's public data (untested here; see README, Limits)."),
@@ -44,20 +45,26 @@ def run(  # noqa: PLR0917  # Typer reads options from arguments
     from interfaces.run.present import present, to_json
     from interfaces.run.progress import Screen
     from interfaces.run.report import write_report
+    from resources.settings import load_settings
+    from trading.market.errors import BadInput
 
-    options = RunOptions(
-        symbols=symbols,
-        candles=candles,
-        has_edge=not no_edge,
-        users=users,
-        days=days,
-        seed=seed,
-        exchange=exchange,
-        trade_s=trade_seconds,
-    )
+    try:
+        options = RunOptions(
+            symbols=symbols,
+            candles=candles,
+            has_edge=not no_edge,
+            users=users,
+            days=days,
+            seed=seed,
+            exchange=exchange,
+            trade_s=trade_seconds,
+        )
+    except BadInput as error:
+        print(f"sluice: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
     record = execute(options, Screen())
-    write_report(record, report_path())
+    report = write_report(record, report_path(load_settings().home))
     if json:
         print(to_json(record))
     else:
-        present(record, report=report_path())
+        present(record, report=report)

@@ -10,25 +10,32 @@ from datetime import datetime
 from pathlib import Path
 
 from interfaces.run import collect
-from interfaces.run.audit import audit_venue
+from interfaces.run.audit import Audit, audit_venue
+from interfaces.run.children import Child
 from interfaces.run.line import JobResult, Line
 from interfaces.run.live import LivePhase, trade
-from interfaces.run.market import MarketControl
+from interfaces.run.market import MarketControl, RealMarket
 from interfaces.run.measure import scan_speed
-from interfaces.run.options import DEMO_RATE, DEMO_START, ROUND_TRIP_MS, RunOptions, World
+from interfaces.run.options import (
+    DEMO_RATE,
+    DEMO_START,
+    ENGINE_SHARE,
+    MEXC_RATE,
+    ROUND_TRIP_MS,
+    TICK_SHARE,
+    RunOptions,
+    World,
+)
 from interfaces.run.processes import Engine, start_engine, start_exchange, wait_until_up
 from interfaces.run.progress import Screen
-from interfaces.run.record import RunRecord, ScanSpeed
+from interfaces.run.record import Approved, RunRecord, ScanSpeed
 from pipelines.windows import days_of_history
-from resources.settings import PROJECT_ROOT, Settings, load_settings, select_world
+from resources.settings import PROJECT_ROOT, Settings, load_settings, select_world, serving
 from trading.market.timeframes import timeframe as find_timeframe
 from trading.store.lake import Lake
 from trading.store.order_log import OrderLog
 from trading.store.valkey import EmbeddedValkey
 from trading.users.directory import Directory
-
-# In the live phase ticks and engine share the address's budget; together they stay below it.
-TICK_SHARE, ENGINE_SHARE = 0.4, 0.55
 
 
 class Run:
@@ -43,6 +50,8 @@ class Run:
         self.logs = self.settings.world_dir / "logs"
         self._children = ExitStack()
         self._env: dict[str, str] = {}
+        self._exchange: Child | None = None
+        self.market: MarketControl | RealMarket = RealMarket()
 
     def __enter__(self) -> "Run":
         """Start exchange and Valkey."""
@@ -58,29 +67,35 @@ class Run:
         self._children.close()
 
     def _start(self) -> None:
-        self.screen.say(f"world {self.world.name}: starting the embedded exchange and Valkey")
-        self._exchange, self.market = start_exchange(
-            self.world, state=self.settings.exchange_state_dir, log=self.logs / "exchange.log", env={}
-        )
-        self._children.callback(self._exchange.stop)
+        addresses: dict[str, str] = {}
+        if self.options.exchange == "embedded":
+            self.screen.say(f"world {self.world.name}: starting the embedded exchange and Valkey")
+            self._exchange, self.market = start_exchange(
+                self.world, state=self.settings.exchange_state_dir, log=self.logs / "exchange.log", env={}
+            )
+            self._children.callback(self._exchange.stop)
+            addresses["exchange"] = self.market.base_url
+            self._env["SLUICE_EXCHANGE__BASE_URL"] = self.market.base_url
+        self._env["SLUICE_EXCHANGE__KIND"] = self.options.exchange
         if self.settings.redis_url is None:
             valkey = EmbeddedValkey(self.settings.valkey_dir)
             self._children.callback(valkey.stop)
-            self._env["SLUICE_REDIS_URL"] = valkey.url
+            self._env["SLUICE_REDIS_URL"] = addresses["redis"] = valkey.url
+        self._children.enter_context(serving(self.settings.world_dir, addresses))
         self._env |= {
             "SLUICE_HOME": str(self.settings.home),
             "SLUICE_WORLD": self.world.name,
             "SLUICE_TIMEFRAME": self.settings.timeframe,
             "SLUICE_HISTORY_BARS": str(self.settings.history_bars),
-            "SLUICE_EXCHANGE__BASE_URL": self.market.base_url,
         }
         os.environ.update(self._env)
-        self._set_rate(1.0)
+        self.set_rate(1.0)
         self.settings = load_settings(self.world.name)
 
     def wait_for_market(self) -> None:
         """Wait until the exchange answers."""
-        wait_until_up(self._exchange, self.market)
+        if isinstance(self.market, MarketControl) and self._exchange is not None:
+            wait_until_up(self._exchange, self.market)
 
     def engine(self) -> Engine:
         """Start an engine that keeps to its share of the venue's budget."""
@@ -93,16 +108,21 @@ class Run:
 
     def research(self, line: Line, title: str) -> JobResult:
         """Run the whole line once at the market's present time."""
-        self._set_rate(1.0)
+        self.set_rate(1.0)
         with self.screen.stage(title):
             return line.run(
                 "research",
                 tags=days_of_history(self.market.now(), self.bar, self.settings.history_bars),
             )
 
+    def can_trade(self, approved: list[Approved]) -> bool:
+        """Whether there is something to trade and a venue that takes paper orders at accelerated time."""
+        return bool(approved) and self.options.trade_s > 0 and isinstance(self.market, MarketControl)
+
     def live(self, line: Line, log: OrderLog) -> LivePhase:
         """Let the users trade."""
-        self._set_rate(TICK_SHARE)
+        assert isinstance(self.market, MarketControl)
+        self.set_rate(TICK_SHARE)
         Directory(log).ensure_demo(self.options.users)
         with self.screen.stage("live trading on paper"):
             return trade(
@@ -128,7 +148,8 @@ class Run:
 
         return show
 
-    def _set_rate(self, share: float) -> None:
+    def set_rate(self, share: float) -> None:
+        """Keep this process to a share of the venue's budget."""
         os.environ["SLUICE_EXCHANGE__RATE_PER_S"] = str(self.world.rate * share)
 
 
@@ -154,12 +175,15 @@ def execute(options: RunOptions, screen: Screen) -> RunRecord:
         funnel = collect.funnel(run.lake, first.step_seconds)
         approved = collect.approved(run.lake, collect.planted(run.lake, about))
         log = OrderLog(run.settings.database_url)
-        phase = run.live(line, log) if approved and options.trade_s > 0 else LivePhase()
+        phase = run.live(line, log) if run.can_trade(approved) else LivePhase()
         second = run.research(line, "second pass: what the trades taught")
         with screen.stage("marts for people (DuckDB, dbt)"):
             line.run("marts")
-        with screen.stage("asking the venue for lost and doubled orders"):
-            audit = audit_venue(run.settings, run.world, log)
+        run.set_rate(1.0)
+        audit = Audit(0, 0, 0)
+        if isinstance(run.market, MarketControl):
+            with screen.stage("asking the venue for lost and doubled orders"):
+                audit = audit_venue(load_settings(run.world.name), run.world, log)
         record = RunRecord(
             world=run.world.name,
             market=collect.market_sentence(about, run.world),
@@ -205,7 +229,7 @@ def _prepare(options: RunOptions) -> tuple[World, Settings]:
         candles=None if options.candles is None else str(options.candles.resolve()),
         start=DEMO_START,
         users=options.users,
-        rate=DEMO_RATE,
+        rate=DEMO_RATE if options.exchange == "embedded" else MEXC_RATE,
         timeframe=bar,
         history_bars=bars,
         exchange=options.exchange,
@@ -259,6 +283,6 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, kinds))
 
 
-def report_path() -> Path:
-    """Where the report of a run is written."""
-    return PROJECT_ROOT / "report.html"
+def report_path(home: Path) -> Path:
+    """Where a run writes its report: beside the folder of the worlds, `./report.html` by default."""
+    return home.parent / "report.html"

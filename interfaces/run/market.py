@@ -3,7 +3,7 @@
 import json
 import urllib.request
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from trading.market.timeframes import from_ms
 
@@ -55,3 +55,23 @@ class MarketControl:
             headers={"X-Sluice-Admin": self.token, "Content-Type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310  # our own child
+
+
+class RealMarket:
+    """MEXC as the driver sees it: its time is ours, and nobody here has a lever."""
+
+    base_url: str | None = None
+
+    def about(self) -> dict[str, object]:
+        """Nothing is planted."""
+        return {}
+
+    def now(self) -> datetime:
+        """Market time."""
+        return datetime.now(UTC)
+
+    def set_speed(self, speed: float) -> None:
+        """Refuse quietly: real time runs at its own pace."""
+
+    def set_round_trip(self, milliseconds: float) -> None:
+        """Refuse quietly: real answers take what they take."""

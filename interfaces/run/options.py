@@ -11,6 +11,10 @@ from trading.market.errors import BadInput
 DEMO_START = "2025-03-03T00:00:00Z"
 DEMO_SPEED = 900.0
 DEMO_RATE = 50.0
+# Sources disagree about MEXC's limit (12 to 50 a second): its support names 20.
+MEXC_RATE = 20.0
+# While the engine runs, it and Dagster share the address's budget; together they stay below it.
+TICK_SHARE, ENGINE_SHARE = 0.4, 0.55
 # What a distant venue's answer takes; declared wherever a speed is printed.
 ROUND_TRIP_MS = 80.0
 
@@ -34,6 +38,8 @@ class RunOptions:
             raise BadInput(f"symbols must lie between 1 and 20000, was {self.symbols}")
         if not 1 <= self.users <= 200:
             raise BadInput(f"users must lie between 1 and 200, was {self.users}")
+        if self.seed < 0:
+            raise BadInput(f"seed must be at least 0, was {self.seed}")
         if self.days is not None and not 1 <= self.days <= 365:
             raise BadInput(f"days must lie between 1 and 365, was {self.days}")
         if self.candles is not None and not self.candles.exists():

@@ -19,12 +19,13 @@ def start_exchange(
 ) -> tuple[Child, MarketControl]:
     """Start the world's exchange on a free port, resuming its state; `wait_until_up` says when it answers."""
     token, port = secrets.token_hex(16), free_port()
-    arguments = ["exchange", "serve", "--port", str(port), "--admin-token", token, "--state", str(state)]
+    arguments = ["exchange", "serve", "--port", str(port), "--state", str(state)]
     arguments += ["--symbols", str(world.symbols), "--seed", str(world.seed), "--speed", str(speed)]
     arguments += ["--rate", str(world.rate), "--accounts", str(max(world.users, 1))]
     arguments += [] if world.edge else ["--no-edge"]
     arguments += ["--candles", world.candles] if world.candles else ["--start", world.start]
-    child = Child("exchange", arguments, log=log, env=env)
+    # The token travels by environment: arguments can be read by every user of the machine.
+    child = Child("exchange", arguments, log=log, env={**env, "SLUICE_ADMIN_TOKEN": token})
     return child, MarketControl(f"http://127.0.0.1:{port}", token)
 
 

@@ -18,7 +18,6 @@ from rich.progress import (
 
 from resources import progress
 
-
 # Shorter work is over before a bar would be read.
 WORTH_COUNTING = 50
 
@@ -39,7 +38,7 @@ class Screen:
         if transient and now - self._last_said < 5.0:
             return
         self._last_said = now
-        self._console.print(f"[dim]{now - self._began:6.1f} s[/]  {text}", highlight=False)
+        self._console.print(f"[dim]{now - self._began:6.1f} s[/]  {text}", highlight=False, soft_wrap=True)
 
     @contextmanager
     def stage(self, title: str) -> Iterator[None]:

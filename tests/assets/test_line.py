@@ -1,0 +1,270 @@
+"""The whole line, twice, through Dagster's own execution, against a real embedded exchange.
+
+The second pass comes one bar later and stands on the first: looks are appended, candles are not fetched
+again, the model learns from what the first pass decided.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from interfaces.run.line import JobResult, Line
+from pipelines.definitions import defs
+from pipelines.windows import days_of_history
+from resources.settings import load_settings
+from tests.assets.embedded import embedded_world
+from trading.market.lineage import PREFIXES
+from trading.market.timeframes import timeframe, to_ms
+from trading.store.candle_checks import impossible_bars
+from trading.store.candles import CandleStore
+from trading.store.lake import Lake
+
+BAR = timeframe("15m")
+BARS = 1000
+# Two minutes into a bar: the first pass ends inside it.
+START = "2026-08-17T12:02:00Z"
+STAGES = {
+    *("markets", "validated_markets", "tickers", "liquid_symbols", "screened_symbols", "indicators"),
+    *("correlations", "clusters", "market_regime", "news_events"),
+    *("trade_pool", "training_set", "signal_model", "signals", "backtest_results", "approved_symbols"),
+}
+BESIDE = {"funnel_markets", "ohlcv_days", "candle_scans", "backtest_trades", "approval_rules"}
+
+
+@dataclass
+class Pass:
+    """One run of `research`, the market time at which it ended, and the newest versions after it."""
+
+    result: JobResult
+    ended: datetime
+    versions: dict[str, str]
+
+
+@dataclass
+class World:
+    lake: Lake
+    candles: CandleStore
+    passes: list[Pass]
+    instance: dg.DagsterInstance
+
+    def events(self, which: int, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
+        run_id = self.passes[which].result.run_id
+        return [
+            record.event_log_entry.dagster_event
+            for record in self.instance.get_records_for_run(run_id, of_type=kind).records
+        ]
+
+    def read(self, which: int, asset: str) -> pl.DataFrame:
+        return self.lake.read(asset, self.passes[which].versions[asset])
+
+    def kept(self, which: int) -> set[str]:
+        return set(self.read(which, "liquid_symbols").filter("is_kept")["symbol"])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Two passes over a market of 80 pairs, one bar apart."""
+    home = tmp_path_factory.mktemp("line")
+    with embedded_world(home, symbols=80, start=START) as market:
+        settings = load_settings()
+        line = Line(home / "unused", settings.world_dir / "dagster.log")
+        lake, passes = Lake(settings.lake_dir), []
+        for _ in range(2):
+            result = line.run("research", tags=days_of_history(market.now(), BAR, BARS))
+            newest = {asset: lake.latest(asset).version_id for asset in lake.assets()}
+            passes.append(Pass(result, market.now(), newest))
+            _one_bar_on(market)
+        yield World(lake, CandleStore(settings.lake_dir), passes, dg.DagsterInstance.get())
+
+
+def _one_bar_on(market):
+    """Let market time run to two minutes into the next bar."""
+    target = BAR.next_ms(BAR.floor_ms(to_ms(market.now()))) + 120_000
+    market.set_speed(900.0)
+    while to_ms(market.now()) < target:
+        time.sleep(0.02)
+    market.set_speed(1.0)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_stage_is_materialised(world, which):
+    """All of `research`, `ohlcv` for each of its days."""
+    found = world.events(which, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    names = {event.asset_key.to_user_string() for event in found}
+    assert names == STAGES | {"ohlcv"}
+    selected = defs.resolve_job_def("research").asset_layer.selected_asset_keys
+    assert {key.to_user_string() for key in selected} == names
+    days = {event.partition for event in found if event.asset_key == dg.AssetKey("ohlcv")}
+    assert days == {f"2026-08-{day:02d}" for day in range(7, 18)}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_check_of_the_line_passes(world, which):
+    """Each check that the job selects was evaluated, and none failed.
+
+    Forty-odd survivors are few for groups: all noise is a warning here, never an error.
+    """
+    found = [
+        event.asset_check_evaluation_data
+        for event in world.events(which, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    ]
+    failed = {check.check_name: check.severity for check in found if not check.passed}
+    assert failed.items() <= {"market_has_groups": dg.AssetCheckSeverity.WARN}.items()
+    selected = defs.resolve_job_def("research").asset_layer.selected_asset_check_keys
+    assert {check.asset_check_key for check in found} == set(selected)
+    assert len(found) >= len(STAGES)
+
+
+def test_every_table_of_the_lake_is_there(world):
+    """Stages, and what they write beside themselves."""
+    assert set(world.lake.assets()) >= STAGES | BESIDE
+
+
+def test_every_stage_has_a_check(world):
+    """An asset that nothing can find wrong is an asset that nobody looks at."""
+    checked = {key.asset_key.to_user_string() for key in defs.resolve_asset_graph().asset_check_keys}
+    assert checked >= STAGES | {"ohlcv", "warehouse"}
+
+
+@pytest.mark.parametrize("asset", sorted(set(PREFIXES) & STAGES))
+def test_row_ids_are_unique_and_name_their_version(world, asset):
+    """Over all versions: an id names one row of one version for good."""
+    rows = world.lake.history(asset)
+    assert rows["lineage_id"].null_count() == 0
+    assert rows["lineage_id"].n_unique() == rows.height
+    assert rows["lineage_id"].str.starts_with(PREFIXES[asset] + "-").all()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_ids_lead_to_rows_that_exist(world, which):
+    """Signal to screening, backtest trade to signal, approval to backtest: of this very pass."""
+    screened, signals = world.read(which, "screened_symbols"), world.read(which, "signals")
+    results, approved = world.read(which, "backtest_results"), world.read(which, "approved_symbols")
+    trades = world.read(which, "backtest_trades")
+    assert signals.height > 0
+    assert set(signals["screening_id"]) <= set(screened.filter("is_kept")["lineage_id"])
+    assert set(trades["signal_id"]) <= set(signals["lineage_id"])
+    assert set(approved["backtest_id"]) <= set(results["lineage_id"])
+    pairs = approved.join(results, left_on="backtest_id", right_on="lineage_id", suffix="_tested")
+    assert (pairs["symbol"] == pairs["symbol_tested"]).all()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_versions_lead_back_to_the_listing(world, which):
+    """From the approvals through recorded inputs to markets and to days of candles."""
+    seen, ahead = set(), [world.passes[which].versions["approved_symbols"]]
+    while ahead:
+        version = world.lake.version(ahead.pop())
+        seen.add(version.asset)
+        ahead += version.inputs
+    assert seen >= {"markets", "validated_markets", "tickers", "liquid_symbols", "screened_symbols"}
+    assert seen >= {"indicators", "signals", "backtest_results", "market_regime", "clusters", "ohlcv"}
+
+
+def test_data_version_in_dagster_is_the_lineage_id(world):
+    """What the UI calls a data version is what `sluice lineage` takes."""
+    found = world.events(1, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    said = {event.asset_key.to_user_string(): event.materialization.tags for event in found}
+    for asset in STAGES:
+        assert said[asset]["dagster/data_version"] == world.passes[1].versions[asset]
+
+
+def test_the_funnel_only_narrows(world):
+    """80 listed; each stage is made of what the one before kept."""
+    markets, valid = world.read(0, "markets"), set(world.read(0, "validated_markets")["symbol"])
+    screened = world.read(0, "screened_symbols")
+    indicators = set(world.read(0, "indicators")["symbol"])
+    assert markets.height == 80
+    assert valid < set(markets["symbol"])
+    assert world.kept(0) < valid
+    assert set(screened["symbol"]) <= world.kept(0)
+    assert indicators == set(screened.filter("is_kept")["symbol"])
+    assert set(world.read(0, "approved_symbols")["symbol"]) <= indicators
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_each_dropped_symbol_keeps_its_reason(world, which):
+    """Rule and sentence for everything that fell, in each of the three funnels."""
+    for funnel in ("funnel_markets", "liquid_symbols", "screened_symbols"):
+        dropped = world.read(which, funnel).filter(~pl.col("is_kept"))
+        assert dropped["rule"].null_count() == 0
+        assert "passed" not in set(dropped["rule"])
+        assert dropped["reason"].str.len_chars().min() > 10
+
+
+def test_candles_are_complete_and_closed(world):
+    """Every survivor has the whole history up to the bar before the pass; nothing impossible is stored."""
+    bars = world.candles.read("15m")
+    assert set(impossible_bars(bars, "15m", world.passes[1].ended).values()) == {0}
+    counts = bars.group_by("symbol").len()
+    assert set(counts["symbol"]) >= world.kept(1)
+    # Ten whole days, twelve hours of today and the bar of the second pass.
+    full = 10 * 96 + 48 + 1
+    assert counts["len"].max() == full
+    assert counts.filter(pl.col("len") == full).height > 0.9 * counts.height
+
+
+def test_second_pass_appends_its_look(world):
+    """Tickers are kept for good; the listing did not change, so it is the same version."""
+    looks = world.lake.versions("tickers")
+    assert len(looks) == 2
+    assert looks[0].created_at < looks[1].created_at
+    assert world.passes[0].versions["markets"] == world.passes[1].versions["markets"]
+
+
+def test_second_pass_fetches_new_bars_only(world):
+    """One page of one bar for each symbol that was there before; the whole history for newcomers alone."""
+    first, second = world.read(0, "candle_scans").row(0, named=True), world.read(1, "candle_scans")
+    second = second.row(0, named=True)
+    newcomers = len(world.kept(1) - world.kept(0))
+    assert first["requests"] >= 3 * 0.9 * len(world.kept(0))
+    assert second["requests"] <= len(world.kept(1)) + 2 * newcomers
+    assert second["bars"] <= len(world.kept(1)) + 1008 * newcomers
+    assert second["bars"] > 0
+    assert first["failed"] == second["failed"] == 0
+    assert first["http_429"] == second["http_429"] == 0
+
+
+def test_second_pass_decides_one_bar_later(world):
+    """Indicators end at the newest closed bar of their own pass."""
+    ends = [world.read(which, "indicators")["open_time"].max() for which in (0, 1)]
+    assert ends[1] - ends[0] == BAR.delta
+    for which in (0, 1):
+        assert to_ms(ends[which]) == BAR.floor_ms(to_ms(world.passes[which].ended)) - BAR.ms
+
+
+def test_nothing_was_rewritten_by_the_second_pass(world):
+    """Versions are immutable: what the first pass published still hashes to its record."""
+    from trading.market.lineage import content_hash
+
+    for asset, name in world.passes[0].versions.items():
+        if asset == "ohlcv":  # a record without rows of its own
+            continue
+        frame = world.lake.read(asset, name)
+        content = frame.drop("lineage_id") if asset in PREFIXES else frame
+        assert content_hash(content) == world.lake.version(name).content_hash, asset
+
+
+def test_first_pass_has_nothing_to_learn_from_and_second_has(world):
+    """The pool is empty without live trading; decisions of the first pass are labelled on candles."""
+    assert world.read(0, "trade_pool").height == 0
+    assert world.read(0, "training_set").height == 0
+    assert world.read(0, "signal_model")["verdict"].to_list() == ["no_data"]
+    learnt = world.read(1, "training_set")
+    assert set(learnt["source"]) == {"candles"}
+    assert set(learnt["signal_id"]) <= set(world.read(0, "signals")["lineage_id"])
+    assert world.read(1, "signal_model")["verdict"].to_list() != ["no_data"]
+
+
+def test_regime_and_news_reach_the_signals(world):
+    """Every signal names the regime of its bar, and it is the one the regime table gives."""
+    signals = world.read(1, "signals").select("open_time", "regime")
+    table = world.read(1, "market_regime").select("open_time", pl.col("regime").alias("said"))
+    both = signals.join(table, on="open_time", how="inner")
+    assert both.height > 0
+    assert (both["regime"] == both["said"]).all()
+    assert world.read(1, "news_events").height > 0

@@ -17,15 +17,17 @@ def approved_symbols_sensor(
     """Start `live_trading_job` when an approved symbol wants in at the newest closed bar.
 
     The run key is the signal set's id, a pure function of the tables: one set, one run. An interval of
-    four seconds means every loop of the daemon (its floor is five).
+    four seconds means every loop of the daemon (its floor is five). The cursor names approvals too:
+    research publishes them seconds after the signals, and a tick may fall in between.
     """
-    newest = store.lake.latest("signals")
+    newest, approvals = store.lake.latest("signals"), store.lake.latest("approved_symbols")
     if newest is None:
         return dg.SkipReason("no signals yet: run the `research` job")
-    if context.cursor == newest.version_id:
-        return dg.SkipReason(f"signals {newest.version_id} have been looked at")
+    seen = f"{newest.version_id} {approvals.version_id if approvals else 'without approvals'}"
+    if context.cursor == seen:
+        return dg.SkipReason(f"have been looked at: {seen}")
     batch = pending_signal_set(store)
-    context.update_cursor(newest.version_id)
+    context.update_cursor(seen)
     if batch is None:
         return dg.SkipReason("no approved symbol wants in at the newest closed bar")
     return dg.RunRequest(run_key=batch.signal_set_id, tags={"sluice/signal_set": batch.signal_set_id})

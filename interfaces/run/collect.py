@@ -270,4 +270,5 @@ def model(lake: Lake) -> dict[str, object]:
     """Return the newest verdict on the model: verdict, reason, and the table of rules."""
     verdict = lake.read("signal_model").row(0, named=True)
     rules = lake.read("model_evaluation").select("model", "rule", "value", "comparison", "bound", "is_passed")
-    return {**verdict, "table": rules.to_dicts()}
+    named = pl.concat_str("model", "rule", separator=" ", ignore_nulls=True)
+    return {**verdict, "table": rules.with_columns(rule=named).to_dicts()}

@@ -243,9 +243,9 @@ def _timeframe(options: RunOptions, configured: str) -> str:
     """Return the line's bar length: the configured one, or the file's own where that is coarser."""
     if options.candles is None:
         return configured
-    from trading.simulator.recorded import finest_timeframe
+    from trading.simulator.recorded import recorded
 
-    finest = finest_timeframe(options.candles)
+    finest = recorded(options.candles).finest_timeframe
     return finest if find_timeframe(finest).ms > find_timeframe(configured).ms else configured
 
 

@@ -86,9 +86,9 @@ def test_annotations_are_real_where_dagster_reads_them(folder):
 def test_each_package_the_owner_named_is_really_used(package):
     """A dependency that nothing imports is a promise not kept.
 
-    pytest is used by the tests, pandas-ta by the benchmark that holds our indicators against it.
+    pytest is used by the tests.
     """
-    folders = {"pytest": ("tests",), "pandas_ta": ("bench", *CODE_FOLDERS)}.get(package, CODE_FOLDERS)
+    folders = {"pytest": ("tests",)}.get(package, CODE_FOLDERS)
     users = [
         path for path in PYTHON if path.relative_to(ROOT).parts[0] in folders and package in imported(path)
     ]

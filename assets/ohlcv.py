@@ -1,5 +1,7 @@
 """Stop 2: candles of the pairs that survive a first look at volume. Not indicators."""
 
+from collections import Counter
+
 import dagster as dg
 import polars as pl
 
@@ -66,10 +68,14 @@ def ohlcv(
 )
 def candles_are_possible(store: Store) -> dg.AssetCheckResult:
     """Fail on a bar that has not closed, on high < low, on a non-positive price, on a repeated key."""
+    from trading.market.timeframes import timeframe
     from trading.store.candle_checks import impossible_bars
 
-    newest = store.lake.read("ohlcv_days")["timeframe"][-1]
-    found = impossible_bars(store.candles.last_bars(newest, 96, until=store.as_of()), newest, store.as_of())
+    at, found = store.as_of(), Counter[str]()
+    for name in store.lake.read("ohlcv_days")["timeframe"].unique():
+        # No upper end: a bar that has not closed is one of the things looked for.
+        newest = store.candles.read(name, start=at - 96 * timeframe(name).delta)
+        found.update(impossible_bars(newest, name, at))
     return verdict(sum(found.values()) == 0, **found)
 
 

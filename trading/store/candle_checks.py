@@ -34,7 +34,8 @@ def impossible_bars(bars: pl.DataFrame, timeframe: str, as_of: datetime) -> dict
         "outside_range": pl.any_horizontal((body > pl.col("high")) | (body < pl.col("low"))),
         "not_positive": pl.any_horizontal(prices <= 0),
         "negative_volume": pl.col("volume") < 0,
-        "missing_value": pl.any_horizontal(pl.all().is_null()) | pl.any_horizontal(prices.is_nan()),
+        "missing_value": pl.any_horizontal(pl.all().is_null())
+        | pl.any_horizontal(pl.col(pl.Float64).is_nan()),
     }
     counts = bars.select(rule.fill_null(value=False).sum().alias(name) for name, rule in rules.items())
     return counts.row(0, named=True) | {

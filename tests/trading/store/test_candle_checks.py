@@ -86,8 +86,8 @@ def test_prices_that_are_not_positive_are_found(column, price):
     assert impossible_bars(spoilt(3, **{column: price}), "15m", AS_OF)["not_positive"] == 1
 
 
-@pytest.mark.parametrize("column", ["open", "high", "low", "close"])
-def test_a_price_that_is_no_number_is_a_missing_value(column):
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume", "quote_volume"])
+def test_a_value_that_is_no_number_is_a_missing_value(column):
     """NaN passes every comparison in one direction; it must not pass here."""
     assert impossible_bars(spoilt(3, **{column: float("nan")}), "15m", AS_OF)["missing_value"] == 1
 

@@ -96,7 +96,9 @@ def every_verdict_has_a_reason(store: Store) -> dg.AssetCheckResult:
     """Fail on an approval without a backtest behind it, or a refusal without a reason."""
     frame = store.lake.read("approved_symbols")
     groundless = frame.filter(pl.col("is_approved") & pl.col("backtest_id").is_null()).height
-    silent = frame.filter(~pl.col("is_approved") & (pl.col("reason").str.len_chars() == 0)).height
+    silent = frame.filter(
+        ~pl.col("is_approved") & (pl.col("reason").fill_null("").str.len_chars() == 0)
+    ).height
     return verdict(
         groundless + silent == 0, rows=frame.height, without_backtest=groundless, without_reason=silent
     )

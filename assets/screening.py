@@ -96,7 +96,7 @@ def screened_symbols(
 def every_candidate_is_judged(store: Store) -> dg.AssetCheckResult:
     """Fail when a symbol with candles vanished without a reason, or a dropped one has none."""
     frame = store.lake.read("screened_symbols")
-    silent = frame.filter(~pl.col("is_kept") & (pl.col("reason").str.len_chars() == 0)).height
+    silent = frame.filter(~pl.col("is_kept") & (pl.col("reason").fill_null("").str.len_chars() == 0)).height
     return verdict(
         silent == 0 and frame.height > 0,
         judged=frame.height,

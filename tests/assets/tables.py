@@ -1,0 +1,200 @@
+"""Sound tables of every stage, small and by hand, and ways to spoil one row of them."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from resources.store import Store
+from trading.market.frames import CANDLES, FUNNEL, TICKERS, UTC_MS
+from trading.market.listing import LISTING
+
+AT = datetime(2026, 8, 17, 12, 3, tzinfo=UTC)
+BAR = timedelta(minutes=15)
+NEWEST = datetime(2026, 8, 17, 11, 45, tzinfo=UTC)
+NAMES = ("AAA", "BBB", "CCC", "DDD")
+SYMBOLS = [f"{name}/USDT" for name in NAMES]
+SMALL = {"symbol": pl.String, "open_time": UTC_MS}
+
+
+def listing() -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "symbol": f"{name}/USDT",
+                "exchange_id": f"{name}USDT",
+                "base": name,
+                "quote": "USDT",
+                "status": "1",
+                "is_scannable": True,
+                "is_api_tradable": True,
+                "tick": "0.01",
+                "step": "0.001",
+                "min_amount": "0",
+                "min_cost": "1",
+                "max_cost": "100000",
+                "maker_fee": "0",
+                "taker_fee": "0.0005",
+                "full_name": name,
+            }
+            for name in NAMES
+        ],
+        schema=LISTING,
+    )
+
+
+def tickers() -> pl.DataFrame:
+    rows = [
+        (symbol, AT, 100.0, 99.9, 100.1, 98.0, 103.0, 97.0, 5e4, 5e6, 0.02)
+        for symbol in SYMBOLS
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=TICKERS, orient="row")
+
+
+def funnel(stage: str) -> pl.DataFrame:
+    kept = [(symbol, stage, "passed", True, None, None, "met every rule") for symbol in SYMBOLS[:2]]
+    dropped = [(symbol, stage, "volume", False, 1.0, 5.0, "1 is too little") for symbol in SYMBOLS[2:]]
+    return pl.DataFrame(kept + dropped, schema=FUNNEL, orient="row")
+
+
+def candles(bars: int = 10) -> pl.DataFrame:
+    rows = [
+        (symbol, NEWEST - n * BAR, 100.0, 102.0, 99.0, 101.0, 5.0, 500.0)
+        for symbol in SYMBOLS
+        for n in range(bars)
+    ]
+    return pl.DataFrame(rows, schema=CANDLES, orient="row")
+
+
+def ohlcv_days(timeframe: str = "15m") -> pl.DataFrame:
+    row = {"timeframe": timeframe, "date": "2026-08-17", "version_id": "v", "content_hash": "c", "bars": 40}
+    return pl.DataFrame([row])
+
+
+def indicators() -> pl.DataFrame:
+    return candles(2).with_columns(
+        rsi_14=pl.lit(40.0), bb_lower=pl.lit(98.0), bb_upper=pl.lit(104.0), ema_200=pl.lit(None, pl.Float64)
+    )
+
+
+def correlations() -> pl.DataFrame:
+    return pl.DataFrame(
+        {"symbol": SYMBOLS[:2], "rank": [1, 1], "peer": SYMBOLS[2:], "rho": [0.9, -1.0], "bars": [500, 30]}
+    )
+
+
+def clusters() -> pl.DataFrame:
+    return pl.DataFrame({"symbol": SYMBOLS, "cluster": [0, 0, 1, -1]})
+
+
+def market_regime() -> pl.DataFrame:
+    return pl.DataFrame(
+        [(NEWEST - n * BAR, name) for n, name in enumerate(["calm", "normal", "turbulent", None])],
+        schema={"open_time": UTC_MS, "regime": pl.String},
+        orient="row",
+    ).sort("open_time")
+
+
+def news_events() -> pl.DataFrame:
+    return pl.DataFrame({"item_id": ["a", "b"], "title": ["up", "down"], "score": [1.0, -1.0]})
+
+
+def trade_pool() -> pl.DataFrame:
+    return pl.DataFrame(
+        [("sig-1", "paper", AT - 3 * BAR, AT - BAR), ("sig-2", "paper", AT - BAR, AT - BAR)],
+        schema={"signal_id": pl.String, "source": pl.String, "opened_at": UTC_MS, "closed_at": UTC_MS},
+        orient="row",
+    ).with_columns(net_return=pl.Series([0.1, 0.2]))
+
+
+def training_set() -> pl.DataFrame:
+    return trade_pool().with_columns(closed_at=pl.lit(AT, UTC_MS))
+
+
+def signal_model(verdict: str = "promoted") -> pl.DataFrame:
+    return pl.DataFrame({"verdict": [verdict], "kind": ["logistic"]})
+
+
+def model_evaluation() -> pl.DataFrame:
+    rows = [
+        (None, "enough decisions", True),
+        ("logistic", "beats random", True),
+        ("boosting", "beats random", False),
+    ]
+    schema = {"model": pl.String, "rule": pl.String, "is_passed": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def signals() -> pl.DataFrame:
+    return pl.DataFrame(
+        [("AAA/USDT", NEWEST, True, True, 1.0), ("BBB/USDT", NEWEST, False, True, 0.0)],
+        schema=SMALL | {"is_entry": pl.Boolean, "is_candidate": pl.Boolean, "score": pl.Float64},
+        orient="row",
+    )
+
+
+def backtest_trades() -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            ("AAA/USDT", NEWEST - 5 * BAR, NEWEST - 4 * BAR, NEWEST),
+            ("BBB/USDT", NEWEST - BAR, NEWEST, NEWEST),
+        ],
+        schema={"symbol": pl.String, "signal_time": UTC_MS, "open_time": UTC_MS, "close_time": UTC_MS},
+        orient="row",
+    )
+
+
+def approved_symbols() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "symbol": SYMBOLS[:2],
+            "is_approved": [True, False],
+            "reason": ["met every rule", "too few trades"],
+            "backtest_id": ["bt-1", "bt-2"],
+        }
+    )
+
+
+SOUND = {
+    "markets": listing,
+    "validated_markets": listing,
+    "tickers": tickers,
+    "liquid_symbols": lambda: funnel("prefilter"),
+    "screened_symbols": lambda: funnel("screening"),
+    "ohlcv_days": ohlcv_days,
+    "indicators": indicators,
+    "correlations": correlations,
+    "clusters": clusters,
+    "market_regime": market_regime,
+    "news_events": news_events,
+    "trade_pool": trade_pool,
+    "training_set": training_set,
+    "signal_model": signal_model,
+    "model_evaluation": model_evaluation,
+    "signals": signals,
+    "backtest_trades": backtest_trades,
+    "approved_symbols": approved_symbols,
+}
+
+
+def publish(store: Store, asset: str, frame: pl.DataFrame, at: datetime = AT) -> None:
+    """Publish whatever it is: rows are told apart by their place, so repeated keys get in, too."""
+    numbered = frame.with_row_index("place")
+    store.lake.publish(asset, numbered, key=["place"], at=at)
+
+
+def publish_sound(store: Store) -> None:
+    """Publish every table of a pass at which nothing is wrong."""
+    for asset, make in SOUND.items():
+        publish(store, asset, make())
+    store.candles.append("15m", candles(), tag="sound")
+
+
+def spoilt(frame: pl.DataFrame, row: int = 0, **values: object) -> pl.DataFrame:
+    """Return `frame` with one row changed."""
+    return frame.with_row_index("row_").with_columns(
+        pl.when(pl.col("row_") == row)
+        .then(pl.lit(value, frame.schema[name]))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name, value in values.items()
+    )[frame.columns]

@@ -83,15 +83,17 @@ def fetch_history(
         )
     )
     after = exchange.call(_limiter_stats)
-    if fetched.frame.height:
-        store.candles.append(timeframe.name, fetched.frame, tag=run_id[:8])
-    _remember_first_bars(store, timeframe.name, wants, fetched.frame)
+    # A symbol whose pages did not all come is left for next time whole: a hole would never be seen again.
+    complete = fetched.frame.filter(~pl.col("symbol").is_in(list(fetched.failed)))
+    if complete.height:
+        store.candles.append(timeframe.name, complete, tag=run_id[:8])
+    _remember_first_bars(store, timeframe.name, wants, complete)
     version, days = _publish_days(store, timeframe.name, start, end, at, run_id)
     scan = {
         "run_id": run_id,
         "timeframe": timeframe.name,
         "symbols": len(symbols),
-        "bars": fetched.frame.height,
+        "bars": complete.height,
         "requests": fetched.requests,
         "seconds": fetched.seconds,
         "http_429": after[1] - before[1],
@@ -102,7 +104,7 @@ def fetch_history(
         version=version,
         days=days,
         symbols=len(symbols),
-        bars=fetched.frame.height,
+        bars=complete.height,
         requests=fetched.requests,
         seconds=fetched.seconds,
         wait_s=after[0] - before[0],
@@ -154,6 +156,11 @@ def _remember_first_bars(store: Store, timeframe: str, wants: list[Want], fetche
         .filter(pl.col("first_open_ms") > pl.col("since_ms"))
         .select("symbol", pl.lit(timeframe).alias("timeframe"), "first_open_ms")
     )
+    # A quiet night is no birth: nothing older may be stored.
+    oldest = store.candles.scan(timeframe, symbols=young["symbol"].to_list()).group_by("symbol")
+    stored = oldest.agg(pl.col("open_time").min().dt.epoch("ms").alias("stored_ms")).collect()
+    young = young.join(stored, on="symbol").filter(pl.col("first_open_ms") <= pl.col("stored_ms"))
+    young = young.drop("stored_ms")
     if young.is_empty():
         return
     known = store.lake.read(FIRST_BARS) if store.lake.latest(FIRST_BARS) is not None else young.clear()

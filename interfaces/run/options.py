@@ -46,8 +46,12 @@ class RunOptions:
             raise BadInput(f"candles must be a Parquet file or a folder of them; nothing at {self.candles}")
         if self.exchange not in ("embedded", "mexc"):
             raise BadInput(f"exchange must be embedded or mexc, was {self.exchange!r}")
-        if not self.trade_s >= 0:
-            raise BadInput(f"seconds of trading must be at least 0, was {self.trade_s}")
+        if self.candles is not None and self.exchange == "mexc":
+            raise BadInput(
+                "the market is either recorded candles or MEXC's: give --candles or --exchange mexc"
+            )
+        if not 0 <= self.trade_s <= 3600:
+            raise BadInput(f"seconds of trading must lie between 0 and 3600, was {self.trade_s}")
 
     @property
     def world(self) -> str:
@@ -91,4 +95,4 @@ class World:
 
 
 def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")[:24] or "file"
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")[:24] or "file"

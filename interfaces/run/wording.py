@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from interfaces.run.record import RunRecord, ScanSpeed, Stage
 
@@ -49,7 +49,8 @@ def percent(fraction: float | None, digits: int = 1, *, signed: bool = False) ->
 
 def money(amount: str | Decimal | float, *, signed: bool = True) -> str:
     """Return an amount in quote units with two decimals and, unless told otherwise, its sign."""
-    value = Decimal(str(amount)).quantize(Decimal("0.01"))
+    # Some libraries change the context that quantize would otherwise round by.
+    value = Decimal(str(amount)).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
     if value == 0:
         return "0.00"  # never a minus before nothing
     return _minus(f"{value:{'+' if signed else ''},.2f}")

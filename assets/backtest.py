@@ -50,9 +50,7 @@ def backtest_results(
     )
 
 
-@dg.asset_check(
-    asset=backtest_results, blocking=True, description="No trade before its signal, none outside costs."
-)
+@dg.asset_check(asset=backtest_results, blocking=True, description="No trade before its signal.")
 def trades_follow_their_signals(store: Store) -> dg.AssetCheckResult:
     """Fail on a trade that opens at or before the bar that signalled it, or closes before it opens."""
     trades = store.lake.read("backtest_trades")

@@ -97,9 +97,12 @@ def every_candidate_is_judged(store: Store) -> dg.AssetCheckResult:
     """Fail when a symbol with candles vanished without a reason, or a dropped one has none."""
     frame = store.lake.read("screened_symbols")
     silent = frame.filter(~pl.col("is_kept") & (pl.col("reason").fill_null("").str.len_chars() == 0)).height
+    with_candles = set(store.candles.last_open(load_settings(store.world).timeframe))
+    vanished = (with_candles & set(store.kept("liquid_symbols"))) - set(frame["symbol"])
     return verdict(
-        silent == 0 and frame.height > 0,
+        silent == 0 and frame.height > 0 and not vanished,
         judged=frame.height,
+        vanished=len(vanished),
         dropped_without_reason=silent,
         kept=frame.filter(pl.col("is_kept")).height,
     )

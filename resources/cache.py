@@ -3,9 +3,13 @@
 import asyncio
 
 import dagster as dg
+import structlog
+from redis.exceptions import RedisError
 
 from resources.settings import load_settings
 from trading.store.cache import SignalStream, connect
+
+_log = structlog.get_logger("resources.cache")
 
 
 class SignalBus(dg.ConfigurableResource[None]):
@@ -14,11 +18,16 @@ class SignalBus(dg.ConfigurableResource[None]):
     world: str = ""
 
     def announce(self, signal_set_id: str) -> bool:
-        """Put the id on the stream; False when no Redis is configured (the engine then finds it in SQL)."""
+        """Put the id on the stream; False when Redis is not there (the engine then finds it in SQL)."""
         url = load_settings(self.world).redis_url
         if url is None:
             return False
-        asyncio.run(self._send(url, signal_set_id))
+        try:
+            asyncio.run(self._send(url, signal_set_id))
+        except RedisError as error:
+            # The set stands in SQL already: a missing doorbell must not fail the hand-over.
+            _log.warning("signal_set_not_announced", signal_set_id=signal_set_id, error=type(error).__name__)
+            return False
         return True
 
     @staticmethod

@@ -149,3 +149,14 @@ def test_a_missing_listing_is_said(home):
 def test_fixture_time_is_inside_a_bar():
     """12:03 lies in the bar of 12:00; the newest closed one opened at 11:45."""
     assert datetime(2026, 8, 17, 12, 3, tzinfo=UTC) == AT
+
+
+def test_hand_over_goes_on_when_redis_is_down(tmp_path, monkeypatch):
+    """The set stands in SQL: a doorbell that nobody hears is no failure."""
+    for key, value in {
+        "HOME": str(tmp_path),
+        "WORLD": "silent",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+    }.items():
+        monkeypatch.setenv(f"SLUICE_{key}", value)
+    assert SignalBus().announce("set-0-0") is False

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from trading.market.errors import BadInput
 from trading.market.lineage import PREFIXES, Version, row_id
 from trading.market.orders import SignalSet, TradeSignal
 from trading.market.symbols import Market
@@ -65,8 +66,18 @@ def build_signal_set(
     -------
     SignalSet or None
         Its id is a pure function of the two versions and the bar, so deciding twice gives one set.
+
+    Raises
+    ------
+    BadInput
+        If the approvals rest on exits that a signal set cannot carry: live must trade what was tested.
     """
     rules = rules or HandoverRules()
+    if exits.trailing_stop is not None or exits.use_exit_signal:
+        raise BadInput(
+            "approvals rest on a trailing stop or on exit signals, which signal sets do not carry yet: "
+            "backtest with trailing_stop unset and use_exit_signal false"
+        )
     bar_ms = timeframe.floor_ms(to_ms(at)) - timeframe.ms
     approved = (
         approvals[1].filter(pl.col("is_approved")).select("symbol", pl.col("lineage_id").alias("approval_id"))

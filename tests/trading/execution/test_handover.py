@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from trading.execution.handover import HandoverRules, build_signal_set, exits_of
+from trading.market.errors import BadInput
 from trading.market.frames import UTC_MS
 from trading.market.lineage import Version, params_json
 from trading.market.symbols import Market
@@ -233,3 +234,10 @@ def test_exits_survive_the_trip_into_a_signal_and_back():
     """What the engine rebuilds from the signal is what the approval was tested with."""
     signal = build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True)).signals[0]
     assert ExitRules.of_signal(signal, BAR.ms // 1000) == replace(EXITS, use_exit_signal=False)
+
+
+@pytest.mark.parametrize("exits", [ExitRules(trailing_stop=0.02), ExitRules(use_exit_signal=True)])
+def test_exits_that_a_set_cannot_carry_are_refused(exits: ExitRules):
+    """What was approved with a trailing stop must not be traded without one."""
+    with pytest.raises(BadInput, match="signal sets do not carry"):
+        build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True), exits=exits)

@@ -5,11 +5,8 @@ frozen dataclasses in that stage's `rules.py`). Paths are resolved against the p
 folder a command happens to be called from. See `sluice config show` and `.env.example`.
 """
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -30,6 +27,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from resources.addresses import running_addresses
 from trading.market.errors import BadInput
 from trading.market.timeframes import timeframe as known_timeframe
 
@@ -40,7 +38,6 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_WORLD = "default"
 POINTER = "current"
 RECORD = "world.json"
-ADDRESSES = "addresses.json"
 _PREFIX = "SLUICE_"
 # A world's name becomes a folder and part of run tags: no separators, no leading dot.
 _WORLD_NAME = re.compile(r"(?!current$)[a-z0-9][a-z0-9._-]{0,63}")
@@ -241,34 +238,6 @@ def load_settings(world: str = "", **overrides: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # checked by pydantic at run time
     except ValidationError as error:
         raise BadInput(_in_words(error)) from None
-
-
-def running_addresses(world_dir: Path) -> dict[str, str]:
-    """Return where this world's exchange and Redis are served just now, by name; empty when nothing runs.
-
-    `sluice run` and `sluice dev` write the file while they run, so that another terminal needs no variables.
-    """
-    try:
-        found: dict[str, str] = json.loads((world_dir / ADDRESSES).read_text())
-    except FileNotFoundError:
-        return {}
-    return found
-
-
-@contextmanager
-def serving(world_dir: Path, addresses: Mapping[str, str]) -> Iterator[None]:
-    """Tell other processes of this machine where the world is served, until the block ends."""
-    path = world_dir / ADDRESSES
-    world_dir.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    # The Redis URL holds a password: for this user's eyes only.
-    temporary.touch(mode=0o600)
-    temporary.write_text(json.dumps(dict(addresses)))
-    temporary.replace(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def current_world(home: Path) -> str:

@@ -36,18 +36,19 @@ def dev(
     trade: Annotated[bool, typer.Option("--trade/--no-trade", help="Run the trading engine.")] = True,
 ) -> None:
     """Serve the current world until interrupted; makes the default world if there is none yet."""
+    from resources.addresses import require_unserved, serving
     from resources.settings import load_settings
 
     _require_free(port)
     with _interruptible(), ExitStack() as children:
         world = _world(load_settings())
         settings = load_settings(world.name)
+        require_unserved(settings.world_dir)
         environment = _environment(settings, world)
         logs = settings.home / world.name / "logs"
         print("starting exchange, cache, engine and Dagster; the UI takes some seconds ...", flush=True)
         from interfaces.run.options import ENGINE_SHARE, TICK_SHARE
         from interfaces.run.processes import start_exchange, wait_until_up
-        from resources.settings import serving
 
         exchange, control = start_exchange(
             world, state=settings.exchange_state_dir, log=logs / "exchange.log", env=environment, speed=speed

@@ -30,7 +30,8 @@ from interfaces.run.processes import Engine, start_engine, start_exchange, wait_
 from interfaces.run.progress import Screen
 from interfaces.run.record import Approved, RunRecord, ScanSpeed
 from pipelines.windows import days_of_history
-from resources.settings import PROJECT_ROOT, Settings, load_settings, select_world, serving
+from resources.addresses import require_unserved, serving
+from resources.settings import PROJECT_ROOT, Settings, load_settings, select_world
 from trading.market.timeframes import timeframe as find_timeframe
 from trading.store.lake import Lake
 from trading.store.order_log import OrderLog
@@ -217,6 +218,7 @@ def execute(options: RunOptions, screen: Screen) -> RunRecord:
 def _prepare(options: RunOptions) -> tuple[World, Settings]:
     """Write the world's record, make it the current one, and return the settings that follow."""
     base = load_settings(options.world)
+    require_unserved(base.world_dir)
     bar = _timeframe(options, base.timeframe)
     bars = base.history_bars
     if options.days is not None:

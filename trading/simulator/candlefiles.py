@@ -45,7 +45,7 @@ def read_candle_files(path: Path) -> list[CandleFile]:
     MissingData
         If there is no such file, or no Parquet file in the folder.
     BadInput
-        If columns are missing, a timeframe is not one of MEXC's, or two files hold the same symbol.
+        If a file is no Parquet, columns are missing, a timeframe is not one of MEXC's, or two files hold the same symbol.
     """
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not paths or not all(file.is_file() for file in paths):
@@ -57,7 +57,11 @@ def read_candle_files(path: Path) -> list[CandleFile]:
 
 def _read(path: Path) -> CandleFile:
     frame = pl.scan_parquet(path)
-    missing = [name for name in COLUMNS if name not in frame.collect_schema().names()]
+    try:
+        names = frame.collect_schema().names()
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"{path.name}: not a readable Parquet file ({error})") from None
+    missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise BadInput(f"{path.name}: columns {', '.join(missing)} are missing; needed: {', '.join(COLUMNS)}")
     rows = frame.select(

@@ -45,7 +45,8 @@ def read_candle_files(path: Path) -> list[CandleFile]:
     MissingData
         If there is no such file, or no Parquet file in the folder.
     BadInput
-        If a file is no Parquet, columns are missing, a timeframe is not one of MEXC's, or two files hold the same symbol.
+        If a file is no Parquet, columns are missing, a timeframe is not one of MEXC's, or two files hold the
+        same symbol.
     """
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not paths or not all(file.is_file() for file in paths):

@@ -39,6 +39,8 @@ START = datetime(2025, 3, 3, 0, 4, tzinfo=UTC)
 HISTORY = 700
 # Well before what research has fetched, so that every candle of it comes from the backfill.
 MONTH = [str((START - timedelta(days=60 - day)).date()) for day in range(30)]
+# The thirty days before those, for the command line.
+MONTH_BEFORE = [str((START - timedelta(days=90 - day)).date()) for day in range(30)]
 PATIENCE_S = 170.0
 QUARTER = timeframe("15m")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -213,6 +215,16 @@ def wait_for_runs(
     assert all(run.is_success for run in ended), failures
 
 
+def bars_by_day(store: Store) -> pl.DataFrame:
+    day = pl.col("open_time").dt.date().cast(pl.String).alias("day")
+    held = store.candles.scan("15m").group_by(day)
+    return held.agg(symbols=pl.col("symbol").n_unique(), bars=pl.len()).collect()
+
+
+def days_held(store: Store) -> set[str]:
+    return set(bars_by_day(store)["day"])
+
+
 def test_the_sensor_starts_the_live_job_and_the_set_arrives_once(daemon, pending, instance):
     """Approved and wanted in: one run of `live_trading_job`, one row in the order log, with its signals."""
     key = {"dagster__run_key": pending.signal_set_id}
@@ -229,6 +241,26 @@ def test_the_sensor_starts_the_live_job_and_the_set_arrives_once(daemon, pending
     assert arrived.versions == pending.versions
     assert names.count(pending.signal_set_id) == 1
     assert len(runs_of(instance, "live_trading_job", **key)) == 1
+
+
+def test_the_command_line_backfills_thirty_days_in_one_run(daemon, environment, instance, researched):
+    """The command of docs/operations.md, beside a daemon at work: exit 0, one run, candles of each day."""
+    chosen = f"{MONTH_BEFORE[0]}...{MONTH_BEFORE[-1]}"
+    command = ["asset", "materialize", "-m", "pipelines.definitions", "--select", "ohlcv"]
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", *command, "--partition-range", chosen],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = runs_of(instance, dagster__asset_partition_range_start=MONTH_BEFORE[0])
+    assert run.is_success
+    assert set(MONTH_BEFORE) <= days_held(researched)
+    assert instance.get_materialized_partitions(dg.AssetKey("ohlcv")) >= set(MONTH_BEFORE)
 
 
 def test_a_schedule_tick_materialises(daemon, instance, researched):
@@ -258,18 +290,11 @@ def test_a_backfill_of_thirty_days_completes_as_one_run(daemon, backfill, instan
     assert instance.get_backfill(backfill).status == BulkActionStatus.COMPLETED_SUCCESS
     assert len(runs) == 1
     assert runs[0].is_success
-    held = (
-        researched.candles.scan("15m")
-        .group_by(pl.col("open_time").dt.date().cast(pl.String).alias("day"))
-        .agg(symbols=pl.col("symbol").n_unique(), bars=pl.len())
-        .collect()
-    )
-    month = held.filter(pl.col("day").is_in(MONTH))
+    held = bars_by_day(researched).filter(pl.col("day").is_in(MONTH))
     survivors = len(researched.kept("liquid_symbols"))
-    assert month.height == 30
-    assert month["symbols"].min() > 0
-    assert month["symbols"].max() <= survivors
-    assert month["bars"].max() <= 96 * survivors
+    assert held.height == 30
+    assert held["symbols"].max() <= survivors
+    assert held["bars"].max() <= 96 * survivors
     days = researched.lake.read("ohlcv_days")
     assert set(MONTH) <= set(days["date"])
     assert instance.get_materialized_partitions(dg.AssetKey("ohlcv")) >= set(MONTH)

@@ -1,5 +1,6 @@
 """One run from start to end: exchange, line, live trading with a kill in the middle, line again."""
 
+import json
 import os
 import resource
 import time
@@ -230,7 +231,7 @@ def _prepare(options: RunOptions) -> tuple[World, Settings]:
         edge=options.has_edge,
         candles=None if options.candles is None else str(options.candles.resolve()),
         start=DEMO_START,
-        users=options.users,
+        users=max(options.users, _users_before(base)),
         rate=DEMO_RATE if options.exchange == "embedded" else MEXC_RATE,
         timeframe=bar,
         history_bars=bars,
@@ -239,6 +240,13 @@ def _prepare(options: RunOptions) -> tuple[World, Settings]:
     world.write(base.record_path)
     select_world(base.home, world.name)
     return world, load_settings(world.name, timeframe=bar, history_bars=bars)
+
+
+def _users_before(settings: Settings) -> int:
+    """Return how many demo accounts the world has had: a user who holds something must stay able to sell."""
+    if not settings.record_path.is_file():
+        return 0
+    return int(json.loads(settings.record_path.read_text()).get("users", 0))
 
 
 def _timeframe(options: RunOptions, configured: str) -> str:

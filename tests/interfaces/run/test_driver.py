@@ -130,3 +130,11 @@ def test_a_run_of_mexcs_data_starts_no_exchange_and_trades_nothing(home):
     assert run.world.rate == 20.0
     assert not run.can_trade([object()])
     assert json.loads((home / "mexc" / "world.json").read_text())["exchange"] == "mexc"
+
+
+def test_a_world_keeps_the_accounts_it_has_had(home):
+    """Fewer users this time: whoever holds something from last time must still be able to sell."""
+    begun(symbols=40, users=5, seed=4)
+    later = begun(symbols=40, users=2, seed=4)
+    assert later.world.users == 5
+    assert later.options.users == 2

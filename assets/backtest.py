@@ -38,7 +38,7 @@ def backtest_results(
         bar_ms=bar.ms,
     )
     about = {
-        "inputs": ["signals", "indicators", "tickers"],
+        "inputs": ["signals", "indicators", "validated_markets", "tickers"],
         "params": store.params(exits),
         "run_id": context.run_id,
     }
@@ -73,7 +73,11 @@ def approved_symbols(
 
     rules = domain(ApprovalRules, config)
     verdicts = approve(store.lake.read("backtest_results"), store.lake.read("backtest_trades"), rules)
-    about = {"inputs": ["backtest_results"], "params": store.params(rules), "run_id": context.run_id}
+    about = {
+        "inputs": ["backtest_results", "backtest_trades"],
+        "params": store.params(rules),
+        "run_id": context.run_id,
+    }
     store.publish("approval_rules", verdicts.rules, key=["symbol", "rule"], **about)
     version = store.publish("approved_symbols", verdicts.symbols, key=["symbol"], **about)
     frame = verdicts.symbols

@@ -30,7 +30,7 @@ def training_set(
         "training_set",
         chosen.frame,
         key=["signal_id", "source"],
-        inputs=["trade_pool", *learning.CANDLE_INPUTS],
+        inputs=learning.inputs(store),
         params=dict(chosen.manifest),
         run_id=context.run_id,
         at=at,

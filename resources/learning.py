@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
 
 import dagster as dg
 import polars as pl
@@ -13,6 +12,7 @@ from trading.execution.handover import exits_of
 from trading.learning.dataset import DatasetRules, TrainingSet, training_set
 from trading.learning.evaluation import Evaluation, EvaluationRules, Verdict, evaluate
 from trading.learning.registry import ModelRegistry
+from trading.market.lineage import Version
 from trading.market.timeframes import timeframe
 from trading.signals.features import FEATURE_VERSION, FEATURES
 from trading.signals.predictor import Predictor
@@ -43,7 +43,6 @@ class Learning(dg.ConfigurableResource[None]):
     """Trains on what was decided and keeps models as content-addressed files."""
 
     world: str = ""
-    CANDLE_INPUTS: ClassVar[tuple[str, ...]] = ("signals", "ohlcv_days")
 
     @property
     def registry(self) -> ModelRegistry:
@@ -78,6 +77,20 @@ class Learning(dg.ConfigurableResource[None]):
             outcome.table,
         )
 
+    def inputs(self, store: Store) -> list[str]:
+        """Return what a training set is made from: names of tables, and the id of the signals it labels."""
+        results = store.lake.latest("backtest_results")
+        if results is None:
+            return ["trade_pool"]
+        return [
+            "trade_pool",
+            _decided(results),
+            "ohlcv_days",
+            "backtest_results",
+            "validated_markets",
+            "tickers",
+        ]
+
     def _labels(self, store: Store, at: datetime) -> pl.DataFrame | None:
         """Decisions of the latest research pass, labelled on the candles that came after them."""
         results = store.lake.latest("backtest_results")
@@ -86,7 +99,7 @@ class Learning(dg.ConfigurableResource[None]):
         from trading.learning.candles import candle_labels
 
         # The signals that the backtest ran on; quick refreshes since then hold approved symbols only.
-        decided = next(name for name in results.inputs if name.startswith("v-signals-"))
+        decided = _decided(results)
         bar, signals = timeframe(load_settings(self.world).timeframe), store.lake.read("signals", decided)
         bars = store.candles.read(bar.name, symbols=signals["symbol"].unique().to_list(), end=at)
         return candle_labels(
@@ -97,3 +110,7 @@ class Learning(dg.ConfigurableResource[None]):
             tickers=store.lake.read("tickers"),
             bar_ms=bar.ms,
         )
+
+
+def _decided(results: Version) -> str:
+    return next(name for name in results.inputs if name.startswith("v-signals-"))

@@ -74,9 +74,13 @@ class Store(dg.ConfigurableResource[None]):
         at: datetime | None = None,
         run_id: str | None = None,
     ) -> Version:
-        """Publish `frame` as the newest version of `asset`, made from the newest versions of `inputs`."""
+        """Publish `frame` as the newest version of `asset`.
+
+        `inputs` are names of tables, whose newest versions it was made from, or ids of versions.
+        """
         lake = self.lake
-        made_from = [version.version_id for name in inputs if (version := lake.latest(name)) is not None]
+        named = (lake.version(name) if name.startswith("v-") else lake.latest(name) for name in inputs)
+        made_from = [version.version_id for version in named if version is not None]
         moment = at if at is not None else self.as_of()
         return lake.publish(
             asset, frame, key=key, at=moment, inputs=made_from, params=params or {}, run_id=run_id

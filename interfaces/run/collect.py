@@ -97,7 +97,7 @@ def approved(lake: Lake, planted: Sequence[str]) -> list[Approved]:
 
 def users(log: OrderLog, since: datetime) -> list[UserLine]:
     """Return every user's outcome since `since` (market time); money as exact text where the log has it."""
-    trades = log.closed_trades().filter(pl.col("open_at") >= since)
+    trades = log.closed_trades().filter(pl.col("close_at") >= since)
     skips = log.skips().filter(pl.col("at") >= since)
     intents = log.intents().filter(
         (pl.col("created_at") >= since) & pl.col("status").is_in(["NEW", "VOID"]).not_()
@@ -124,7 +124,7 @@ def users(log: OrderLog, since: datetime) -> list[UserLine]:
 
 def equity(log: OrderLog, since: datetime) -> dict[str, list[tuple[str, float]]]:
     """Return, for each user, the P&L summed after each closed trade (quote units, market time)."""
-    trades = log.closed_trades().filter(pl.col("open_at") >= since).sort("close_at")
+    trades = log.closed_trades().filter(pl.col("close_at") >= since).sort("close_at")
     curves: dict[str, list[tuple[str, float]]] = {}
     for (user,), own in sorted(trades.partition_by("user_id", as_dict=True).items()):
         total = own["pnl_quote"].cum_sum()
@@ -136,7 +136,7 @@ def equity(log: OrderLog, since: datetime) -> dict[str, list[tuple[str, float]]]
 
 def story(lake: Lake, log: OrderLog, since: datetime) -> list[StoryStep]:
     """Tell one closed trade whole: from the listing over signal and backtest to fill and exit."""
-    trades = log.closed_trades().filter(pl.col("open_at") >= since).sort("pnl_quote", descending=True)
+    trades = log.closed_trades().filter(pl.col("close_at") >= since).sort("pnl_quote", descending=True)
     if trades.is_empty():
         return []
     trade = trades.row(trades.height // 2, named=True)
@@ -243,9 +243,15 @@ def fills(log: OrderLog, since: datetime) -> int:
     return log.fills().filter(pl.col("at") >= since).height
 
 
+def orders(log: OrderLog, since: datetime) -> int:
+    """Return how many orders were sent since `since` (market time)."""
+    sent = pl.col("status").is_in(["NEW", "VOID"]).not_()
+    return log.intents().filter(sent & (pl.col("created_at") >= since)).height
+
+
 def closed(log: OrderLog, since: datetime) -> int:
-    """Return how many round trips begun since `since` have ended."""
-    return log.closed_trades().filter(pl.col("open_at") >= since).height
+    """Return how many round trips have ended since `since` (market time)."""
+    return log.closed_trades().filter(pl.col("close_at") >= since).height
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,9 @@ def trade(
             on_tick(phase, moment)
         _settle(log)
     finally:
-        market.set_speed(1.0)
+        # The engine first: a venue that has died must not leave it running without anybody.
         engine.stop()
+        market.set_speed(1.0)
     return phase
 
 

@@ -5,6 +5,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from trading.market.errors import Unreachable
 from trading.market.timeframes import from_ms
 
 TIMEOUT_S = 10.0
@@ -21,7 +22,7 @@ class MarketControl:
         """Whether it answers."""
         try:
             self._get("/api/v3/ping")
-        except OSError:
+        except Unreachable:
             return False
         return True
 
@@ -44,8 +45,7 @@ class MarketControl:
         self._post("/sluice/faults", {"rules": [rule] if milliseconds > 0 else []})
 
     def _get(self, path: str) -> dict[str, object]:
-        with urllib.request.urlopen(self.base_url + path, timeout=TIMEOUT_S) as answer:  # noqa: S310  # our own child
-            found: dict[str, object] = json.loads(answer.read())
+        found: dict[str, object] = json.loads(self._ask(urllib.request.Request(self.base_url + path)))  # noqa: S310  # our own child
         return found
 
     def _post(self, path: str, body: dict[str, object]) -> None:
@@ -54,7 +54,19 @@ class MarketControl:
             data=json.dumps(body).encode(),
             headers={"X-Sluice-Admin": self.token, "Content-Type": "application/json"},
         )
-        urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310  # our own child
+        self._ask(request)
+
+    @staticmethod
+    def _ask(request: urllib.request.Request) -> bytes:
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  # our own child
+                body: bytes = answer.read()
+        except OSError as error:
+            raise Unreachable(
+                f"the embedded exchange at {request.full_url} does not answer ({error}); "
+                "its log in the world's folder says why"
+            ) from error
+        return body
 
 
 class RealMarket:

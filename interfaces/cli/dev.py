@@ -193,6 +193,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+    # Run workers live in the same session and may outlive the webserver: end them too.
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + 5.0
+        try:
+            os.killpg(process.pid, number)
+            while time.monotonic() < deadline:
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)
+        except ProcessLookupError:
+            return
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Market data for everybody: one look at a time, over ccxt or, when that fails, over plain HTTP."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ class PublicMarketData:
         self._clock = clock
         self._unify = unify
         self._wire: PublicWire | None = None
+        self._listing = asyncio.Lock()
         self.rejected: Counter[str] = Counter()
 
     @property
@@ -155,8 +157,10 @@ class PublicMarketData:
         """Nothing to release: the pool owns the connections."""
 
     async def _ready(self) -> PublicWire:
-        if self._wire is None:
-            await self.markets()
+        # Many workers begin at once; one of them asks for the listing, the others wait for it.
+        async with self._listing:
+            if self._wire is None:
+                await self.markets()
         return self._wire or self._fallback
 
     async def _api_symbols(self) -> set[str] | None:

@@ -66,6 +66,28 @@ FUNNEL: dict[str, pl.DataType | type[pl.DataType]] = {
     "reason": pl.String,  # one sentence for a person
 }
 
+# Bars that are not believed, kept for a person to look at. `open_time` is null where the row names none.
+QUARANTINE: dict[str, pl.DataType | type[pl.DataType]] = {
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "open_time": UTC_MS,
+    "reason": pl.String,  # one of a fixed set: not_a_number, non_positive_price, high_below_low ...
+    "raw": pl.String,  # the row as it came, JSON, cut to 300 characters
+    "seen_at": UTC_MS,  # market time at which it came
+}
+
+# Runs of bars that are missing between two that are stored. `bars` = how many slots.
+GAPS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "start": UTC_MS,  # open of the first missing bar
+    "end": UTC_MS,  # open of the first stored bar after it
+    "bars": pl.Int64,
+    "state": pl.String,  # open | refetched | confirmed (the venue has none there either)
+    "found_at": UTC_MS,
+    "checked_at": UTC_MS,  # last re-fetch; null before the first
+}
+
 
 def conform(frame: pl.DataFrame, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
     """Return `frame` with exactly the columns of `schema`, in order and cast.

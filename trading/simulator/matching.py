@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from trading.simulator.accounts import Account, AccountBook, FeeAsset
 from trading.simulator.book import BookMaker, Take
+from trading.simulator.events import CANCELLED, DEALT, NOBODY, PLACED, UNFROZEN, AccountEvents
 from trading.simulator.intake import plan_order
 from trading.simulator.listings import Listing, Terms, status_at
 from trading.simulator.orders import (
@@ -46,6 +47,7 @@ class Matcher:
     store: OrderStore = field(default_factory=OrderStore)
     # Market time up to which the path has been held against a symbol's resting orders.
     cursors: dict[str, int] = field(default_factory=dict)
+    events: AccountEvents = NOBODY
 
     def place(self, account: Account, request: OrderRequest, terms: Terms, now_ms: int) -> Order:
         """Accept an order, fill what fills at once, and rest or cancel the remainder.
@@ -60,9 +62,12 @@ class Matcher:
             raise Refusal(30029, "Cannot exceed the maximum order limit")
         plan = plan_order(self.books, account, request, terms, now_ms)
         order = self._new_order(account, request, plan.price, plan.quantity, now_ms)
-        account.wallet(locked_asset(terms, request.side)).lock(plan.lock)
+        asset = locked_asset(terms, request.side)
+        account.wallet(asset).lock(plan.lock)
         order.locked = plan.lock
         self.store.add(order)
+        self.events.order_changed(order)
+        self.events.balances_changed(account, (asset,), PLACED, now_ms)
         self._take(account, order, terms, plan.takes, now_ms)
         if order.is_open and order.kind in (Kind.MARKET, Kind.IOC, Kind.FOK):
             self._close(account, order, now_ms)
@@ -178,23 +183,24 @@ class Matcher:
             is_maker=is_maker,
             mx_worth=self._mx_worth(order, terms, at_ms),
         )
-        self.store.add_trade(
-            account.key,
-            Trade(
-                trade_id=trade_id(order.order_id, order.executed),
-                order_id=order.order_id,
-                client_order_id=order.client_order_id,
-                symbol=order.symbol,
-                side=order.side,
-                price=take.price,
-                quantity=take.steps,
-                cost=cost,
-                fee=fee,
-                fee_asset=fee_asset,
-                is_maker=is_maker,
-                at_ms=at_ms,
-            ),
+        trade = Trade(
+            trade_id=trade_id(order.order_id, order.executed),
+            order_id=order.order_id,
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            price=take.price,
+            quantity=take.steps,
+            cost=cost,
+            fee=fee,
+            fee_asset=fee_asset,
+            is_maker=is_maker,
+            at_ms=at_ms,
         )
+        self.store.add_trade(account.key, trade)
+        self.events.filled(order, trade)
+        touched = dict.fromkeys((terms.pair.quote, terms.pair.base, fee_asset))
+        self.events.balances_changed(account, tuple(touched), DEALT, at_ms)
 
     def _after_fill(self, account: Account, order: Order, terms: Terms, now_ms: int) -> None:
         order.updated_ms = now_ms
@@ -204,12 +210,16 @@ class Matcher:
             keep = lock_for(terms, order.side, order.price, order.remaining, order.fee_asset)
         release(account, order, terms, keep)
         self.store.note(order)
+        self.events.balances_changed(account, (locked_asset(terms, order.side),), UNFROZEN, now_ms)
 
     def _close(self, account: Account, order: Order, now_ms: int) -> None:
-        release(account, order, self.listing.terms(order.symbol), 0)
+        terms = self.listing.terms(order.symbol)
+        release(account, order, terms, 0)
         order.status = Status.PARTIALLY_CANCELED if order.executed else Status.CANCELED
         order.updated_ms = now_ms
         self.store.note(order)
+        self.events.order_changed(order)
+        self.events.balances_changed(account, (locked_asset(terms, order.side),), CANCELLED, now_ms)
 
     def _mx_worth(self, order: Order, terms: Terms, now_ms: int) -> int | None:
         symbol = f"{MX}{terms.pair.quote}"

@@ -1,16 +1,21 @@
 """Kline rows as they come off the wire, and the bars we believe.
 
 One row: [open time ms, open, high, low, close, base volume, close time ms, quote volume], numbers as
-strings. A truncated or damaged row is dropped and counted by reason, never repaired.
+strings. A truncated or damaged row is set aside with its reason, never repaired (see bar_faults.py).
 """
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import polars as pl
 
+from trading.exchange.bar_faults import REASONS, Table, Verdicts, grid_offset_ms, in_order, judge, quarantined
 from trading.exchange.errors import Reply, decode
 from trading.market.errors import BadPayload
 from trading.market.frames import CANDLES, UTC_MS, empty
@@ -19,13 +24,20 @@ from trading.market.timeframes import Timeframe
 _WIDTH = 8
 _FIELDS = (0, 1, 2, 3, 4, 5, 7)
 _PRICES = ("open", "high", "low", "close", "volume", "quote_volume")
-# A float holds whole numbers exactly up to 2**53; times beyond that are no times.
-_LATEST_MS = 2**53
-_Table = npt.NDArray[np.float64]
+_EVER = (-(2**62), 2**62)
+OnRejected = Callable[[pl.DataFrame], None]
 
 
-def read_rows(reply: Reply, *, path: str) -> _Table | Any:
-    """Return the rows of a klines answer: as a table when it is in perfect shape, else as parsed JSON.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A klines answer in perfect shape: its numbers, shape (7, n_rows), and the body they were read from."""
+
+    table: Table
+    body: bytes
+
+
+def read_rows(reply: Reply, *, path: str) -> Page | Any:
+    """Return the rows of a klines answer: a `Page` when it is in perfect shape, else the parsed JSON.
 
     Raises
     ------
@@ -38,52 +50,82 @@ def read_rows(reply: Reply, *, path: str) -> _Table | Any:
 
         table = read_table(reply.body)
         if table is not None:
-            return table
+            return Page(table, reply.body)
     return decode(reply, method="GET", path=path)
 
 
 def to_candles(
     symbol: str,
-    rows: Any,
+    rows: Page | Any,
     *,
     timeframe: Timeframe,
     closed_by_ms: int,
     rejected: Counter[str],
-    window_ms: tuple[int, int] | None = None,
+    window_ms: tuple[int, int] = _EVER,
+    now_ms: int | None = None,
+    on_rejected: OnRejected | None = None,
 ) -> pl.DataFrame:
     """Return the believable closed bars among `rows` as `frames.CANDLES`, oldest first.
 
     Parameters
     ----------
-    rows : list of list, or array of shape (7, n)
+    rows : Page or list of list
         What `read_rows` made of a klines answer.
     closed_by_ms : int
         A market time that has certainly passed: bars that end later are unfinished and dropped.
     rejected : Counter
         Counts dropped rows by reason; `unfinished` is normal, everything else is the venue's fault.
-    window_ms : (int, int) or None
+    window_ms : (int, int)
         Opens that were asked for, end exclusive: a venue must not smuggle in other bars.
+    now_ms : int or None
+        Best knowledge of market time, for "future" and `seen_at`; None = `closed_by_ms`.
+    on_rejected : callable or None
+        Gets `frames.QUARANTINE` rows of what was dropped (without unfinished bars), if there are any.
 
     Raises
     ------
     BadPayload
         If the body is no list of rows at all.
     """
-    if not isinstance(rows, list | np.ndarray):
+    if isinstance(rows, Page):
+        if _is_flawless(rows.table, timeframe, closed_by_ms, window_ms):
+            return _frame(symbol, rows.table)
+        table = rows.table
+        is_malformed: npt.NDArray[np.bool_] = np.zeros(table.shape[1], dtype=np.bool_)
+    elif not isinstance(rows, list):
         raise BadPayload(f"klines of {symbol}: expected a list of rows, got {type(rows).__name__}")
-    if not len(rows):
+    elif rows:
+        table, is_malformed = _as_table(rows)
+    else:
         return empty(CANDLES)
-    table = rows if isinstance(rows, np.ndarray) else _as_table(rows, rejected)
-    believed = _believable(table, timeframe, closed_by_ms, rejected)
-    if window_ms is not None:
-        believed &= (table[0] >= window_ms[0]) & (table[0] < window_ms[1])
-    if not believed.all():
-        table = table[:, believed]
+    now_ms = closed_by_ms if now_ms is None else now_ms
+    verdicts = judge(
+        table,
+        is_malformed,
+        timeframe=timeframe,
+        closed_by_ms=closed_by_ms,
+        now_ms=now_ms,
+        window_ms=window_ms,
+    )
+    standing = in_order(table[0], verdicts)
+    if _count(verdicts, rejected) and on_rejected is not None:
+        # The page keeps its body for this moment: the rows as they came.
+        raw = orjson.loads(rows.body) if isinstance(rows, Page) else rows
+        on_rejected(quarantined(symbol, timeframe, raw, table, verdicts, seen_ms=now_ms))
+    return _frame(symbol, table[:, standing]) if standing.size else empty(CANDLES)
+
+
+def _is_flawless(table: Table, timeframe: Timeframe, closed_by_ms: int, window_ms: tuple[int, int]) -> bool:
+    if timeframe.name == "1M":  # its grid is the calendar's
+        return False
+    from trading.exchange.kline_kernel import is_flawless  # noqa: PLC0415  # as in read_rows
+
+    latest = min(window_ms[1] - 1, closed_by_ms - timeframe.ms)
+    return is_flawless(table, window_ms[0], latest, timeframe.ms, grid_offset_ms(timeframe))
+
+
+def _frame(symbol: str, table: Table) -> pl.DataFrame:
     opens = table[0].astype(np.int64)
-    if not opens.size:
-        return empty(CANDLES)
-    if opens.size > 1 and not (np.diff(opens) > 0).all():
-        table, opens = _in_order(table, opens, rejected)
     # A list of series is the cheapest way to make a frame, and this runs once per request of a scan.
     return pl.DataFrame(
         [
@@ -94,19 +136,29 @@ def to_candles(
     )
 
 
-def _as_table(rows: list[Any], rejected: Counter[str]) -> _Table:
+def _count(verdicts: Verdicts, rejected: Counter[str]) -> bool:
+    """Add the faults to `rejected`; return whether a person should see any of them."""
+    numbers, counts = np.unique(verdicts, return_counts=True)
+    found = {REASONS[number]: int(count) for number, count in zip(numbers, counts, strict=True) if number}
+    rejected.update(found)
+    return bool(found.keys() - {"unfinished"})
+
+
+def _as_table(rows: list[Any]) -> tuple[Table, npt.NDArray[np.bool_]]:
+    """Return the numbers of every row, NaN for those that are malformed, and which those are."""
     try:
         # strict: rows of unequal length must not be cut to the shortest without a word.
         columns = list(zip(*rows, strict=True))
         if len(columns) >= _WIDTH:
             times = np.array(columns[0], dtype=np.float64)
-            return np.stack([times, *(_numbers(columns[field]) for field in _FIELDS[1:])])
+            numbers = np.stack([times, *(_numbers(columns[field]) for field in _FIELDS[1:])])
+            return numbers, np.zeros(len(rows), dtype=np.bool_)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         pass
-    good = [values for row in rows if (values := _row_values(row)) is not None]
-    if len(good) < len(rows):
-        rejected["malformed"] += len(rows) - len(good)
-    return np.array(good, dtype=np.float64).reshape(-1, len(_FIELDS)).T
+    found = [_row_values(row) for row in rows]
+    none = [np.nan] * len(_FIELDS)
+    table = np.array([none if values is None else values for values in found], dtype=np.float64)
+    return table.T, np.array([values is None for values in found])
 
 
 def _numbers(texts: tuple[Any, ...]) -> npt.NDArray[np.float64]:
@@ -122,56 +174,15 @@ def _row_values(row: Any) -> list[float] | None:
     if not isinstance(row, list) or len(row) < _WIDTH:
         return None
     try:
-        return [float(row[field]) for field in _FIELDS]
-    except (TypeError, ValueError, OverflowError):
+        return [_number(row[field]) for field in _FIELDS]
+    except (TypeError, ValueError):
         return None
 
 
-def _believable(
-    table: _Table, timeframe: Timeframe, closed_by_ms: int, rejected: Counter[str]
-) -> npt.NDArray[np.bool_]:
-    times, opened, high, low, close, volume, quote_volume = table
-    with np.errstate(invalid="ignore"):
-        kept = np.isfinite(table).all(axis=0) & (np.abs(times) < _LATEST_MS)
-        faults = (
-            ("not_a_number", ~kept),
-            ("non_positive_price", (opened <= 0) | (high <= 0) | (low <= 0) | (close <= 0)),
-            ("high_below_low", high < low),
-            ("outside_high_low", (np.maximum(opened, close) > high) | (np.minimum(opened, close) < low)),
-            ("negative_volume", (volume < 0) | (quote_volume < 0)),
-            ("unfinished", _ends(times, timeframe, kept) > closed_by_ms),
-        )
-    kept = np.ones(times.size, dtype=np.bool_)
-    for reason, bad in faults:
-        fresh = kept & bad
-        count = int(np.count_nonzero(fresh))
-        if count:
-            rejected[reason] += count
-            kept &= ~bad
-    return kept
-
-
-def _ends(times: _Table, timeframe: Timeframe, usable: npt.NDArray[np.bool_]) -> _Table:
-    if timeframe.name != "1M":
-        return times + timeframe.ms
-    ends = np.full(times.size, np.inf)
-    for index in np.flatnonzero(usable):
-        ends[index] = _month_end(timeframe, times[index])
-    return ends
-
-
-def _month_end(timeframe: Timeframe, open_ms: float) -> float:
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no number")
     try:
-        return timeframe.next_ms(int(open_ms))
-    except (OverflowError, ValueError, OSError):
-        return np.inf
-
-
-def _in_order(
-    table: _Table, opens: npt.NDArray[np.int64], rejected: Counter[str]
-) -> tuple[_Table, npt.NDArray[np.int64]]:
-    # Of equal times the last row stands: a venue that sends a bar twice corrects it.
-    unique, last = np.unique(opens[::-1], return_index=True)
-    if unique.size < opens.size:
-        rejected["duplicate"] += opens.size - unique.size
-    return table[:, ::-1][:, last], unique
+        return float(value)
+    except OverflowError:
+        return inf

@@ -54,11 +54,19 @@ class PublicGateway(Protocol):
         ...
 
     async def candles(
-        self, symbol: str, timeframe: str, *, since_ms: int | None = None, limit: int = 500
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        since_ms: int | None = None,
+        limit: int = 500,
+        on_rejected: Callable[[pl.DataFrame], None] | None = None,
     ) -> pl.DataFrame:
         """Return `frames.CANDLES`: closed, validated bars only, oldest first.
 
         Without `since_ms`, the `limit` slots before now; with it, the `limit` slots from there on.
+        `on_rejected` gets `frames.QUARANTINE` rows of what was not believed, page by page, only when
+        there are some; the unfinished last bar is normal and not among them.
         """
         ...
 

@@ -33,7 +33,38 @@ def read_table(body: bytes) -> npt.NDArray[np.float64] | None:
     return table if _read(np.frombuffer(body, np.uint8), table, _POWERS) else None
 
 
+def is_flawless(table: npt.NDArray[np.float64], first: int, latest: int, step: int, offset: int) -> bool:
+    """Whether every row is a bar that a market can have printed, in order, asked for and closed.
+
+    Parameters
+    ----------
+    table : array of shape (7, n_rows)
+        What `read_table` returned.
+    first, latest : int
+        Earliest and latest open time that may come (ms, both inclusive).
+    step, offset : int
+        Bars open at ``offset + k * step`` (ms).
+    """
+    return bool(_is_flawless(table, first, latest, step, offset))
+
+
 @njit(cache=True)  # type: ignore[untyped-decorator]  # numba's decorator is untyped
+def _is_flawless(table: npt.NDArray[np.float64], first: int, latest: int, step: int, offset: int) -> bool:
+    before = np.float64(first) - 1.0
+    for row in range(table.shape[1]):
+        time, high, low = table[0, row], table[2, row], table[3, row]
+        if not (before < time <= latest) or (np.int64(time) - offset) % step != 0:
+            return False
+        before = time
+        # Said so that a NaN fails.
+        if not (0.0 < low <= table[1, row] <= high and low <= table[4, row] <= high < np.inf):
+            return False
+        if not (0.0 <= table[5, row] < np.inf and 0.0 <= table[6, row] < np.inf):
+            return False
+    return True
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]  # as above
 def _read(
     body: npt.NDArray[np.uint8], table: npt.NDArray[np.float64], powers: npt.NDArray[np.float64]
 ) -> bool:

@@ -4,6 +4,7 @@ Live in one event loop. Not here: which base URL and which keys (resources and u
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from trading.exchange.account import MexcAccount
@@ -21,14 +22,27 @@ from trading.market.errors import BadInput, BadPayload, Unreachable
 class ExchangeSettings:
     """Where the venue is and how hard to press it.
 
-    `base_url` None is the real MEXC. `rate_per_s` is weight per wall second for this address (and,
-    unless `account_rate_per_s` says otherwise, for each key on top of it). `signed_on_address`:
-    whether signed requests draw on the address's budget too; MEXC counts most of them there.
+    Parameters
+    ----------
+    base_url : str or None
+        None is the real MEXC.
+    rate_per_s : float
+        Weight per wall second for this address and, unless `account_rate_per_s` says otherwise, for
+        each key on top of it. Sources disagree about MEXC's limit (12 to 50); its support names 20.
+    burst : float or None
+        Weight that may go at once after a pause; None = a quarter of a second's worth, at least 1.
+    limiter_path : Path or None
+        Folder of the budgets that all processes behind one egress address share, one file a venue;
+        None = this process keeps its own.
+    signed_on_address : bool
+        Whether signed requests draw on the address's budget too; MEXC counts most of them there.
     """
 
     base_url: str | None = None
     rate_per_s: float = 20.0
     timeout_s: float = 10.0
+    burst: float | None = None
+    limiter_path: Path | None = None
     account_rate_per_s: float | None = None
     signed_on_address: bool = True
 
@@ -48,7 +62,7 @@ class GatewayPool:
 
     def __init__(self, settings: ExchangeSettings) -> None:
         self.settings = settings
-        self.limiter = Limiter(settings.rate_per_s)
+        self.limiter = Limiter(settings.rate_per_s, burst=settings.burst)
         self._transport = Transport(timeout_s=settings.timeout_s)
         self._table = MarketTable()
         self.clock = SyncedClock(self._time_sample)

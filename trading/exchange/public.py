@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from trading.exchange.bars import to_candles
+from trading.exchange.bars import OnRejected, to_candles
 from trading.exchange.clock_sync import SyncedClock
 from trading.exchange.gateway import Quote
 from trading.exchange.listing import MarketTable, to_markets
@@ -96,9 +96,17 @@ class PublicMarketData:
         return to_tickers(rows, self._table.by_id, now=self._clock.now())
 
     async def candles(
-        self, symbol: str, timeframe: str, *, since_ms: int | None = None, limit: int = PAGE_BARS
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        since_ms: int | None = None,
+        limit: int = PAGE_BARS,
+        on_rejected: OnRejected | None = None,
     ) -> pl.DataFrame:
         """Return closed, validated bars, oldest first, asking as many pages as `limit` needs.
+
+        `on_rejected` gets `frames.QUARANTINE` rows of each page that had any.
 
         Raises
         ------
@@ -136,6 +144,8 @@ class PublicMarketData:
                     closed_by_ms=closed_by_ms,
                     rejected=self.rejected,
                     window_ms=(page_ms, page_end_ms),
+                    now_ms=max(closed_by_ms, self._clock.now_ms()),
+                    on_rejected=on_rejected,
                 )
             )
         if len(frames) == 1:

@@ -38,13 +38,9 @@ def bar(index: int = 0, **changes: Any) -> list[Any]:
     return list((values | changes).values())
 
 
-def candles(
-    rows: Any, *, closed_by: int = FAR, window: tuple[int, int] | None = None
-) -> tuple[pl.DataFrame, dict]:
+def candles(rows: Any, *, closed_by: int = FAR, **more: Any) -> tuple[pl.DataFrame, dict]:
     rejected: Counter[str] = Counter()
-    frame = to_candles(
-        "A/USDT", rows, timeframe=QUARTER, closed_by_ms=closed_by, rejected=rejected, window_ms=window
-    )
+    frame = to_candles("A/USDT", rows, timeframe=QUARTER, closed_by_ms=closed_by, rejected=rejected, **more)
     assert frame.schema == CANDLES
     return frame, dict(rejected)
 
@@ -119,19 +115,40 @@ def test_zero_volume_bar_is_a_bar() -> None:
     assert (frame.height, rejected) == (1, {})
 
 
-def test_rows_in_any_order_with_duplicates_come_out_sorted_once() -> None:
-    """Of equal times the row sent last stands."""
-    frame, rejected = candles([bar(2), bar(0), bar(1), bar(0, c="2.5")])
-    assert frame["open_time"].dt.epoch("ms").to_list() == [T0 + i * QUARTER.ms for i in range(3)]
-    assert frame["close"].to_list() == [2.5, 3.0, 3.0]
+def opens(frame: pl.DataFrame) -> list[int]:
+    return [(at - T0) // QUARTER.ms for at in frame["open_time"].dt.epoch("ms")]
+
+
+def test_of_equal_times_the_row_sent_last_stands() -> None:
+    """A venue that sends a bar twice corrects it; the earlier copy is set aside."""
+    frame, rejected = candles([bar(0), bar(1), bar(2), bar(1, c="2.5")])
+    assert opens(frame) == [0, 1, 2]
+    assert frame["close"].to_list() == [3.0, 2.5, 3.0]
     assert rejected == {"duplicate": 1}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ([0, 2, 1, 3], [0, 1, 3]),  # of two that contradict each other, one falls
+        ([5, 0, 1, 2, 3], [0, 1, 2, 3]),  # a stray first row does not cost the others
+        ([0, 1, 2, 9, 3, 4], [0, 1, 2, 3, 4]),
+        ([4, 3, 2, 1, 0], [0, 1, 2, 3, 4]),  # newest first throughout is only turned round
+    ],
+)
+def test_fewest_rows_out_of_order_fall(sent: list[int], kept: list[int]) -> None:
+    """What contradicts the order of the rest is set aside, and the gap asked for again."""
+    frame, rejected = candles([bar(index) for index in sent])
+    assert opens(frame) == kept
+    fallen = len(sent) - len(kept)
+    assert rejected == ({"out_of_order": fallen} if fallen else {})
 
 
 def test_bars_outside_the_window_are_not_smuggled_in() -> None:
     """A venue that ignores startTime or endTime gives nothing more than was asked for."""
-    frame, rejected = candles([bar(i) for i in range(5)], window=(T0 + QUARTER.ms, T0 + 3 * QUARTER.ms))
+    frame, rejected = candles([bar(i) for i in range(5)], window_ms=(T0 + QUARTER.ms, T0 + 3 * QUARTER.ms))
     assert frame["open_time"].dt.epoch("ms").to_list() == [T0 + QUARTER.ms, T0 + 2 * QUARTER.ms]
-    assert rejected == {}
+    assert rejected == {"outside_window": 3}
 
 
 @pytest.mark.parametrize("body", [{}, {"code": 0}, None, "rows", 7])

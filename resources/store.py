@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from pydantic import PrivateAttr
 
 from resources.settings import load_settings
 from trading.market.errors import MissingData
@@ -24,11 +26,14 @@ class Store(dg.ConfigurableResource[None]):
     """
 
     world: str = ""
+    # One lake per root, so that it can tell which versions were read here (see `publish`).
+    _lakes: dict[Path, Lake] = PrivateAttr(default_factory=dict)
 
     @property
     def lake(self) -> Lake:
-        """Versioned tables."""
-        return Lake(load_settings(self.world).lake_dir)
+        """Versioned tables; the same object every time, which remembers what was read through it."""
+        root = load_settings(self.world).lake_dir
+        return self._lakes.setdefault(root, Lake(root))
 
     @property
     def candles(self) -> CandleStore:
@@ -37,7 +42,7 @@ class Store(dg.ConfigurableResource[None]):
 
     def as_of(self) -> datetime:
         """Return the market time of the newest look at tickers or candles: when decisions are made."""
-        looks = [look.created_at for name in LOOKS if (look := self.lake.latest(name)) is not None]
+        looks = [at for name in LOOKS if (at := self.lake.looked_at(name)) is not None]
         if not looks:
             raise MissingData("nothing has been looked at yet: materialise `tickers` first")
         return max(looks)
@@ -58,10 +63,10 @@ class Store(dg.ConfigurableResource[None]):
 
     def listed_at(self) -> datetime:
         """Return the market time of the newest listing."""
-        newest = self.lake.latest("markets")
+        newest = self.lake.looked_at("markets")
         if newest is None:
             raise MissingData("no markets yet: materialise `markets` first")
-        return newest.created_at
+        return newest
 
     def publish(
         self,
@@ -76,12 +81,23 @@ class Store(dg.ConfigurableResource[None]):
     ) -> Version:
         """Publish `frame` as the newest version of `asset`.
 
-        `inputs` are names of tables, whose newest versions it was made from, or ids of versions.
+        `inputs` are ids of versions, or names of tables: then the version that was read here last is
+        recorded (a run beside this one may have published a newer one meanwhile), and where none was
+        read, the newest. A table that nobody published yet is left out.
         """
         lake = self.lake
-        named = (lake.version(name) if name.startswith("v-") else lake.latest(name) for name in inputs)
-        made_from = [version.version_id for version in named if version is not None]
+        made_from = [found for name in inputs if (found := _made_from(lake, name)) is not None]
         moment = at if at is not None else self.as_of()
         return lake.publish(
             asset, frame, key=key, at=moment, inputs=made_from, params=params or {}, run_id=run_id
         )
+
+
+def _made_from(lake: Lake, name: str) -> str | None:
+    if name.startswith("v-"):
+        return lake.version(name).version_id
+    read = lake.given(name)
+    if read is not None:
+        return read
+    newest = lake.latest(name)
+    return None if newest is None else newest.version_id

@@ -121,6 +121,21 @@ class CandleStore:
             lambda: self.scan(timeframe, start=start, end=end, symbols=symbols).sort(KEY).collect()
         )
 
+    def times(
+        self,
+        timeframe: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Return (symbol, open_time) of the bars that `scan` describes, sorted; prices are not read."""
+        return retried(
+            lambda: (
+                self.scan(timeframe, start=start, end=end, symbols=symbols).select(KEY).sort(KEY).collect()
+            )
+        )
+
     def last_bars(
         self, timeframe: str, bars: int, *, until: datetime, symbols: Sequence[str] | None = None
     ) -> pl.DataFrame:

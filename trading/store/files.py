@@ -11,6 +11,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trading.market.errors import StoreError
+
+
+@contextmanager
+def refusals(doing: str) -> Iterator[None]:
+    """Turn a refusal of the file system (full, read-only, no permission) into a `StoreError`.
+
+    A file that is gone stays `FileNotFoundError`: readers list again then.
+
+    Parameters
+    ----------
+    doing : str
+        What was tried, with the name of the file or table: "write 15m candles of 2025-03-01".
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        told = error.strerror or type(error).__name__
+        raise StoreError(f"could not {doing}: {told}; what was stored before is untouched") from error
+
 
 def unique_name(stem: str) -> str:
     """Return `stem` with this process and a random part: no two writers ever share it."""

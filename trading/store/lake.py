@@ -5,7 +5,8 @@ appears by one rename, so any number of readers run beside the writer and never 
 Candles, which grow by the minute, live in candles.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from trading.market.lineage import (
     version_id,
     with_row_ids,
 )
+from trading.market.timeframes import to_ms
+from trading.store.files import locked
+from trading.store.looks import LookLog, looks_frame
 from trading.store.records import DATA, Records, check_asset
 
 _NO_PARAMS: Mapping[str, object] = {}
@@ -33,6 +37,8 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
         self._records = Records(self.root)
+        self._looks = LookLog(self.root)
+        self._given: dict[str, str] = {}
 
     def publish(
         self,
@@ -67,7 +73,8 @@ class Lake:
         -------
         Version
             The published record. The same content, code, parameters and inputs published again
-            give the same id, write nothing new, and return the first record.
+            give the same id, write nothing new, and return the first record; the look at `at` is
+            noted all the same (see `looks`).
 
         Raises
         ------
@@ -97,7 +104,10 @@ class Lake:
             run_id=run_id,
         )
         rows = with_row_ids(content, PREFIXES[asset], name, key) if has_ids else content
-        return self._records.publish(version, lambda path: rows.write_parquet(path, compression="zstd"))
+        stands = self._records.publish(version, lambda path: rows.write_parquet(path, compression="zstd"))
+        self._looks.add(stands, at=at, run_id=run_id)
+        self._given[asset] = stands.version_id
+        return stands
 
     def latest(self, asset: str, *, partition: str | None = None) -> Version | None:
         """Return the version published last, of `partition` if given; None before the first."""
@@ -105,6 +115,58 @@ class Lake:
             return next((v for v in reversed(self.versions(asset)) if v.partition == partition), None)
         latest_id = self._records.latest_id(asset)
         return None if latest_id is None else self._records.get(latest_id)
+
+    def given(self, asset: str) -> str | None:
+        """Return the version of `asset` that this object read or published last; None if it did neither.
+
+        What a result is made from is what its maker read, not what is newest when it publishes.
+        """
+        return self._given.get(asset)
+
+    def looks(self, asset: str) -> pl.DataFrame:
+        """Return one row per publication, also of unchanged content: at, version_id, run_id.
+
+        Oldest market time first; equal times in order of publication.
+        """
+        return looks_frame(self._looks.all(asset, self.versions(asset)))
+
+    def looked_at(self, asset: str) -> datetime | None:
+        """Return the market time of the publication noted last; None before the first.
+
+        Unlike `latest(...).created_at`, this moves when the same content is published again.
+        """
+        latest, look = self.latest(asset), self._looks.newest(asset)
+        times = [] if look is None else [look.at]
+        if latest is not None:
+            times.append(latest.created_at)
+        return max(times, default=None)
+
+    def version_at(self, asset: str, at: datetime) -> Version | None:
+        """Return what the newest look at or before market time `at` saw; None before the first.
+
+        Raises
+        ------
+        BadInput
+            If `at` is naive.
+        """
+        if at.tzinfo is None:
+            raise BadInput(f"market time of {asset} must be aware (UTC), was {at.isoformat()}")
+        versions = {version.version_id: version for version in self.versions(asset)}
+        then = [
+            look
+            for look in self._looks.all(asset, list(versions.values()))
+            if to_ms(look.at) <= to_ms(at) and look.version_id in versions
+        ]
+        return versions[then[-1].version_id] if then else None
+
+    @contextmanager
+    def updating(self, asset: str) -> Iterator[None]:
+        """Hold `asset` for a read, a change and a publish that belong together; other holders wait.
+
+        Not re-entrant. `publish` and `read` do not take it: only those who call it exclude each other.
+        """
+        with locked(self.root / "locks" / f"{check_asset(asset)}.lock"):
+            yield
 
     def read(self, asset: str, version_id: str | None = None) -> pl.DataFrame:
         """Return the rows of one version, the latest by default.
@@ -127,6 +189,8 @@ class Lake:
         path = self._records.path(chosen) / DATA
         if not path.is_file():
             raise MissingData(f"version {chosen} is a record without rows of its own (candles hold them)")
+        if version_id is None:
+            self._given[asset] = chosen
         return path
 
     def assets(self) -> list[str]:

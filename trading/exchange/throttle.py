@@ -1,37 +1,25 @@
-"""One weighted rate limiter per process and egress address, with priorities and a memory of refusals.
+"""One weighted rate limiter per egress address and one per key: whose turn it is, and waiting for it.
 
-A token bucket in wall time with a small burst: the venue's windows are not published consistently
-(12, 20, 30 and 50 per second are all claimed), so a smooth flow is the one shape that fits them all.
-Not here: what a request weighs (weights.py) and when to try again (transport.py).
+Not here: the arithmetic (budget.py), what a request weighs (weights.py), when to try again (transport.py).
 """
 
 import asyncio
-import heapq
-import itertools
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import IntEnum
+from pathlib import Path
 
+from trading.exchange.budget import Budget, Place, Priority
 from trading.market.errors import BadInput
 
-# After a refusal the pace is halved, never under this share, and grows back by a tenth of the
-# configured rate per quiet second.
-_SLOWEST = 0.1
-_RECOVERY_PER_S = 0.1
+__all__ = ["Limiter", "LimiterStats", "Priority", "chosen_priority", "priority"]
 
-
-class Priority(IntEnum):
-    """Who goes first when the budget is short; lower goes first."""
-
-    EXIT = 0
-    RECONCILE = 1
-    ENTRY = 2
-    SCAN = 3
-
-
+# Another process is inside the shared budget for microseconds.
+_BUSY_S = 0.001
 _CHOSEN: ContextVar[Priority | None] = ContextVar("priority", default=None)
 
 
@@ -53,16 +41,27 @@ def chosen_priority(default: Priority) -> Priority:
 
 @dataclass(slots=True)
 class LimiterStats:
-    """What went through since the start. `wait_s` sums the seconds requests waited for their turn."""
+    """What went through since the start.
+
+    `wait_s` sums the seconds requests waited for their turn, side by side; `held_s` counts the wall
+    seconds during which at least one of them waited.
+    """
 
     requests: int = 0
     weight: int = 0
     wait_s: float = 0.0
     http_429: int = 0
+    held_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Waiter:
+    weight: int
+    turn: asyncio.Future[None]
 
 
 class Limiter:
-    """Weighted token bucket; use from one event loop.
+    """Weighted token bucket with priorities; use from one event loop.
 
     Parameters
     ----------
@@ -71,84 +70,151 @@ class Limiter:
     burst : float or None
         Weight that may go at once after a pause; default a quarter of a second's worth, at least 1.
         A request heavier than the burst goes when the bucket is full and is paid off afterwards.
+        Entries leave a tenth of it to more urgent requests, scans a fifth.
+    path : Path or None
+        File of the budget that this limiter shares with other processes; None = it has its own.
     """
 
     def __init__(
-        self, rate_per_s: float, *, burst: float | None = None, wall: Callable[[], float] = time.monotonic
+        self,
+        rate_per_s: float,
+        *,
+        burst: float | None = None,
+        path: Path | None = None,
+        wall: Callable[[], float] = time.monotonic,
     ) -> None:
         if not rate_per_s > 0:
             raise BadInput(f"rate_per_s must be above 0, was {rate_per_s}")
+        if burst is not None and not burst >= 1:
+            raise BadInput(f"burst must be at least 1, was {burst}")
         self.rate_per_s = rate_per_s
         self.burst = max(1.0, rate_per_s / 4) if burst is None else burst
         self.stats = LimiterStats()
         self._wall = wall
-        self._tokens = self.burst
-        self._pace = rate_per_s
-        self._at = wall()
-        self._blocked_until = self._at
-        self._waiting: list[tuple[Priority, int, int, asyncio.Future[None]]] = []
-        self._order = itertools.count()
+        self._budget = _budget(rate_per_s, self.burst, path, wall)
+        self._place = Place(int.from_bytes(os.urandom(7)), Priority.SCAN, 0, 0)
+        self._queues: tuple[deque[_Waiter], ...] = tuple(deque() for _ in Priority)
+        self._waiting = 0
+        self._refusals: list[float] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._held = 0
+        self._held_since = self._at
 
     @property
     def pace_per_s(self) -> float:
         """Weight per second allowed now: lower than the configured rate after a refusal."""
-        self._refill()
-        return self._pace
+        if self._budget.enter():
+            self._settle()
+            self._budget.leave()
+        return self.rate_per_s * self._budget.share
 
     async def acquire(self, weight: int = 1, level: Priority = Priority.SCAN) -> None:
         """Wait until a request of `weight` may go; more urgent levels overtake."""
         self.stats.requests += 1
         self.stats.weight += weight
-        self._refill()
-        if not self._waiting and self._delay(weight) <= 0:
-            self._tokens -= weight
+        if not self._waiting and self._goes_at_once(weight, level):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (level, next(self._order), weight, turn))
+        is_urgent = not any(self._queues[: level + 1])
+        self._queues[level].append(_Waiter(weight, turn))
+        self._waiting += 1
         began = self._wall()
-        self._pump()
+        if is_urgent:
+            self._pump()
         try:
             await turn
+        except asyncio.CancelledError:
+            turn.cancel()
+            self._pump()  # its place may have been the first
+            raise
         finally:
             self.stats.wait_s += self._wall() - began
 
     def refused(self, retry_after_s: float) -> None:
-        """Tell of a 429 or 418: nothing goes for that long, and then slower for a while."""
-        self._refill()
+        """Tell of a 429 or 418: nothing goes for that long, and then slower for a while.
+
+        This holds for every process that shares the budget.
+        """
         self.stats.http_429 += 1
-        # Requests already on their way are refused for the same reason: one burst counts once.
-        if self._wall() >= self._blocked_until:
-            self._pace = max(self.rate_per_s * _SLOWEST, self._pace / 2)
-        self._blocked_until = max(self._blocked_until, self._wall() + retry_after_s)
-        self._tokens = min(self._tokens, 0.0)
+        self._refusals.append(retry_after_s)
+        if self._budget.enter():
+            self._settle()
+            self._budget.leave()
+        elif not self._waiting:
+            asyncio.get_running_loop().call_later(_BUSY_S, self._pump)
 
-    def _refill(self) -> None:
-        now = self._wall()
-        quiet = max(0.0, now - max(self._at, self._blocked_until))
-        self._at = now
-        self._tokens = min(self.burst, self._tokens + quiet * self._pace)
-        self._pace = min(self.rate_per_s, self._pace + quiet * self.rate_per_s * _RECOVERY_PER_S)
-
-    def _delay(self, weight: int) -> float:
-        blocked = self._blocked_until - self._at
-        missing = min(float(weight), self.burst) - self._tokens
-        return max(blocked, 0.0) + max(missing, 0.0) / self._pace
-
-    def _pump(self) -> None:
+    def close(self) -> None:
+        """Leave the line and close the shared budget; the limiter is not for use afterwards."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._refill()
-        while self._waiting:
-            _, _, weight, turn = self._waiting[0]
-            if turn.done():  # its caller was cancelled
-                heapq.heappop(self._waiting)
-                continue
-            delay = self._delay(weight)
-            if delay > 1e-6:
-                self._timer = asyncio.get_running_loop().call_later(delay, self._pump)
-                return
-            heapq.heappop(self._waiting)
-            self._tokens -= weight
-            turn.set_result(None)
+        if self._place.ticket and self._budget.enter():
+            self._budget.give_up(self._place.owner)
+            self._budget.leave()
+        self._budget.close()
+
+    def _goes_at_once(self, weight: int, level: Priority) -> bool:
+        if not self._budget.enter():
+            return False
+        now_s = self._settle()
+        place = Place(self._place.owner, level, weight, 0)
+        goes = self._budget.take(place, now_s) <= 0
+        self._place = place  # kept in line for the pump that follows, if it does not go
+        self._budget.leave()
+        return goes
+
+    def _settle(self) -> float:
+        """Bring the budget up to now, refusals included, and return the time."""
+        now_s = self._wall()
+        self._budget.refill(now_s)
+        for retry_after_s in self._refusals:
+            self._budget.refuse(retry_after_s, now_s)
+        self._refusals.clear()
+        return now_s
+
+    def _pump(self) -> None:
+        """Let go who may go now, and come back when the next one may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        delay_s = _BUSY_S
+        if self._budget.enter():
+            delay_s = self._serve(self._settle())
+            self._budget.leave()
+        if self._waiting:
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._pump)
+
+    def _serve(self, now_s: float) -> float:
+        """Return the seconds until the next waiter's turn; 0 when nobody waits."""
+        while (level := self._first()) is not None:
+            waiter = self._queues[level][0]
+            if (self._place.level, self._place.weight) != (level, waiter.weight):
+                self._place = Place(self._place.owner, level, waiter.weight, 0)
+            delay_s = self._budget.take(self._place, now_s)
+            if delay_s > 0:
+                return delay_s
+            self._place = Place(self._place.owner, Priority.SCAN, 0, 0)
+            self._queues[level].popleft()
+            self._waiting -= 1
+            waiter.turn.set_result(None)
+        self._budget.give_up(self._place.owner)
+        return 0.0
+
+    def _first(self) -> Priority | None:
+        """Return the level of the waiter whose turn is next, and forget those who gave up."""
+        for queue in self._queues:
+            while queue and queue[0].turn.done():
+                queue.popleft()
+                self._waiting -= 1
+        due = self._queues[Priority.RECONCILE]
+        if due and self._budget.is_due(due[0].weight):
+            return Priority.RECONCILE
+        return next((level for level in Priority if self._queues[level]), None)
+
+
+def _budget(rate_per_s: float, burst: float, path: Path | None, wall: Callable[[], float]) -> Budget:
+    if path is None:
+        return Budget(rate_per_s, burst, wall())
+    from trading.exchange.shared_budget import SharedBudget  # noqa: PLC0415  # needs a POSIX system
+
+    return SharedBudget(path, rate_per_s, burst, wall=wall)

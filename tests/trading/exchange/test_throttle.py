@@ -171,3 +171,17 @@ def test_rate_must_be_positive(rate: float) -> None:
     """The message names the value."""
     with pytest.raises(BadInput, match="rate_per_s must be above 0"):
         Limiter(rate)
+
+
+async def test_held_seconds_are_those_of_the_wall() -> None:
+    """Three wait 1, 2 and 3 s side by side: 6 s of waiting in sum, 3 s of the wall."""
+    wall = Wall()
+    limiter = limiter_at(wall, 1, burst=1)
+    await limiter.acquire()
+    tasks = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
+    await settle()
+    for _ in range(3):
+        await advance(limiter, wall, 1.0)
+    await asyncio.gather(*tasks)
+    assert limiter.stats.wait_s == pytest.approx(6.0)
+    assert limiter.stats.held_s == pytest.approx(3.0)

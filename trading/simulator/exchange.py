@@ -38,6 +38,8 @@ class Exchange:
     listen_keys: ListenKeys
     admin_token: str | None = field(default=None, repr=False)
     wall_s: Callable[[], float] = time.monotonic
+    # Called before REST shows the book of a symbol: its depth streams get there first.
+    before_depth: Callable[[str, int], None] | None = None
     _snapshot: tuple[float, int, Snapshot] | None = None
 
     def snapshot(self, now_ms: int) -> tuple[int, Snapshot]:

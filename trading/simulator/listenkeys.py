@@ -13,6 +13,7 @@ MAX_KEYS = 60
 class ListenKeys:
     """Which listen keys live, and whose they are."""
 
+    life_s: float = LIFE_S
     _keys: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def make(self, account_key: str, wall_s: float) -> str:
@@ -20,13 +21,13 @@ class ListenKeys:
         if len(self.of(account_key, wall_s)) >= MAX_KEYS:
             raise Refusal(30029, "Cannot exceed the maximum listen key limit")
         key = secrets.token_hex(32)
-        self._keys[key] = (account_key, wall_s + LIFE_S)
+        self._keys[key] = (account_key, wall_s + self.life_s)
         return key
 
     def keep(self, account_key: str, key: str, wall_s: float) -> None:
         """Give a key another hour."""
         self._check(account_key, key, wall_s)
-        self._keys[key] = (account_key, wall_s + LIFE_S)
+        self._keys[key] = (account_key, wall_s + self.life_s)
 
     def close(self, account_key: str, key: str, wall_s: float) -> None:
         """End a key."""
@@ -37,6 +38,11 @@ class ListenKeys:
         """Return the live keys of an account."""
         self._keys = {key: owner for key, owner in self._keys.items() if owner[1] > wall_s}
         return [key for key, owner in self._keys.items() if owner[0] == account_key]
+
+    def owner(self, key: str, wall_s: float) -> str | None:
+        """Return the account whose live key this is; None for an unknown or expired one."""
+        owner = self._keys.get(key)
+        return None if owner is None or owner[1] <= wall_s else owner[0]
 
     def _check(self, account_key: str, key: str, wall_s: float) -> None:
         owner = self._keys.get(key)

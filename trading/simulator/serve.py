@@ -16,6 +16,7 @@ from trading.simulator.exchange import Exchange
 from trading.simulator.requestlog import RequestLog
 from trading.simulator.server import TRANSPORT_KEY, build_app
 from trading.simulator.state import StateFile
+from trading.simulator.ws_protocol import websocket_options
 
 TICK_S = 0.5
 SAVE_EVERY_TICKS = 6
@@ -68,6 +69,7 @@ def base_urls(host: str, port: int) -> dict[str, object]:
     return {
         "api": {
             "spot": {"public": base, "private": base},
+            "ws": {"spot": f"{base.replace('http', 'ws', 1)}/ws"},
             "contract": {"public": f"{base}/api/v1/contract", "private": f"{base}/api/v1/private"},
         }
     }
@@ -124,6 +126,7 @@ async def _run(
         uvicorn.Config(
             build_app(exchange, log=log),
             http=_Protocol,
+            **websocket_options(),
             lifespan="off",
             log_config=None,
             log_level="warning",

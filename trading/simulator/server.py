@@ -18,6 +18,8 @@ from trading.simulator.routes_admin import answer_other
 from trading.simulator.routes_public import Handler
 from trading.simulator.signing import check_signature, check_timing, parse_params
 from trading.simulator.wire import Call, Refusal, Reply
+from trading.simulator.ws_hub import StreamHub
+from trading.simulator.ws_session import StreamSettings
 
 API = "/api/v3/"
 CONTRACT_DETAIL = "/api/v1/contract/detail"
@@ -65,8 +67,15 @@ class _Asked:
     code: int | None = None
 
 
-def build_app(exchange: Exchange, *, log: RequestLog | None = None) -> App:
-    """Return the ASGI application of `exchange`; with `log`, every request leaves a line."""
+def build_app(
+    exchange: Exchange, *, log: RequestLog | None = None, streaming: StreamSettings | None = None
+) -> App:
+    """Return the ASGI application of `exchange`; with `log`, every request leaves a line.
+
+    `streaming` holds limits and paces of the websocket streams. Websockets need a server that puts
+    the socket into the scope, as `serve` does.
+    """
+    streams = StreamHub(exchange, streaming)
     routes = _routes()
     paths = {path for _, path in routes}
 
@@ -74,8 +83,8 @@ def build_app(exchange: Exchange, *, log: RequestLog | None = None) -> App:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1000})
+        if scope["type"] == "websocket":
+            await streams.serve(scope, receive, send)
             return
         began = exchange.wall_s()
         asked = _asked(scope)

@@ -1,0 +1,104 @@
+"""The order book as streams: increments with versions, and the top 5, 10 or 20 levels.
+
+A version is market time in ms, as in REST's `lastUpdateId`. An increment covers versions
+`fromVersion` .. `toVersion`, the next one begins right after it.
+"""
+
+from trading.simulator.book import BookMaker
+from trading.simulator.exchange import Exchange
+from trading.simulator.orders import Side
+from trading.simulator.source import Pair
+from trading.simulator.units import fixed
+from trading.simulator.ws_channels import Channel
+from trading.simulator.ws_wire import AGGRE_DEPTHS, LIMIT_DEPTHS, binary_frame, levels, text, wrapper
+
+type Rows = list[tuple[int, int]]  # (price ticks, steps), best first
+
+DEPTH = 5000
+
+
+def sides(books: BookMaker, symbol: str, now_ms: int, limit: int) -> tuple[Rows, Rows]:
+    """Return bids and asks, best first."""
+    bids = books.side(symbol, Side.SELL, now_ms, limit)
+    asks = books.side(symbol, Side.BUY, now_ms, limit)
+    return (
+        list(zip(bids.price.tolist(), bids.quantity.tolist(), strict=True)),
+        list(zip(asks.price.tolist(), asks.quantity.tolist(), strict=True)),
+    )
+
+
+class DepthFeed:
+    """What changed in the book since the last look; the first look only remembers."""
+
+    def __init__(self, exchange: Exchange, channel: Channel) -> None:
+        self.greeting: bytes | None = None
+        self._books = exchange.books
+        self._pair = exchange.source.pairs[channel.symbol]
+        self._channel = channel
+        self._event = channel.name.rpartition("@")[0]
+        self._version: int | None = None
+        self._bids: dict[int, int] = {}
+        self._asks: dict[int, int] = {}
+
+    def frames(self, now_ms: int) -> list[bytes]:
+        """Return one frame with the changed levels, or nothing."""
+        if self._version is not None and now_ms <= self._version:
+            return []
+        bids, asks = (dict(rows) for rows in sides(self._books, self._pair.symbol, now_ms, DEPTH))
+        changed = _diff(self._bids, bids), _diff(self._asks, asks)
+        version, self._version, self._bids, self._asks = self._version, now_ms, bids, asks
+        if version is None or not (changed[0] or changed[1]):
+            return []
+        body = (
+            levels(1, _texts(self._pair, changed[1]))
+            + levels(2, _texts(self._pair, changed[0]))
+            + text(3, self._event)
+            + text(4, str(version + 1))
+            + text(5, str(now_ms))
+        )
+        name, symbol = self._channel.name, self._pair.symbol
+        return [binary_frame(wrapper(name, AGGRE_DEPTHS, body, symbol=symbol, send_ms=now_ms))]
+
+
+class LimitDepthFeed:
+    """The best levels of both sides, whole, when they change."""
+
+    def __init__(self, exchange: Exchange, channel: Channel) -> None:
+        self.greeting: bytes | None = None
+        self._books = exchange.books
+        self._pair = exchange.source.pairs[channel.symbol]
+        self._channel = channel
+        self._event = channel.name.split("@" + channel.symbol)[0]
+        self._limit = int(channel.detail)
+        self._sent: tuple[Rows, Rows] | None = None
+
+    def frames(self, now_ms: int) -> list[bytes]:
+        """Return one frame with all levels, or nothing."""
+        shown = sides(self._books, self._pair.symbol, now_ms, self._limit)
+        if shown == self._sent:
+            return []
+        self._sent = shown
+        body = (
+            levels(1, _texts(self._pair, shown[1]))
+            + levels(2, _texts(self._pair, shown[0]))
+            + text(3, self._event)
+            + text(4, str(now_ms))
+        )
+        name, symbol = self._channel.name, self._pair.symbol
+        self.greeting = binary_frame(wrapper(name, LIMIT_DEPTHS, body, symbol=symbol, send_ms=now_ms))
+        return [self.greeting]
+
+
+def _diff(before: dict[int, int], after: dict[int, int]) -> Rows:
+    """Return the levels to set, those that are gone with quantity 0."""
+    changed = after.items() - before.items()
+    gone = before.keys() - after.keys()
+    return sorted([*changed, *((price, 0) for price in gone)])
+
+
+def _texts(pair: Pair, rows: Rows) -> list[tuple[str, str]]:
+    price_decimals, amount_decimals = pair.price_decimals, pair.amount_decimals
+    return [
+        (fixed(price, price_decimals), fixed(steps, amount_decimals) if steps else "0")
+        for price, steps in rows
+    ]

@@ -98,7 +98,7 @@ class Limiter:
         self._refusals: list[float] = []
         self._timer: asyncio.TimerHandle | None = None
         self._held = 0
-        self._held_since = self._at
+        self._held_since = 0.0
 
     @property
     def pace_per_s(self) -> float:
@@ -119,6 +119,8 @@ class Limiter:
         self._queues[level].append(_Waiter(weight, turn))
         self._waiting += 1
         began = self._wall()
+        self._held_since = self._held_since if self._held else began
+        self._held += 1
         if is_urgent:
             self._pump()
         try:
@@ -128,7 +130,10 @@ class Limiter:
             self._pump()  # its place may have been the first
             raise
         finally:
-            self.stats.wait_s += self._wall() - began
+            ended = self._wall()
+            self.stats.wait_s += ended - began
+            self._held -= 1
+            self.stats.held_s += 0.0 if self._held else ended - self._held_since
 
     def refused(self, retry_after_s: float) -> None:
         """Tell of a 429 or 418: nothing goes for that long, and then slower for a while.

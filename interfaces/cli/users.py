@@ -27,10 +27,19 @@ def add(  # noqa: PLR0917 - Typer reads one parameter per option
     daily_loss_limit: Annotated[str, Option(help="Share of capital; no entry after losing it.")] = "0.05",
     allow: Annotated[list[str] | None, Option(help="Trade only this symbol (repeatable).")] = None,
     block: Annotated[list[str] | None, Option(help="Never trade this symbol (repeatable).")] = None,
+    mode: Annotated[str, Option(help="paper; live waits for a verified MEXC.")] = "paper",
 ) -> None:
-    """Add a user on paper."""
+    """Add a user, on paper."""
     from trading.users.directory import Directory
-    from trading.users.user import User
+    from trading.users.user import Mode, User
+
+    if mode not in {str(known) for known in Mode}:
+        raise typer.BadParameter(f"must be one of {', '.join(Mode)}, was {mode!r}", param_hint="--mode")
+    if mode == Mode.LIVE:
+        from resources.settings import load_settings
+        from trading.exchange.verify.record import require_live
+
+        require_live(load_settings().home)
 
     user = User(
         user_id=user_id,
@@ -42,6 +51,7 @@ def add(  # noqa: PLR0917 - Typer reads one parameter per option
         daily_loss_limit=_number("daily-loss-limit", daily_loss_limit),
         allowed=frozenset(allow or ()),
         blocked=frozenset(block or ()),
+        mode=Mode(mode),
     )
     with _log() as log:
         Directory(log).add(user)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from trading.simulator.source import DELISTED, HALTED, ONLINE, MarketSource, Pair
+from trading.simulator.levered import LeveredMarket
+from trading.simulator.source import DELISTED, HALTED, ONLINE, Pair
 from trading.simulator.units import ATOM_DECIMALS, atoms, fee_units
 from trading.simulator.wire import Refusal, bad_symbol
 
@@ -23,6 +24,7 @@ class Terms:
     min_steps: int
     min_cost: int
     max_cost: int
+    max_market_cost: int
     maker_fee: int
     taker_fee: int
 
@@ -46,6 +48,7 @@ def terms_of(pair: Pair) -> Terms:
         min_steps=-(-atoms(pair.min_amount) // step_atoms),
         min_cost=atoms(pair.min_cost),
         max_cost=atoms(pair.max_cost),
+        max_market_cost=atoms(pair.market_cap),
         maker_fee=fee_units(pair.maker_fee),
         taker_fee=fee_units(pair.taker_fee),
     )
@@ -61,9 +64,9 @@ def status_at(pair: Pair, now_ms: int) -> str:
 
 
 class Listing:
-    """The pairs of one market source, by wire name, as they stand at a time."""
+    """The pairs of one market, by wire name, as they stand at a time."""
 
-    def __init__(self, source: MarketSource) -> None:
+    def __init__(self, source: LeveredMarket) -> None:
         self.source = source
         self._terms: dict[str, Terms] = {}
 
@@ -80,11 +83,14 @@ class Listing:
             raise bad_symbol()
         return pair
 
-    def terms(self, symbol: str) -> Terms:
-        """Return the order terms of a pair that exists."""
+    def terms(self, symbol: str, at_ms: int | None = None) -> Terms:
+        """Return the order terms of a pair that exists: as of now, or those in force at `at_ms`."""
+        pair = self.source.pairs[symbol] if at_ms is None else self.source.pair_at(symbol, at_ms)
         found = self._terms.get(symbol)
-        if found is None:
-            found = self._terms[symbol] = terms_of(self.source.pairs[symbol])
+        if found is None or found.pair is not pair:
+            found = terms_of(pair)
+            if at_ms is None:
+                self._terms[symbol] = found
         return found
 
     def tradable(self, symbol: str, now_ms: int) -> Terms:

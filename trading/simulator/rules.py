@@ -56,7 +56,7 @@ def check_value(terms: Terms, kind: Kind, price: int, quantity: int | None, budg
         least = atoms_text(terms.min_cost)
         raise Refusal(30002, f"The minimum transaction volume cannot be less than:{least}{terms.pair.quote}")
     # Market orders have a tenth of the cap (maxQuoteAmountMarket), as in the recorded pairs.
-    most = terms.max_cost // 10 if kind is Kind.MARKET else terms.max_cost
+    most = terms.max_market_cost if kind is Kind.MARKET else terms.max_cost
     if cost > most > 0:
         raise Refusal(
             30003,

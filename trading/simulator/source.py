@@ -41,6 +41,8 @@ class Pair:
         Least order quantity in base units (MEXC `baseSizePrecision`); may be 0.
     min_cost, max_cost : Decimal
         Least and greatest order value in quote units.
+    max_cost_market : Decimal or None
+        Greatest value of a market order; None where nobody told (see `market_cap`).
     maker_fee, taker_fee : Decimal
         Fractions (0.0005 = 5 bps); may be 0.
     status : str
@@ -70,6 +72,12 @@ class Pair:
     delisted_ms: int | None
     sector: int
     has_edge: bool
+    max_cost_market: Decimal | None = None
+
+    @property
+    def market_cap(self) -> Decimal:
+        """Greatest value of a market order: as told, else a tenth of `max_cost` (as most of MEXC's pairs)."""
+        return self.max_cost / 10 if self.max_cost_market is None else self.max_cost_market
 
 
 class Bars(NamedTuple):

@@ -13,7 +13,7 @@ type Json = dict[str, object]
 
 def symbol_info(pair: Pair, now_ms: int) -> Json:
     """Return one entry of exchangeInfo's `symbols`; key set and types as recorded."""
-    market_cap = f"{pair.max_cost / 10:f}"
+    market_cap = f"{pair.market_cap:f}"
     return {
         "symbol": pair.symbol,
         "status": status_at(pair, now_ms),

@@ -44,6 +44,10 @@ class ListenKeys:
         owner = self._keys.get(key)
         return None if owner is None or owner[1] <= wall_s else owner[0]
 
+    def expire(self, key: str) -> None:
+        """Let a key be over, as if its hour had passed."""
+        self._keys.pop(key, None)
+
     def _check(self, account_key: str, key: str, wall_s: float) -> None:
         owner = self._keys.get(key)
         if owner is None or owner[0] != account_key or owner[1] <= wall_s:

@@ -33,10 +33,12 @@ class DepthFeed:
     def __init__(self, exchange: Exchange, channel: Channel) -> None:
         self.greeting: bytes | None = None
         self._books = exchange.books
-        self._pair = exchange.source.pairs[channel.symbol]
+        self._source = exchange.source
+        self._symbol = channel.symbol
         self._channel = channel
         self._event = channel.name.rpartition("@")[0]
         self._version: int | None = None
+        self._pair = exchange.source.pairs[channel.symbol]
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
 
@@ -44,19 +46,22 @@ class DepthFeed:
         """Return one frame with the changed levels, or nothing."""
         if self._version is not None and now_ms <= self._version:
             return []
-        bids, asks = (dict(rows) for rows in sides(self._books, self._pair.symbol, now_ms, DEPTH))
-        changed = _diff(self._bids, bids), _diff(self._asks, asks)
+        bids, asks = (dict(rows) for rows in sides(self._books, self._symbol, now_ms, DEPTH))
+        pair = self._source.pairs[self._symbol]
+        changed_bids = _diff(self._pair, self._bids, pair, bids)
+        changed_asks = _diff(self._pair, self._asks, pair, asks)
         version, self._version, self._bids, self._asks = self._version, now_ms, bids, asks
-        if version is None or not (changed[0] or changed[1]):
+        self._pair = pair
+        if version is None or not (changed_bids or changed_asks):
             return []
         body = (
-            levels(1, _texts(self._pair, changed[1]))
-            + levels(2, _texts(self._pair, changed[0]))
+            levels(1, changed_asks)
+            + levels(2, changed_bids)
             + text(3, self._event)
             + text(4, str(version + 1))
             + text(5, str(now_ms))
         )
-        name, symbol = self._channel.name, self._pair.symbol
+        name, symbol = self._channel.name, self._symbol
         return [binary_frame(wrapper(name, AGGRE_DEPTHS, body, symbol=symbol, send_ms=now_ms))]
 
 
@@ -66,7 +71,8 @@ class LimitDepthFeed:
     def __init__(self, exchange: Exchange, channel: Channel) -> None:
         self.greeting: bytes | None = None
         self._books = exchange.books
-        self._pair = exchange.source.pairs[channel.symbol]
+        self._source = exchange.source
+        self._symbol = channel.symbol
         self._channel = channel
         self._event = channel.name.split("@" + channel.symbol)[0]
         self._limit = int(channel.detail)
@@ -74,31 +80,32 @@ class LimitDepthFeed:
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return one frame with all levels, or nothing."""
-        shown = sides(self._books, self._pair.symbol, now_ms, self._limit)
+        shown = sides(self._books, self._symbol, now_ms, self._limit)
         if shown == self._sent:
             return []
         self._sent = shown
+        pair = self._source.pairs[self._symbol]
         body = (
-            levels(1, _texts(self._pair, shown[1]))
-            + levels(2, _texts(self._pair, shown[0]))
+            levels(1, _texts(pair, shown[1]))
+            + levels(2, _texts(pair, shown[0]))
             + text(3, self._event)
             + text(4, str(now_ms))
         )
-        name, symbol = self._channel.name, self._pair.symbol
+        name, symbol = self._channel.name, self._symbol
         self.greeting = binary_frame(wrapper(name, LIMIT_DEPTHS, body, symbol=symbol, send_ms=now_ms))
         return [self.greeting]
 
 
-def _diff(before: dict[int, int], after: dict[int, int]) -> Rows:
-    """Return the levels to set, those that are gone with quantity 0."""
-    changed = after.items() - before.items()
-    gone = before.keys() - after.keys()
-    return sorted([*changed, *((price, 0) for price in gone)])
+def _diff(old: Pair, before: dict[int, int], pair: Pair, after: dict[int, int]) -> list[tuple[str, str]]:
+    """Return the levels to set as text, those that are gone with quantity 0."""
+    if (old.price_decimals, old.amount_decimals) != (pair.price_decimals, pair.amount_decimals):
+        # Relisted in other units: the numbers do not compare.
+        gone, changed = sorted(before), sorted(after.items())
+    else:
+        gone, changed = sorted(before.keys() - after.keys()), sorted(after.items() - before.items())
+    return [(fixed(price, old.price_decimals), "0") for price in gone] + _texts(pair, changed)
 
 
 def _texts(pair: Pair, rows: Rows) -> list[tuple[str, str]]:
     price_decimals, amount_decimals = pair.price_decimals, pair.amount_decimals
-    return [
-        (fixed(price, price_decimals), fixed(steps, amount_decimals) if steps else "0")
-        for price, steps in rows
-    ]
+    return [(fixed(price, price_decimals), fixed(steps, amount_decimals)) for price, steps in rows]

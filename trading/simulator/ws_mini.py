@@ -63,22 +63,23 @@ class MiniTickerFeed:
         self.greeting: bytes | None = None
         self._exchange = exchange
         self._channel = channel
-        self._pair = exchange.source.pairs[channel.symbol]
+        self._symbol = channel.symbol
         self._day = _Day(exchange, channel.detail)
         self._sent = b""
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return one frame, or nothing where nothing changed."""
         at_ms, shot = self._exchange.snapshot(now_ms)
-        row = self._exchange.books.row(self._pair.symbol)
+        row = self._exchange.books.row(self._symbol)
         opens = self._day.opens(at_ms)
         columns = (shot.last, shot.open_24h, shot.high_24h, shot.low_24h, shot.volume_24h)
         figures = tuple(int(column[row]) for column in (*columns, shot.quote_volume_24h))
-        body = mini_body(self._pair, figures, None if opens is None else opens[row])
+        pair = self._exchange.source.pairs[self._symbol]
+        body = mini_body(pair, figures, None if opens is None else opens[row])
         if body == self._sent:
             return []
         self._sent = body
-        name, symbol = self._channel.name, self._pair.symbol
+        name, symbol = self._channel.name, self._symbol
         self.greeting = binary_frame(wrapper(name, MINI_TICKER, body, symbol=symbol, send_ms=at_ms))
         return [self.greeting]
 

@@ -53,7 +53,7 @@ class KlineFeed:
     def __init__(self, exchange: Exchange, channel: Channel) -> None:
         self.greeting: bytes | None = None
         self._source = exchange.source
-        self._pair = exchange.source.pairs[channel.symbol]
+        self._symbol = channel.symbol
         self._channel = channel
         self._frame = INTERVALS[channel.detail]
         self._symbol_id = symbol_id(channel.symbol)
@@ -86,11 +86,12 @@ class KlineFeed:
     def _bars(self, name: str, since: int, now_ms: int) -> Bars | None:
         if name not in self._source.timeframes:
             return None
-        return self._source.bars(self._pair.symbol, name, since, now_ms + 1, now_ms)
+        return self._source.bars(self._symbol, name, since, now_ms + 1, now_ms)
 
     def _encode(self, row: tuple[int, ...], now_ms: int) -> bytes:
         opened, first, high, low, last, volume, quote_volume = row
-        decimals = self._pair.price_decimals
+        pair = self._source.pairs[self._symbol]  # looked up: a relisting may change its decimals
+        decimals = pair.price_decimals
         body = (
             text(1, self._channel.detail)
             + whole(2, opened // 1000)
@@ -98,11 +99,11 @@ class KlineFeed:
             + text(4, trimmed(last, decimals))
             + text(5, trimmed(high, decimals))
             + text(6, trimmed(low, decimals))
-            + text(7, trimmed(volume, self._pair.amount_decimals))
+            + text(7, trimmed(volume, pair.amount_decimals))
             + text(8, trimmed(quote_volume, QUOTE_VOLUME_DECIMALS))
             + whole(9, self._frame.next_ms(opened) // 1000)
         )
-        name, symbol = self._channel.name, self._pair.symbol
+        name, symbol = self._channel.name, self._symbol
         return binary_frame(
             wrapper(name, SPOT_KLINE, body, symbol=symbol, symbol_id=self._symbol_id, create_ms=now_ms)
         )
@@ -131,7 +132,7 @@ class DealsFeed:
     def __init__(self, exchange: Exchange, channel: Channel) -> None:
         self.greeting: bytes | None = None
         self._source = exchange.source
-        self._pair = exchange.source.pairs[channel.symbol]
+        self._symbol = channel.symbol
         self._channel = channel
         self._event = channel.name.rpartition("@")[0]
         self._cursor: int | None = None
@@ -139,7 +140,7 @@ class DealsFeed:
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return one frame with the new trades, or nothing."""
-        symbol = self._pair.symbol
+        symbol = self._symbol
         since, self._cursor = self._cursor, now_ms
         if since is None or since >= now_ms:
             self._last = self._last or self._source.price(symbol, now_ms)
@@ -155,13 +156,12 @@ class DealsFeed:
         return [binary_frame(wrapper(self._channel.name, AGGRE_DEALS, body, symbol=symbol, send_ms=now_ms))]
 
     def _items(self, prices: list[int], volume: int, before: int, since: int, now_ms: int) -> list[bytes]:
-        count = min(len(prices), volume)
-        items = []
+        pair, count, items = self._source.pairs[self._symbol], min(len(prices), volume), []
         for number, price in enumerate(prices[-count:]):
             steps = volume // count + (number < volume % count)
             items.append(
-                text(1, fixed(price, self._pair.price_decimals))
-                + text(2, fixed(steps, self._pair.amount_decimals))
+                text(1, fixed(price, pair.price_decimals))
+                + text(2, fixed(steps, pair.amount_decimals))
                 + whole(3, 1 if price >= before else 2)
                 + whole(4, since + (now_ms - since) * (number + 1) // count)
             )
@@ -175,20 +175,22 @@ class BookTickerFeed:
     def __init__(self, exchange: Exchange, channel: Channel) -> None:
         self.greeting: bytes | None = None
         self._books = exchange.books
-        self._pair = exchange.source.pairs[channel.symbol]
+        self._source = exchange.source
+        self._symbol = channel.symbol
         self._channel = channel
         self._sent = b""
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return the new top of the book, or nothing."""
-        body = book_ticker_body(self._pair, *sides(self._books, self._pair.symbol, now_ms, 1))
+        pair = self._source.pairs[self._symbol]
+        body = book_ticker_body(pair, *sides(self._books, self._symbol, now_ms, 1))
         if body == self._sent:
             return []
         self._sent = body
         number = AGGRE_BOOK_TICKER
         if self._channel.kind is Kind.BOOK_TICKER_BATCH:
             number, body = BOOK_TICKER_BATCH, nested(1, body)
-        name, symbol = self._channel.name, self._pair.symbol
+        name, symbol = self._channel.name, self._symbol
         self.greeting = binary_frame(wrapper(name, number, body, symbol=symbol, send_ms=now_ms))
         return [self.greeting]
 

@@ -3,7 +3,7 @@
 Each is a pure function of frames and rules; the answer is a FUNNEL frame with one row per symbol.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -69,7 +69,12 @@ def _market_row(market: Market) -> tuple[object, ...]:
 
 
 def prefilter(
-    markets: pl.DataFrame, tickers: pl.DataFrame, rules: ScreeningRules, *, at: datetime | None = None
+    markets: pl.DataFrame,
+    tickers: pl.DataFrame,
+    rules: ScreeningRules,
+    *,
+    at: datetime | None = None,
+    listed: Mapping[str, datetime] | None = None,
 ) -> pl.DataFrame:
     """Return which markets are worth fetching candles for, **one row per market**.
 
@@ -82,7 +87,9 @@ def prefilter(
     tickers : DataFrame of TICKERS
         One look; a market without a ticker is dropped as not quoted.
     at : datetime, optional
-        Market time of use; the age rule is off without it.
+        Market time of use; the rules on the age of quotes and listings are off without it.
+    listed : mapping, optional
+        Symbol -> its first bar or listing, where that is known; who is not in it is not judged by age.
 
     Returns
     -------
@@ -92,6 +99,7 @@ def prefilter(
     looks = conform(tickers, TICKERS).sort("at").unique("symbol", keep="last", maintain_order=True)
     frame = conform(markets, MARKETS).join(looks, on="symbol", how="left", maintain_order="left")
     frame = frame.sort("volume_quote_24h", descending=True, nulls_last=True, maintain_order=True)
+    frame = frame.with_columns(listed_days=_listed_days(frame["symbol"], listed or {}, at))
     is_reference = frame["symbol"].is_in(list(rules.references))
     funnel = apply_rules(frame.filter(~is_reference), _prefilter_rules(rules, at), "prefilter")
     references = apply_rules(frame.filter(is_reference), [], "prefilter").with_columns(
@@ -120,6 +128,10 @@ def _prefilter_rules(rules: ScreeningRules, at: datetime | None) -> list[Rule]:
         age = (pl.lit(at) - pl.col("at")).dt.total_milliseconds() / 1000
         bound = rules.max_ticker_age_s
         chain.append(Rule("age", age, bound, age <= bound, "quote is {value} s old, more than {bound}"))
+    if rules.min_listed_days is not None:
+        days, least = pl.col("listed_days"), rules.min_listed_days
+        words = "listed {value} days ago, {bound} needed"
+        chain.append(Rule("young", days, least, (days >= least).fill_null(True), words))
     if rules.min_quote_volume_24h is not None:
         least = rules.min_quote_volume_24h
         words = "24 h volume is {value}, below {bound}"
@@ -128,6 +140,15 @@ def _prefilter_rules(rules: ScreeningRules, at: datetime | None) -> list[Rule]:
         words = "spread is {value} of the price, above {bound}"
         chain.append(Rule("spread", spread, rules.max_spread, spread <= rules.max_spread, words))
     return chain
+
+
+def _listed_days(symbols: pl.Series, listed: Mapping[str, datetime], at: datetime | None) -> pl.Series:
+    """Days since each symbol's first bar; null where that, or the time of use, is not known."""
+    days = [
+        None if at is None or symbol not in listed else (at - listed[symbol]).total_seconds() / 86_400
+        for symbol in symbols
+    ]
+    return pl.Series(days, dtype=pl.Float64)
 
 
 def _cap(funnel: pl.DataFrame, room: int, bound: int) -> pl.DataFrame:

@@ -28,6 +28,8 @@ class ScreeningRules:
         (ask - bid) / mid.
     max_ticker_age_s : float or None
         Market seconds between the look and the time it is used.
+    min_listed_days : float or None
+        Days since the first bar, where that is known: who has not `min_bars` yet costs no request.
     max_survivors : int
         How many symbols candles are fetched for, the most traded first.
     min_bars : int
@@ -58,6 +60,7 @@ class ScreeningRules:
     min_quote_volume_24h: float | None = 100_000.0
     max_spread: float | None = 0.005
     max_ticker_age_s: float | None = 900.0
+    min_listed_days: float | None = 2.0
     max_survivors: int = 300
     min_bars: int = 200
     max_stale_bars: int | None = 4
@@ -80,6 +83,7 @@ class ScreeningRules:
             "min_quote_volume_24h",
             "max_spread",
             "max_ticker_age_s",
+            "min_listed_days",
             "max_stale_bars",
             "min_volatility",
         ):
@@ -109,6 +113,7 @@ PRESETS: dict[str, ScreeningRules] = {
         max_spread=None,
         max_volatility=None,
         max_idle_share=None,
+        min_listed_days=None,
         excluded_bases=(),
     ),
 }

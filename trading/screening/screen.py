@@ -42,14 +42,27 @@ def screen(
     if frame.is_empty():
         return empty(FUNNEL)
     newest, bar_ms = _newest_and_bar_ms(frame)
+    by_symbol = frame.sort("symbol", "open_time").partition_by("symbol", maintain_order=True)
+    batches = in_batches(by_symbol, rules.batch_size, on_batch)
+    measured = [measure(pl.concat(batch), rules, newest, bar_ms) for batch in batches]
+    return judge(pl.concat(measured), tickers, rules, markets=markets)
+
+
+def judge(
+    measured: pl.DataFrame,
+    tickers: pl.DataFrame,
+    rules: ScreeningRules,
+    *,
+    markets: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Return the verdicts on what `measure` found, **one row per row of `measured`**, in its order.
+
+    Who measures batch by batch while candles still come judges once at the end; `screen` is both in one.
+    Parameters and result as of `screen`.
+    """
     looks = conform(tickers, TICKERS).sort("at").unique("symbol", keep="last", maintain_order=True)
     looks = looks.select("symbol", "volume_quote_24h")
-    by_symbol = frame.sort("symbol", "open_time").partition_by("symbol", maintain_order=True)
-    parts = []
-    for batch in in_batches(by_symbol, rules.batch_size, on_batch):
-        measured = measure(pl.concat(batch), rules, newest, bar_ms)
-        parts.append(measured.join(looks, on="symbol", how="left", maintain_order="left"))
-    found = pl.concat(parts).with_columns(
+    found = measured.join(looks, on="symbol", how="left", maintain_order="left").with_columns(
         # A young listing has no full day of candles: the ticker is then the better witness.
         volume=pl.when(pl.col("covers_day"))
         .then("volume_candles")

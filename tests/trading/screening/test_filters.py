@@ -162,3 +162,16 @@ def test_no_market_and_no_ticker_give_an_empty_funnel(markets):
     """Nothing in, nothing out, no error."""
     assert prefilter(empty(MARKETS), empty(TICKERS), ScreeningRules()).schema == pl.Schema(FUNNEL)
     assert _rules(prefilter(markets("A"), empty(TICKERS), ScreeningRules())) == {"A/USDT": "ticker"}
+
+
+def test_young_listing_costs_no_request(market, tickers):
+    """Listed a day ago with two needed: out, measured and told; unknown age and exactly two days stay."""
+    markets, _ = validate_markets([market("NEW"), market("OLD"), market("DARK")])
+    looks = tickers({symbol: {} for symbol in ("NEW/USDT", "OLD/USDT", "DARK/USDT")})
+    rules = ScreeningRules(references=(), min_listed_days=2.0)
+    listed = {"NEW/USDT": AT - timedelta(days=1), "OLD/USDT": AT - timedelta(days=2)}
+    funnel = prefilter(markets, looks, rules, at=AT, listed=listed)
+    assert set(survivors(funnel)) == {"OLD/USDT", "DARK/USDT"}
+    young = funnel.filter(pl.col("symbol") == "NEW/USDT").row(0, named=True)
+    assert (young["rule"], young["value"], young["bound"]) == ("young", 1.0, 2.0)
+    assert len(survivors(prefilter(markets, looks, rules, listed=listed))) == 3

@@ -1,8 +1,9 @@
-"""Candles of all symbols: day-partitioned Parquet that grows by appending and shrinks by compaction.
+"""Candles of all symbols: Parquet that grows by appending and shrinks by compaction and monthly rewrites.
 
 ``<root>/candles/timeframe=15m/date=2025-03-01/part-<write>-<generation>-<tag>.parquet``. Each file is
 sorted by (symbol, open_time), holds a key once, and appears by one rename. The same key in two files
-of a day: the later write wins. Symbols are row values, never parts of a path.
+of a day: the later write wins. A closed month can be rewritten by symbol (months.py); a bar that comes
+later is a day file again and wins over it. Symbols are row values, never parts of a path.
 Not here: whether a bar is believable (the gateway), and tables of results (lake.py).
 """
 
@@ -16,22 +17,16 @@ import polars as pl
 from trading.market.errors import BadInput, MissingData
 from trading.market.frames import CANDLES, conform, empty
 from trading.market.lineage import Version, code_version, content_hash, params_json, version_id
-from trading.market.timeframes import from_ms, to_ms
+from trading.market.timeframes import TIMEFRAMES, from_ms, to_ms
 from trading.market.timeframes import timeframe as find_timeframe
-from trading.store.files import locked
+from trading.store.files import refusals
+from trading.store.holdings import Month, holdings
 from trading.store.lake import Lake
-from trading.store.parts import (
-    KEY,
-    add_part,
-    list_parts,
-    merged,
-    replace_parts,
-    retried,
-    sweep,
-    write_temporary,
-)
+from trading.store.parts import KEY, add_part, by_day, merged, ordered, retried, write_temporary
+from trading.store.rewrite import compacting, rewriting
 
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _NO_PARAMS: Mapping[str, object] = {}
 
 
@@ -64,17 +59,19 @@ class CandleStore:
         ------
         BadInput
             If a key is null or the tag is unsafe.
+        StoreError
+            If the file system refuses (full, read-only): dates written before stay, the rest is as it was.
         """
         if not _TAG.fullmatch(tag):
             raise BadInput(f"tag must match {_TAG.pattern}, was {tag!r}")
         rows = conform(frame, CANDLES)
         if rows.select(pl.any_horizontal(pl.col(KEY).is_null()).any()).item():
             raise BadInput("candles must have a symbol and an open_time in every row; found a null")
-        rows = rows.unique(KEY, keep="last", maintain_order=True).sort(KEY)
         written: dict[str, int] = {}
-        dated = rows.with_columns(day=pl.col("open_time").dt.date().cast(pl.String))
-        for (day,), part in sorted(dated.partition_by("day", as_dict=True, include_key=False).items()):
-            add_part(self._folder(timeframe, day), write_temporary(self._incoming, part), tag)
+        folder = self._timeframe_folder(timeframe)
+        for day, part in by_day(ordered(rows)):
+            with refusals(f"write {timeframe} candles of {day}"):
+                add_part(folder / f"date={day}", write_temporary(self._incoming, part), tag)
             written[day] = part.height
         return written
 
@@ -91,22 +88,12 @@ class CandleStore:
         The files are listed now and read at `collect`; collect soon (or use `read`), because a
         compaction in between deletes the files it replaced.
         """
-        parts: list[pl.LazyFrame] = []
-        single: list[Path] = []
-        for day in self.dates(timeframe):
-            if (start is not None and day < str(start.astimezone(UTC).date())) or (
-                end is not None and day > str(end.astimezone(UTC).date())
-            ):
-                continue
-            files = list_parts(self._folder(timeframe, day))
-            if len(files) == 1:
-                single.extend(files)
-            elif files:
-                parts.append(merged(files, _within(start, end, symbols)))
-        if single:
-            lazy = pl.scan_parquet(single, hive_partitioning=False)
-            parts.append(lazy.filter(_within(start, end, symbols)))
-        return pl.concat(parts) if parts else empty(CANDLES).lazy()
+        first = None if start is None else str(start.astimezone(UTC).date())
+        last = None if end is None else str(end.astimezone(UTC).date())
+        wanted = _within(start, end, symbols)
+        held = holdings(self._timeframe_folder(timeframe), first, last)
+        lazies = [lazy for month in held for lazy in month.lazies(wanted, symbols)]
+        return pl.concat(lazies) if lazies else empty(CANDLES).lazy()
 
     def read(
         self,
@@ -169,41 +156,65 @@ class CandleStore:
 
     def dates(self, timeframe: str) -> list[str]:
         """Return the UTC dates that hold bars, oldest first."""
-        folder = self._timeframe_folder(timeframe)
-        if not folder.is_dir():
-            return []
-        return sorted(
-            entry.name.removeprefix("date=")
-            for entry in folder.iterdir()
-            if entry.name.startswith("date=") and list_parts(entry)
-        )
+        held = holdings(self._timeframe_folder(timeframe))
+        return sorted(day for month in held for day in month.days())
+
+    def timeframes(self) -> list[str]:
+        """Return the timeframes that hold bars, shortest first."""
+        return [name for name in TIMEFRAMES if holdings(self._timeframe_folder(name))]
+
+    def held(self, timeframe: str) -> list[Month]:
+        """Return what holds each month of a timeframe now, oldest first: a rewrite, day files, or both."""
+        return holdings(self._timeframe_folder(timeframe))
 
     def states(self, timeframe: str, date: str) -> Iterator[pl.DataFrame]:
         """Give what one day held after each write that is still a file of its own, newest state first.
 
-        Sorted by (symbol, open_time). Compaction makes one state of several.
+        Sorted by (symbol, open_time). Compaction makes one state of several, and so does a rewrite of
+        the month.
         """
-        folder = self._folder(timeframe, date)
-        for written in range(len(list_parts(folder)), 0, -1):
-            yield retried(
-                lambda written=written: merged(list_parts(folder)[:written]).sort(KEY).collect()  # type: ignore[misc]  # bound now
-            )
+        self._check_date(date)
+
+        held = self._held(timeframe, date)
+        if held is None:
+            return
+        oldest = 1 if held.base(date, None) is None else 0
+        for written in range(len(held.parts.get(date, [])), oldest - 1, -1):
+            yield retried(lambda written=written: self._day(timeframe, date, written))  # type: ignore[misc]  # bound now
 
     def compact(self, timeframe: str, date: str) -> None:
         """Rewrite one day as one file; bars that arrive meanwhile keep their later place.
 
-        The new file is written first and ranks just after its newest input; only then the inputs
-        go. A crash at any step leaves the same rows to readers, and the next compaction tidies up.
+        A crash at any step leaves the same rows to readers, and the next compaction tidies up.
         """
-        folder = self._folder(timeframe, date)
-        if not folder.is_dir():
-            return
-        with locked(folder.parent / ".compaction.lock"):
-            sweep(self._incoming)
-            inputs = list_parts(folder)
-            if len(inputs) >= 2:
-                rows = merged(inputs).sort(KEY).collect()
-                replace_parts(folder, inputs, write_temporary(self._incoming, rows))
+        self._check_date(date)
+        folder = self._timeframe_folder(timeframe)
+        if folder.is_dir():
+            for _ in compacting(folder, self._incoming, date):
+                pass
+
+    def rewrite_month(self, timeframe: str, month: str) -> list[str]:
+        """Rewrite one month by symbol, with all late bars; for months that are over.
+
+        Readers see the same bars before, during and after, whatever step a crash stops it at; the next
+        rewrite finishes. A month that gets bars afterwards is rewritten by asking again.
+
+        Parameters
+        ----------
+        timeframe : str
+            Unified name.
+        month : str
+            ``YYYY-MM``.
+
+        Returns
+        -------
+        list of str
+            What was done, step by step; empty if there was nothing to do.
+        """
+        if not _MONTH.fullmatch(month):
+            raise BadInput(f"month must be YYYY-MM, was {month!r}")
+        folder = self._timeframe_folder(timeframe)
+        return list(rewriting(folder, self._incoming, month)) if folder.is_dir() else []
 
     def version(
         self,
@@ -225,10 +236,10 @@ class CandleStore:
         MissingData
             If the day holds no bars.
         """
-        folder = self._folder(timeframe, date)
-        if not list_parts(folder):
+        self._check_date(date)
+        rows = retried(lambda: self._day(timeframe, date))
+        if rows.is_empty():
             raise MissingData(f"no {timeframe} candles of {date}: materialise ohlcv for that day first")
-        rows = retried(lambda: merged(list_parts(folder)).sort(KEY).collect())
         partition, digest, settings = f"{timeframe}/{date}", content_hash(rows), params_json(params)
         name = version_id(
             "ohlcv",
@@ -257,14 +268,23 @@ class CandleStore:
         # 1m and 1M are one folder on a file system that ignores case.
         return self._candles / f"timeframe={'1month' if name == '1M' else name}"
 
-    def _folder(self, timeframe: str, day: str) -> Path:
+    def _held(self, timeframe: str, day: str) -> Month | None:
+        return next(iter(holdings(self._timeframe_folder(timeframe), day, day)), None)
+
+    def _day(self, timeframe: str, day: str, written: int | None = None) -> pl.DataFrame:
+        """Return the bars of a day, after its first `written` part files if given."""
+        held = self._held(timeframe, day)
+        if held is None:
+            return empty(CANDLES)
+        return merged(held.parts.get(day, [])[:written], base=held.base(day, None)).sort(KEY).collect()
+
+    def _check_date(self, day: str) -> None:
         try:
             canonical = date.fromisoformat(day).isoformat()
         except ValueError:
             raise BadInput(f"date must be YYYY-MM-DD, was {day!r}") from None
         if canonical != day:
             raise BadInput(f"date must be YYYY-MM-DD, was {day!r}")
-        return self._timeframe_folder(timeframe) / f"date={day}"
 
 
 def _within(start: datetime | None, end: datetime | None, symbols: Sequence[str] | None) -> pl.Expr:

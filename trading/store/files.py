@@ -48,6 +48,14 @@ def sync_path(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(path: Path) -> None:
+    """Make `path` and its parents so that a crash cannot lose them with what is put there next."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_path(path.parent)
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` in one step: a reader sees the old text or the new, never a part."""
     temporary = path.with_name(unique_name(f".{path.name}"))

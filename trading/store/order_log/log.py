@@ -12,13 +12,15 @@ from trading.store.order_log.intents import Intents
 from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.signal_sets import SignalSets
+from trading.store.order_log.suspensions import Suspensions
 
 
 class OrderLog:
     """Everything that was decided, intended, executed and said, in SQL.
 
     Parts: `sets` (signal sets), `accounts` (users), `orders` (write-ahead intents), `ledger` (executions
-    and round trips), `outbox` (events). The methods here are what other rooms read and write.
+    and round trips), `outbox` (events), `suspensions` (symbols held back for review). The methods here
+    are what other rooms read and write.
 
     Parameters
     ----------
@@ -34,6 +36,7 @@ class OrderLog:
         self.outbox = Outbox(self.database, clock)
         self.sets = SignalSets(self.database, clock)
         self.accounts = Accounts(self.database, clock)
+        self.suspensions = Suspensions(self.database, clock)
         self.orders = Intents(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox)
 

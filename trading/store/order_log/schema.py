@@ -230,3 +230,21 @@ cursors = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+# Symbols that take no new entries until a person has looked: one row per suspension, kept for good.
+suspensions = sa.Table(
+    "suspensions",
+    metadata,
+    sa.Column("suspension_id", sa.Text, primary_key=True),
+    sa.Column("symbol", sa.Text, nullable=False, index=True),
+    sa.Column("source", sa.Text, nullable=False),  # engine | scan | operator
+    sa.Column("state", sa.Text, nullable=False),  # unconfirmed | confirmed | bad_print | manual
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("price_before", Exact),
+    sa.Column("price_after", Exact),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("wall_ms", sa.BigInteger, nullable=False),
+    sa.Column("released_ms", sa.BigInteger, index=True),
+    sa.Column("released_wall_ms", sa.BigInteger),
+    sa.Column("release_reason", sa.Text),
+)

@@ -179,7 +179,8 @@ class Settings(BaseSettings):
     @property
     def limiter_dir(self) -> Path:
         """Request budgets of this machine's address; of all worlds, since they all leave by one address."""
-        return self.exchange.limiter_path or self.home / "limiter"
+        named = self.exchange.limiter_path
+        return self.home / "limiter" if named is None else PROJECT_ROOT / named
 
     @property
     def exchange_state_dir(self) -> Path:

@@ -47,7 +47,6 @@ def dev(
         environment = _environment(settings, world)
         logs = settings.home / world.name / "logs"
         print("starting exchange, cache, engine and Dagster; the UI takes some seconds ...", flush=True)
-        from interfaces.run.options import ENGINE_SHARE, TICK_SHARE
         from interfaces.run.processes import start_exchange, wait_until_up
 
         exchange, control = start_exchange(
@@ -60,10 +59,8 @@ def dev(
         children.enter_context(serving(settings.world_dir, where))
         watched = [exchange]
         if trade:
-            share = {"SLUICE_EXCHANGE__RATE_PER_S": str(world.rate * ENGINE_SHARE)}
-            watched.append(_engine(children, environment | share, logs))
-        share = {"SLUICE_EXCHANGE__RATE_PER_S": str(world.rate * TICK_SHARE)}
-        ui = _user_interface(children, environment | share, logs, port)
+            watched.append(_engine(children, environment, logs))
+        ui = _user_interface(children, environment, logs, port)
         _say(world, port, logs, control.base_url)
         _watch(watched, ui)
 
@@ -112,6 +109,8 @@ def _environment(settings: "Settings", world: "World") -> dict[str, str]:
         "SLUICE_TIMEFRAME": world.timeframe,
         "SLUICE_HISTORY_BARS": str(world.history_bars),
         "SLUICE_EXCHANGE__KIND": world.exchange,
+        # One request budget for all of them: they share it by a file (trading/exchange/shared_budget.py).
+        "SLUICE_EXCHANGE__RATE_PER_S": str(world.rate),
         "DAGSTER_HOME": os.environ["DAGSTER_HOME"],
     }
 

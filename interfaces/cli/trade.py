@@ -40,6 +40,8 @@ def trade(
         base_url=settings.exchange.base_url,
         rate_per_s=settings.exchange.rate_per_s,
         timeout_s=settings.exchange.timeout_s,
+        burst=settings.exchange.burst,
+        limiter_path=settings.limiter_dir,
         # The embedded exchange counts signed requests on their key, as MEXC's documentation has it.
         signed_on_address=False,
     )

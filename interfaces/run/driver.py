@@ -20,10 +20,8 @@ from interfaces.run.measure import scan_speed
 from interfaces.run.options import (
     DEMO_RATE,
     DEMO_START,
-    ENGINE_SHARE,
     MEXC_RATE,
     ROUND_TRIP_MS,
-    TICK_SHARE,
     RunOptions,
     World,
 )
@@ -89,9 +87,9 @@ class Run:
             "SLUICE_WORLD": self.world.name,
             "SLUICE_TIMEFRAME": self.settings.timeframe,
             "SLUICE_HISTORY_BARS": str(self.settings.history_bars),
+            "SLUICE_EXCHANGE__RATE_PER_S": str(self.world.rate),
         }
         os.environ.update(self._env)
-        self.set_rate(1.0)
         self.settings = load_settings(self.world.name)
 
     def wait_for_market(self) -> None:
@@ -100,17 +98,15 @@ class Run:
             wait_until_up(self._exchange, self.market)
 
     def engine(self) -> Engine:
-        """Start an engine that keeps to its share of the venue's budget."""
-        rate = str(self.world.rate * ENGINE_SHARE)
+        """Start an engine; it and this process draw on one request budget."""
         return start_engine(
             world_dir=self.settings.world_dir,
             log=self.logs / "engine.log",
-            env={**self._env, "SLUICE_EXCHANGE__RATE_PER_S": rate},
+            env=self._env,
         )
 
     def research(self, line: Line, title: str) -> JobResult:
         """Run the whole line once at the market's present time."""
-        self.set_rate(1.0)
         with self.screen.stage(title):
             return line.run(
                 "research",
@@ -124,7 +120,6 @@ class Run:
     def live(self, line: Line, log: OrderLog) -> LivePhase:
         """Let the users trade."""
         assert isinstance(self.market, MarketControl)
-        self.set_rate(TICK_SHARE)
         Directory(log).ensure_demo(self.options.users)
         with self.screen.stage("live trading on paper"):
             return trade(
@@ -149,10 +144,6 @@ class Run:
             )
 
         return show
-
-    def set_rate(self, share: float) -> None:
-        """Keep this process to a share of the venue's budget."""
-        os.environ["SLUICE_EXCHANGE__RATE_PER_S"] = str(self.world.rate * share)
 
 
 def execute(options: RunOptions, screen: Screen) -> RunRecord:
@@ -181,7 +172,6 @@ def execute(options: RunOptions, screen: Screen) -> RunRecord:
         second = run.research(line, "second pass: what the trades taught")
         with screen.stage("marts for people (DuckDB, dbt)"):
             line.run("marts")
-        run.set_rate(1.0)
         audit = Audit(0, 0, 0)
         if isinstance(run.market, MarketControl):
             with screen.stage("asking the venue for lost and doubled orders"):

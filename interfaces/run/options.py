@@ -13,8 +13,6 @@ DEMO_SPEED = 900.0
 DEMO_RATE = 50.0
 # Sources disagree about MEXC's limit (12 to 50 a second): its support names 20.
 MEXC_RATE = 20.0
-# While the engine runs, it and Dagster share the address's budget; together they stay below it.
-TICK_SHARE, ENGINE_SHARE = 0.4, 0.55
 # What a distant venue's answer takes; declared wherever a speed is printed.
 ROUND_TRIP_MS = 80.0
 

@@ -36,6 +36,34 @@ def test_nested_settings_come_by_double_underscore(monkeypatch):
     assert load_settings().exchange.rate_per_s == 12.5
 
 
+def test_rate_is_the_careful_one_unless_the_world_or_a_person_says_more(monkeypatch, tmp_path):
+    """20 a second by default; a world with an embedded exchange brings its own; an explicit one wins."""
+    assert load_settings().exchange.rate_per_s == 20
+    record = tmp_path / "data" / "demo" / "world.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"rate": 50.0}')
+    assert load_settings("demo").exchange.rate_per_s == 50
+    monkeypatch.setenv("SLUICE_EXCHANGE__KIND", "mexc")
+    assert load_settings("demo").exchange.rate_per_s == 20
+    monkeypatch.setenv("SLUICE_EXCHANGE__KIND", "embedded")
+    monkeypatch.setenv("SLUICE_EXCHANGE__RATE_PER_S", "20")
+    assert load_settings("demo").exchange.rate_per_s == 20
+    record.write_text("{broken")
+    monkeypatch.delenv("SLUICE_EXCHANGE__RATE_PER_S")
+    assert load_settings("demo").exchange.rate_per_s == 20
+
+
+def test_burst_and_folder_of_the_shared_budget_reach_the_gateway(monkeypatch, tmp_path):
+    """All worlds share one folder, since they leave by one address."""
+    monkeypatch.setenv("SLUICE_EXCHANGE__BASE_URL", "http://127.0.0.1:9")
+    found = load_settings().exchange_settings
+    assert (found.burst, found.limiter_path) == (None, tmp_path / "data" / "limiter")
+    monkeypatch.setenv("SLUICE_EXCHANGE__BURST", "7.5")
+    monkeypatch.setenv("SLUICE_EXCHANGE__LIMITER_PATH", "elsewhere")
+    found = load_settings().exchange_settings
+    assert (found.burst, found.limiter_path) == (7.5, tmp_path / "elsewhere")
+
+
 @pytest.mark.parametrize("source", ["environment", "nested", "dotenv", "file"])
 def test_an_unknown_key_is_an_error_wherever_it_stands(monkeypatch, tmp_path, source):
     """A typing error must not be silently the default."""

@@ -12,7 +12,8 @@ from trading.exchange.clock_sync import Sample, SyncedClock
 from trading.exchange.listing import MarketTable
 from trading.exchange.mexc import CcxtWire, Venue, unifier
 from trading.exchange.public import PublicMarketData
-from trading.exchange.public_api import HttpWire
+from trading.exchange.public_api import MEXC_URL, HttpWire
+from trading.exchange.shared_budget import budget_file
 from trading.exchange.throttle import Limiter
 from trading.exchange.transport import Caller, Transport
 from trading.market.errors import BadInput, BadPayload, Unreachable
@@ -62,7 +63,12 @@ class GatewayPool:
 
     def __init__(self, settings: ExchangeSettings) -> None:
         self.settings = settings
-        self.limiter = Limiter(settings.rate_per_s, burst=settings.burst)
+        shared = settings.limiter_path
+        self.limiter = Limiter(
+            settings.rate_per_s,
+            burst=settings.burst,
+            path=None if shared is None else budget_file(shared, settings.base_url or MEXC_URL),
+        )
         self._transport = Transport(timeout_s=settings.timeout_s)
         self._table = MarketTable()
         self.clock = SyncedClock(self._time_sample)
@@ -88,7 +94,8 @@ class GatewayPool:
         """
         if not api_key or not secret:
             raise BadInput("an account needs an API key and a secret; one of them was empty")
-        own = Limiter(self.settings.account_rate_per_s or self.settings.rate_per_s)
+        rate_per_s = self.settings.account_rate_per_s
+        own = Limiter(self.settings.rate_per_s if rate_per_s is None else rate_per_s)
         limiters = (own, self.limiter) if self.settings.signed_on_address else (own,)
         return MexcAccount(
             self._venue.for_account(api_key, secret),
@@ -100,8 +107,9 @@ class GatewayPool:
         )
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections and leave the line for the shared budget."""
         await self._transport.close()
+        self.limiter.close()
 
     async def __aenter__(self) -> Self:
         try:

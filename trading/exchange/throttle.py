@@ -92,6 +92,7 @@ class Limiter:
         self.stats = LimiterStats()
         self._wall = wall
         self._budget = _budget(rate_per_s, self.burst, path, wall)
+        # What stands in the (shared) line for this limiter: its most urgent waiter.
         self._place = Place(int.from_bytes(os.urandom(7)), Priority.SCAN, 0, 0)
         self._queues: tuple[deque[_Waiter], ...] = tuple(deque() for _ in Priority)
         self._waiting = 0
@@ -162,11 +163,16 @@ class Limiter:
         if not self._budget.enter():
             return False
         now_s = self._settle()
-        place = Place(self._place.owner, level, weight, 0)
-        goes = self._budget.take(place, now_s) <= 0
-        self._place = place  # kept in line for the pump that follows, if it does not go
+        self._place = Place(self._place.owner, level, weight, 0)
+        goes = self._budget.take(self._place, now_s) <= 0
         self._budget.leave()
+        if goes:
+            self._begin_place()
         return goes
+
+    def _begin_place(self) -> None:
+        """Forget the ticket of a request that went: the next one stands behind those of others."""
+        self._place = Place(self._place.owner, Priority.SCAN, 0, 0)
 
     def _settle(self) -> float:
         """Bring the budget up to now, refusals included, and return the time."""
@@ -198,7 +204,7 @@ class Limiter:
             delay_s = self._budget.take(self._place, now_s)
             if delay_s > 0:
                 return delay_s
-            self._place = Place(self._place.owner, Priority.SCAN, 0, 0)
+            self._begin_place()
             self._queues[level].popleft()
             self._waiting -= 1
             waiter.turn.set_result(None)
@@ -211,8 +217,7 @@ class Limiter:
             while queue and queue[0].turn.done():
                 queue.popleft()
                 self._waiting -= 1
-        due = self._queues[Priority.RECONCILE]
-        if due and self._budget.is_due(due[0].weight):
+        if self._queues[Priority.RECONCILE] and self._budget.is_reconciling_due:
             return Priority.RECONCILE
         return next((level for level in Priority if self._queues[level]), None)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.run.options import ENGINE_SHARE, TICK_SHARE, RunOptions, World
+from interfaces.run.options import RunOptions, World
 from resources.settings import load_settings
 from trading.market.errors import BadInput
 
@@ -114,8 +114,3 @@ def test_a_worlds_record_comes_back_whole(tmp_path):
     world.write(path)
     assert World.read(path) == world
     assert [found.name for found in path.parent.iterdir()] == ["world.json"]
-
-
-def test_line_and_engine_share_the_venues_budget():
-    """Two limiters on one address: together they must stay below what the venue allows."""
-    assert TICK_SHARE + ENGINE_SHARE < 1

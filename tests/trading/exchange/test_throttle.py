@@ -40,7 +40,7 @@ async def test_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
     done: list[int] = []
 
     async def one(number: int) -> None:
-        await limiter.acquire()
+        await limiter.acquire(1, Priority.EXIT)
         done.append(number)
 
     tasks = [asyncio.create_task(one(number)) for number in range(12)]
@@ -61,7 +61,7 @@ async def test_long_pause_refills_no_more_than_the_burst() -> None:
     wall = Wall()
     limiter = limiter_at(wall, 10, burst=5)
     wall.now += 3600
-    tasks = [asyncio.create_task(limiter.acquire()) for _ in range(8)]
+    tasks = [asyncio.create_task(limiter.acquire(1, Priority.EXIT)) for _ in range(8)]
     await settle()
     assert sum(task.done() for task in tasks) == 5
     await advance(limiter, wall, 1)
@@ -73,7 +73,7 @@ async def test_heavy_request_is_paid_off_afterwards() -> None:
     wall = Wall()
     limiter = limiter_at(wall, 10, burst=5)
     await limiter.acquire(40)
-    waiting = asyncio.create_task(limiter.acquire(1))
+    waiting = asyncio.create_task(limiter.acquire(1, Priority.EXIT))
     await settle()
     await advance(limiter, wall, 3.5)
     assert not waiting.done()
@@ -100,6 +100,41 @@ async def test_exits_overtake_scans() -> None:
         await advance(limiter, wall, 0.1001)
     await asyncio.gather(*tasks)
     assert order == ["exit", "reconcile", "entry", "scan1", "scan2"]
+
+
+async def test_scans_leave_some_of_the_burst_so_that_an_exit_need_not_wait() -> None:
+    """Of a bucket of 10 scans take 8, entries one more; an exit then goes in the same instant."""
+    wall = Wall()
+    limiter = limiter_at(wall, 10, burst=10)
+    for level, goes in ((Priority.SCAN, 8), (Priority.ENTRY, 1), (Priority.EXIT, 1)):
+        tasks = [asyncio.create_task(limiter.acquire(1, level)) for _ in range(12)]
+        await settle()
+        assert sum(task.done() for task in tasks) == goes
+        for task in tasks:
+            task.cancel()
+        await settle()
+
+
+async def test_reconciliation_keeps_its_share_under_a_flood_of_exits() -> None:
+    """A fifth of the rate is theirs however many exits wait; the scans get nothing meanwhile."""
+    wall = Wall()
+    limiter = limiter_at(wall, 10, burst=1)
+    went: list[Priority] = []
+
+    async def one(level: Priority) -> None:
+        await limiter.acquire(1, level)
+        went.append(level)
+
+    tasks = [asyncio.create_task(one(level)) for _ in range(150) for level in Priority]
+    await settle()
+    for _ in range(100):
+        await advance(limiter, wall, 0.1001)
+    shares = {level: went.count(level) / len(went) for level in Priority}
+    assert shares[Priority.RECONCILE] == pytest.approx(0.2, abs=0.02)
+    assert shares[Priority.EXIT] == pytest.approx(0.8, abs=0.02)
+    for task in tasks:
+        task.cancel()
+    await settle()
 
 
 async def test_refusal_stops_everything_for_as_long_as_the_venue_asks() -> None:
@@ -164,6 +199,12 @@ async def test_priority_block_covers_tasks_started_inside() -> None:
         inside = await asyncio.create_task(look())
     assert inside is Priority.EXIT  # EXIT is 0: a truth test would lose it
     assert await look() is Priority.SCAN
+
+
+def test_burst_must_let_one_request_through() -> None:
+    """A bucket that holds less than one request would never let any go."""
+    with pytest.raises(BadInput, match=r"burst must be at least 1, was 0\.5"):
+        Limiter(10, burst=0.5)
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan")])

@@ -1,0 +1,137 @@
+"""A budget that all processes behind one egress address share: one small file, locked for microseconds.
+
+The kernel gives the lock back when its holder dies, whatever way it dies; a place in line lapses by
+itself. Times are CLOCK_MONOTONIC, one for all processes of a machine and begun anew with each boot,
+which the file notices. Not here: the arithmetic (budget.py) and waiting (throttle.py).
+"""
+
+import fcntl
+import math
+import mmap
+import os
+import struct
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from trading.exchange.budget import Budget, Place
+from trading.market.errors import BadInput
+
+_MAGIC = b"sluice:1"
+_HEAD = struct.Struct("<8s16sddddddqq")
+_PLACE = struct.Struct("<qqqqd")
+_PLACES_AT = 128
+_MOST_PLACES = 64
+_SIZE = 4096
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# Two processes may read the clock in another order than they enter; more than that is another boot.
+_BACKWARDS_S = 1.0
+
+
+def budget_file(folder: Path, base_url: str) -> Path:
+    """Return where the budget of the venue at `base_url` lies: one file for each host and port."""
+    host = urlsplit(base_url).netloc.rpartition("@")[2] or base_url
+    plain = "".join(sign if sign.isascii() and (sign.isalnum() or sign in ".-") else "-" for sign in host)
+    return folder / f"{plain[:100]}.budget"
+
+
+class SharedBudget(Budget):
+    """A `Budget` in a file. Processes that share it should be configured alike.
+
+    Where they are not, all of them together never exceed the highest of their rates.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be made or opened.
+    """
+
+    def __init__(
+        self, path: Path, rate_per_s: float, burst: float, *, wall: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(rate_per_s, burst, wall())
+        self._wall = wall
+        self._boot = _boot()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                if os.fstat(self._file).st_size < _SIZE:
+                    os.pwrite(self._file, bytes(_SIZE), 0)  # written, not sparse: a full disk is told here
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+            self._bytes = mmap.mmap(self._file, _SIZE)
+        except OSError as error:
+            raise BadInput(f"the shared request budget {path} cannot be used: {error.strerror}") from error
+
+    def enter(self) -> bool:
+        """Lock the file and read it; False if another process has it right now."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._load()
+        return True
+
+    def leave(self) -> None:
+        """Write the file and unlock it."""
+        places = self.line[:_MOST_PLACES]
+        for index, place in enumerate(places):
+            _PLACE.pack_into(
+                self._bytes,
+                _PLACES_AT + index * _PLACE.size,
+                place.owner,
+                place.level,
+                place.weight,
+                place.ticket,
+                place.until,
+            )
+        blocked_s = self.blocked_until_s - self.at_s
+        _HEAD.pack_into(
+            self._bytes, 0, _MAGIC, self._boot, self.tokens, self.at_s, self.share, self.credit,
+            self.blocked_until_s, time.time() + blocked_s if blocked_s > 0 else 0.0,
+            self.next_ticket, len(places),
+        )  # fmt: skip
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._bytes.close()
+        os.close(self._file)
+
+    def _load(self) -> None:
+        magic, boot, *numbers, blocked_wall, ticket, count = _HEAD.unpack_from(self._bytes)
+        tokens, at_s, share, credit, blocked_until_s = numbers
+        now_s = self._wall()
+        is_sane = (
+            magic == _MAGIC
+            and all(map(math.isfinite, numbers))
+            and 0 <= count <= _MOST_PLACES
+            and 0 < share <= 1
+        )
+        if not is_sane:
+            self.reset(now_s)
+            return
+        if boot != self._boot or at_s > now_s + _BACKWARDS_S:
+            # Monotonic time began anew: what was spent is long refilled, but a ban outlives a reboot.
+            self.reset(now_s)
+            self.blocked_until_s = now_s + max(0.0, blocked_wall - time.time())
+            return
+        self.tokens = min(tokens, self.burst)
+        self.at_s, self.share, self.credit = at_s, share, min(credit, 1.0)
+        self.blocked_until_s, self.next_ticket = blocked_until_s, ticket
+        self.line = [
+            Place(*_PLACE.unpack_from(self._bytes, _PLACES_AT + index * _PLACE.size))
+            for index in range(count)
+        ]
+
+
+def _boot() -> bytes:
+    """Return what names this boot of the machine; zeros where the system does not tell."""
+    try:
+        return blake2b(_BOOT_ID.read_bytes(), digest_size=16).digest()
+    except OSError:
+        return bytes(16)

@@ -22,9 +22,9 @@ import polars as pl
 from bench.harness import Measured, cpu_s, peak_rss_mb
 from interfaces.run.children import free_port
 from interfaces.run.market import MarketControl
-from trading.exchange.history import missing_pages
 from trading.exchange.pool import ExchangeSettings, GatewayPool
 from trading.exchange.scan import fetch_candles
+from trading.history.plan import missing_pages
 from trading.market.symbols import Market
 from trading.market.timeframes import timeframe
 from trading.screening.filters import prefilter, survivors, validate_markets
@@ -99,7 +99,7 @@ async def one_after_another(pool: GatewayPool, symbols: list[str]) -> int:
 def _pages(pool: GatewayPool, symbols: list[str]) -> list[Any]:
     end_ms = BARS_OF.floor_ms(pool.public.clock.now_ms())
     start_ms = end_ms - BARS * BARS_OF.ms
-    return missing_pages(symbols, BARS_OF, start_ms, end_ms, held={}, nothing_before={})
+    return [page.want for page in missing_pages(symbols, BARS_OF, (start_ms, end_ms), {})]
 
 
 async def _measured(work: Callable[[], Awaitable[Any]]) -> Measured:

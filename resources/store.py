@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import PrivateAttr
 
 from resources.settings import load_settings
+from trading.history.shelf import Shelf
 from trading.market.errors import MissingData
 from trading.market.lineage import Version
 from trading.store.candles import CandleStore
@@ -39,6 +40,11 @@ class Store(dg.ConfigurableResource[None]):
     def candles(self) -> CandleStore:
         """Candles by timeframe and day."""
         return CandleStore(load_settings(self.world).lake_dir)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Candles with all that is known about them: what was asked, holes, doubtful bars."""
+        return Shelf.at(load_settings(self.world).lake_dir)
 
     def as_of(self) -> datetime:
         """Return the market time of the newest look at tickers or candles: when decisions are made."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from interfaces.run.record import ScanSpeed
-from trading.exchange.history import PAGE_BARS
+from trading.exchange.public import PAGE_BARS
 from trading.exchange.pool import ExchangeSettings, GatewayPool
 
 SAMPLE = 30

@@ -14,7 +14,7 @@ from assets.ohlcv import OhlcvConfig
 from assets.screening import ScreeningConfig
 from assets.signals import SignalConfig
 from trading.backtest.approval import ApprovalRules
-from trading.exchange.history import HistoryRequest
+from trading.history.passes import HistoryRequest
 from trading.learning.evaluation import EvaluationRules
 from trading.market.errors import BadInput
 from trading.risk.exits import ExitRules

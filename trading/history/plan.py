@@ -6,7 +6,7 @@ Pure planning over spans; `backfill` fetches the pages.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trading.exchange.history import PAGE_BARS
+from trading.exchange.public import PAGE_BARS
 from trading.exchange.scan import Want
 from trading.history.spans import Span, without
 from trading.market.timeframes import Timeframe

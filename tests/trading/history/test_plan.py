@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.exchange.history import PAGE_BARS
+from trading.exchange.public import PAGE_BARS
 from trading.history.plan import Page, bar_window, missing_pages, pages_of
 from trading.history.spans import Span, without
 from trading.market.timeframes import TIMEFRAMES, Timeframe, timeframe, to_ms

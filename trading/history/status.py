@@ -1,0 +1,133 @@
+"""What is there: per bar length, bars, days, files, holes, doubtful bars and ages. Writes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from trading.history.days import recorded_days
+from trading.history.shelf import Shelf
+from trading.market.timeframes import TIMEFRAMES
+from trading.store.gaps import CONFIRMED, OPEN
+
+_FOLDER = "timeframe="
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRules:
+    """When stored history is not good enough to trade on.
+
+    Parameters
+    ----------
+    max_open_gap_share : float
+        Bars missing in holes that the venue has not been asked for again, as a fraction of all bars stored.
+    max_quarantine_share : float
+        Rows set aside, as a fraction of all rows that came (stored and set aside), over all time.
+    max_differing_share : float
+        Higher bars of ours that differ from the venue's, as a fraction of those compared.
+    """
+
+    max_open_gap_share: float = 0.01
+    max_quarantine_share: float = 0.01
+    max_differing_share: float = 0.0
+
+
+def stored_timeframes(shelf: Shelf) -> list[str]:
+    """Return the bar lengths that have candles, shortest first."""
+    return [name for name in TIMEFRAMES if shelf.candles.dates(name)]
+
+
+def quarantine_reasons(shelf: Shelf) -> pl.DataFrame:
+    """Return how many bars were set aside: timeframe, reason, rows."""
+    return shelf.quarantine.counts()
+
+
+def gap_counts(shelf: Shelf) -> pl.DataFrame:
+    """Return the book of holes in short: timeframe, state, gaps, bars."""
+    return (
+        shelf.gaps.read()
+        .group_by("timeframe", "state")
+        .agg(gaps=pl.len().cast(pl.Int64), bars=pl.col("bars").sum())
+        .sort("timeframe", "state")
+    )
+
+
+def open_gap_share(shelf: Shelf) -> float:
+    """Return bars missing in open holes as a fraction of those missing and those on record."""
+    missing = int(shelf.gaps.read(state=OPEN)["bars"].sum())
+    return missing / max(missing + _on_record(shelf), 1)
+
+
+def quarantine_share(shelf: Shelf) -> float:
+    """Return rows set aside as a fraction of those set aside and those on record."""
+    rows = int(quarantine_reasons(shelf)["rows"].sum())
+    return rows / max(rows + _on_record(shelf), 1)
+
+
+def history_status(shelf: Shelf, *, now: datetime | None) -> list[dict[str, object]]:
+    """Return one row per stored bar length, shortest first.
+
+    Parameters
+    ----------
+    now : datetime or None
+        Market time, for the age of the newest bar; None where nobody knows it.
+
+    Returns
+    -------
+    list of dict
+        timeframe, symbols, bars, first and last (opens), days, files, bytes, gaps_open, gaps_confirmed,
+        bars_missing (of open gaps), quarantined (reason -> rows), newest_age_s (since the newest bar closed).
+    """
+    gaps = {(name, state): (n, bars) for name, state, n, bars in gap_counts(shelf).iter_rows()}
+    set_aside: dict[str, dict[str, int]] = {}
+    for name, reason, rows in quarantine_reasons(shelf).iter_rows():
+        set_aside.setdefault(name, {})[reason] = rows
+    return [
+        {
+            **_bars(shelf, name, now),
+            **_files(shelf.lake.root, name),
+            "gaps_open": gaps.get((name, OPEN), (0, 0))[0],
+            "gaps_confirmed": gaps.get((name, CONFIRMED), (0, 0))[0],
+            "bars_missing": gaps.get((name, OPEN), (0, 0))[1],
+            "quarantined": set_aside.get(name, {}),
+        }
+        for name in stored_timeframes(shelf)
+    ]
+
+
+def _on_record(shelf: Shelf) -> int:
+    return int(recorded_days(shelf)["bars"].sum())
+
+
+def _bars(shelf: Shelf, name: str, now: datetime | None) -> dict[str, object]:
+    opened, days = pl.col("open_time"), shelf.candles.dates(name)
+    symbols: set[str] = set()
+    bars, first, last = 0, None, None
+    for day in days:
+        # Day by day: months of minutes do not fit into memory.
+        start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+        times = shelf.candles.times(name, start=start, end=start.replace(hour=23, minute=59, second=59))
+        symbols.update(times["symbol"].unique())
+        bars += times.height
+        low, high = times.select(opened.min().alias("low"), opened.max().alias("high")).row(0)
+        first, last = first or low, high or last
+    age = None
+    if now is not None and last is not None:
+        age = (now - last - TIMEFRAMES[name].delta).total_seconds()
+    return {
+        "timeframe": name,
+        "symbols": len(symbols),
+        "bars": bars,
+        "first": first,
+        "last": last,
+        "days": len(days),
+        "newest_age_s": age,
+    }
+
+
+def _files(root: Path, name: str) -> dict[str, object]:
+    # 1m and 1M are one folder on a file system that ignores case (see trading/store/candles.py).
+    folder = root / "candles" / f"{_FOLDER}{'1month' if name == '1M' else name}"
+    sizes = [path.stat().st_size for path in folder.rglob("*.parquet")]
+    return {"files": len(sizes), "bytes": sum(sizes)}

@@ -10,7 +10,6 @@ Overridden, and why:
 - `enableRateLimit` off: ccxt's limiter is per instance, ours is per process (throttle.py).
 """
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -20,15 +19,13 @@ from ccxt.base.errors import BaseError
 
 from trading.exchange.bars import read_rows
 from trading.exchange.errors import decode, redact
+from trading.exchange.instances import Prototype
 from trading.exchange.public_api import PublicWire
 from trading.exchange.throttle import Priority
 from trading.exchange.transport import Caller, Transport
 from trading.exchange.weights import weight_of
 from trading.market.clock import Clock
 from trading.market.errors import BadPayload
-
-# Read-only tables that copies share with their template; everything else mutable is made anew.
-_SHARED = frozenset({"api", "has", "urls", "fees", "timeframes", "exceptions", "httpExceptions", "features"})
 
 
 class Venue(mexc):  # type: ignore[misc]  # ccxt ships no types
@@ -46,6 +43,7 @@ class Venue(mexc):  # type: ignore[misc]  # ccxt ships no types
         )
         self._transport = transport
         self._clock = clock
+        self._prototype = Prototype(self)  # before anything is loaded into this one
 
     def milliseconds(self) -> int:
         """Return market time: what ccxt signs with."""
@@ -69,17 +67,11 @@ class Venue(mexc):  # type: ignore[misc]  # ccxt ships no types
         return []
 
     def for_account(self, api_key: str, secret: str) -> "Venue":
-        """Return an instance that signs with this key and shares nothing another account could change."""
-        account = copy.copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, dict | list | set) and name not in _SHARED:
-                setattr(
-                    account, name, copy.deepcopy(value) if name in ("options", "headers") else type(value)()
-                )
-        # The listing lives in our own table; ccxt's parsed markets stay with the template.
-        account.markets = None
-        account.apiKey = api_key
-        account.secret = secret
+        """Return an instance that signs with this key and shares nothing another account could change.
+
+        The listing lives in our own table; ccxt's parsed markets stay with the template.
+        """
+        account: Venue = self._prototype.make(api_key, secret)
         return account
 
 

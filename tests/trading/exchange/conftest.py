@@ -22,6 +22,12 @@ class Request:
     query: dict[str, str]
     raw_query: str
     headers: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def whole(self) -> str:
+        """Everything that went over the wire but the address of the host."""
+        return f"{self.method} {self.path}?{self.raw_query} {self.headers} {self.body!r}"
 
 
 @dataclass
@@ -87,6 +93,7 @@ class Venue:
             dict(request.query),
             request.raw_path.partition("?")[2],
             dict(request.headers),
+            await request.read(),
         )
         self.requests.append(seen)
         answer = self.answers.get((request.method, path), Answer({"code": 404, "msg": "no such path"}, 404))

@@ -1,6 +1,7 @@
 """A process that presses on a shared budget.
 
-Called as `python limiter_worker.py FILE RATE BURST LEVEL WAITERS SECONDS`. Prints one line a grant: when it was asked for and when it went, in monotonic seconds.
+Called as `python limiter_worker.py FILE RATE BURST LEVEL WAITERS SECONDS`. Prints one line a
+grant: when it was asked for and when it went, in monotonic seconds.
 """
 
 import asyncio

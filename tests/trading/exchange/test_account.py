@@ -174,50 +174,6 @@ async def test_orders_since_come_whole_and_sorted(venue: Venue, pool: GatewayPoo
     assert [order.order_id for order in found] == [f"o{n:05d}" for n in range(2500)]
 
 
-async def test_no_key_of_one_account_ever_shows_in_anothers_request(venue: Venue, pool: GatewayPool) -> None:
-    """Thirty accounts at once on one session: every request carries its own key and signature only."""
-    import asyncio
-
-    venue.answers["GET", "account"] = Answer({"balances": []})
-    venue.answers["POST", "order"] = Answer({"orderId": "C02__1"})
-    secrets = {f"key-{n:02d}": f"secret-{n:02d}" for n in range(30)}
-    accounts = [pool.account(key, secret) for key, secret in secrets.items()]
-    await asyncio.gather(
-        *(a.submit(BUY) for a in accounts), *(a.balances() for a in accounts), pool.public.markets()
-    )
-    seen: dict[str, int] = {}
-    for request in venue.requests:
-        whole = f"{request.raw_query} {request.headers}"
-        key = request.headers.get("X-MEXC-APIKEY")
-        assert [name for name in secrets if name in whole] == ([] if key is None else [key])
-        assert not any(secret in whole for secret in secrets.values())
-        if key is not None:
-            seen[key] = seen.get(key, 0) + 1
-            payload, _, signature = request.raw_query.partition("&signature=")
-            assert hmac.new(secrets[key].encode(), payload.encode(), hashlib.sha256).hexdigest() == signature
-    assert seen == dict.fromkeys(secrets, 2)
-
-
-def test_accounts_share_no_mutable_state() -> None:
-    """Everything mutable of a ccxt instance is its own, but for tables that nobody writes to."""
-    from trading.exchange.mexc import _SHARED
-
-    pool = GatewayPool(ExchangeSettings("http://127.0.0.1:1"))
-    one, two = (pool.account(f"k{n}", f"s{n}")._venue for n in (1, 2))
-    template = pool._venue
-    assert template.apiKey in (None, "")
-    for name, value in vars(one).items():
-        if isinstance(value, dict | list | set) and name not in _SHARED:
-            assert value is not vars(two)[name], name
-            assert value is not vars(template).get(name), name
-        # A bound method of the template inside a copy would sign with the template's key.
-        assert getattr(value, "__self__", one) in (one, None) or name in ("_transport", "_clock"), name
-    one.headers["X"] = "1"
-    one.options["recvWindow"] = 1
-    assert "X" not in two.headers
-    assert two.options["recvWindow"] == template.options["recvWindow"] == 5000
-
-
 def test_secrets_are_in_no_repr() -> None:
     """Neither the account nor its ccxt instance prints its key."""
     account = GatewayPool(ExchangeSettings("http://127.0.0.1:1")).account("the-key", "the-secret")

@@ -15,7 +15,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from trading.market.errors import MissingData, StoreError
-from trading.market.frames import CANDLES
+from trading.store.candle_view import create_candle_view
 from trading.store.files import sync_path
 from trading.store.lake import Lake
 from trading.store.order_log import OrderLog
@@ -64,7 +64,7 @@ def build_warehouse(lake_root: Path, order_log_url: str, target: Path) -> dict[s
             connection.execute(f"create schema {SCHEMA}")
             rows = _copy_lake(connection, Lake(lake_root))
             rows |= _copy_order_log(connection, order_log_url)
-            _view_candles(connection, Path(lake_root).resolve() / "candles")
+            create_candle_view(connection, Path(lake_root).resolve() / "candles", SCHEMA)
         sync_path(temporary)
         temporary.replace(target)
         sync_path(target.parent)
@@ -157,36 +157,6 @@ def _copy_order_log(connection: duckdb.DuckDBPyConnection, url: str) -> dict[str
         connection.unregister("frame_to_copy")
         rows[name] = _count(connection, name)
     return rows
-
-
-def _view_candles(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    columns = ", ".join(CANDLES)
-    if not any(folder.glob("timeframe=*/date=*/part-*.parquet")):
-        empty = ", ".join(
-            f"null::{'varchar' if name == 'symbol' else 'timestamptz' if name == 'open_time' else 'double'}"
-            f" as {name}"
-            for name in CANDLES
-        )
-        connection.execute(
-            f"create view {SCHEMA}.candles as"
-            f" select null::varchar as timeframe, null::date as date, {empty} where false"
-        )
-        return
-    files = _text(folder / "timeframe=*" / "date=*" / "part-*.parquet")
-    # File names sort by time of writing: of equal keys the last write stands, as everywhere.
-    connection.execute(
-        f"""
-        create view {SCHEMA}.candles as
-        select timeframe, date, {columns}
-        from read_parquet(
-            {files}, filename = true, hive_partitioning = true,
-            hive_types = {{'timeframe': 'varchar', 'date': 'date'}}
-        )
-        qualify row_number() over (
-            partition by timeframe, date, symbol, open_time order by filename desc
-        ) = 1
-        """  # noqa: S608 the folder is quoted by _text, the rest is fixed here
-    )
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -238,19 +238,23 @@ def test_readers_see_every_bar_while_months_are_rewritten(tmp_path: Path) -> Non
         thread.start()
     try:
         for number in range(1, 25):
-            late = month + timedelta(hours=7 * number % 72)
-            store.append("1h", bars("BASE/USDT", late, 1, close=float(number)), tag="x")
+            change(store, number)
             written[0] = number
-            if number % 3 == 0:
-                store.compact("1h", str(late.date()))
-            if number % 2:
-                store.rewrite_month("1h", "2025-02")
     finally:
         stop.set()
         for thread in threads:
             thread.join()
     assert problems == []
     assert reads[0] > 5
+
+
+def change(store: CandleStore, number: int) -> None:
+    late = datetime(2025, 2, 1, tzinfo=UTC) + timedelta(hours=7 * number % 72)
+    store.append("1h", bars("BASE/USDT", late, 1, close=float(number)), tag="x")
+    if number % 3 == 0:
+        store.compact("1h", str(late.date()))
+    if number % 2:
+        store.rewrite_month("1h", "2025-02")
 
 
 steps = st.lists(

@@ -17,6 +17,7 @@ from trading.market.orders import SignalSet, TradeSignal
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
 from trading.store.order_log import OrderLog
+from trading.store.rewrite import rewriting
 from trading.store.warehouse import CONFIG, build_warehouse, query
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -200,3 +201,29 @@ def test_bad_queries_are_named(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="query failed"):
             query(target, sql)
     assert query(target, "select ?::int + ? as x", [1, 2])["x"].to_list() == [3]
+
+
+def test_view_shows_each_bar_once_at_every_step_of_a_rewrite(tmp_path: Path) -> None:
+    """A view made before the month was rewritten goes on: day files, both, the month, and late bars."""
+    target, store = tmp_path / "w.duckdb", CandleStore(tmp_path / "lake")
+    build_warehouse(tmp_path / "lake", no_log(tmp_path), target)
+    assert query(target, "from raw.candles").is_empty()
+    for close in (1.0, 2.0):
+        store.append("15m", candles("A/USDT", 200).with_columns(close=pl.lit(close)), tag="a")
+    folder, month = tmp_path / "lake" / "candles", f"{candles('A/USDT', 1)['open_time'][0]:%Y-%m}"
+    asked = (
+        "select symbol, open_time, close, date from raw.candles where timeframe = '15m' order by open_time"
+    )
+    expected = query(target, asked)
+    assert expected.height == 200
+    assert expected["close"].unique().to_list() == [2.0]
+    assert expected["date"].to_list() == expected["open_time"].dt.date().to_list()
+    for _ in rewriting(folder / "timeframe=15m", folder / ".incoming", month):
+        assert query(target, asked).equals(expected)
+    assert not list(folder.glob(f"timeframe=15m/date={month}*"))
+    store.append("15m", candles("A/USDT", 1).with_columns(close=pl.lit(9.0)), tag="late")
+    late = query(target, asked)
+    assert late.height == 200
+    assert late["close"][0] == 9.0
+    for _ in rewriting(folder / "timeframe=15m", folder / ".incoming", month):
+        assert query(target, asked).equals(late)

@@ -119,6 +119,10 @@ class MexcAccount:
         except OrderNotFound:
             return to_order(data, market)
 
+    async def user_data_stream(self, method: str, params: dict[str, Any]) -> Any:
+        """Make (POST), keep (PUT) or end (DELETE) a listen key of the account (feed/listen_key.py)."""
+        return await self._call(method, "userDataStream", params)
+
     def __repr__(self) -> str:
         return "MexcAccount(<key hidden>)"
 

@@ -3,6 +3,7 @@
 Live in one event loop. Not here: which base URL and which keys (resources and users know).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -105,6 +106,11 @@ class GatewayPool:
             unify=self._unify,
             load_markets=self.public.markets,
         )
+
+    @property
+    def shared(self) -> tuple[Transport, HttpWire, MarketTable, Callable[[str], str]]:
+        """What the live feed (feed/wiring.py) shares: connections, public requests, listing, coin names."""
+        return self._transport, self._http, self._table, self._unify
 
     async def close(self) -> None:
         """Close all connections and leave the line for the shared budget."""

@@ -83,6 +83,11 @@ class Transport:
             broken = f"{told}: the connection broke ({type(error).__name__})"
             raise (Unreachable(broken) if method == "GET" else OutcomeUnknown(broken)) from None
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The process's session, for connections that live long (feed/)."""
+        return self._open()
+
     async def close(self) -> None:
         """Close the session and its connections."""
         if self._session is not None:

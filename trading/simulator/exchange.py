@@ -38,8 +38,9 @@ class Exchange:
     listen_keys: ListenKeys
     admin_token: str | None = field(default=None, repr=False)
     wall_s: Callable[[], float] = time.monotonic
-    # Called before REST shows the book of a symbol: its depth streams get there first.
-    before_depth: Callable[[str, int], None] | None = None
+    # Asked before REST shows the book of a symbol: its depth streams get there first and say which
+    # version that is; None where nobody streams it.
+    depth_version: Callable[[str, int], int | None] | None = None
     _snapshot: tuple[float, int, Snapshot] | None = None
 
     def snapshot(self, now_ms: int) -> tuple[int, Snapshot]:

@@ -162,11 +162,10 @@ def depth(x: Exchange, call: Call) -> bytes:
     """Answer the order book, best first."""
     pair = x.listing.pair(call.need("symbol"), call.now_ms)
     limit = call.limit(100, MAX_DEPTH)
-    if x.before_depth is not None:
-        x.before_depth(pair.symbol, call.now_ms)
+    version = None if x.depth_version is None else x.depth_version(pair.symbol, call.now_ms)
     bids = x.books.side(pair.symbol, Side.SELL, call.now_ms, limit)
     asks = x.books.side(pair.symbol, Side.BUY, call.now_ms, limit)
-    return dumps(wire_market.depth(pair, bids, asks, call.now_ms))
+    return dumps(wire_market.depth(pair, bids, asks, call.now_ms, version))
 
 
 def trades(x: Exchange, call: Call) -> bytes:

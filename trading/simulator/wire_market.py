@@ -89,10 +89,10 @@ def book_ticker(pair: Pair, bid: int, bid_quantity: int, ask: int, ask_quantity:
     }
 
 
-def depth(pair: Pair, bids: Levels, asks: Levels, now_ms: int) -> Json:
-    """Return the depth answer; lastUpdateId grows with market time."""
+def depth(pair: Pair, bids: Levels, asks: Levels, now_ms: int, version: int | None = None) -> Json:
+    """Return the depth answer; lastUpdateId grows with market time, `version` where the book is streamed."""
     return {
-        "lastUpdateId": now_ms,
+        "lastUpdateId": now_ms if version is None else version,
         "bids": _levels(pair, bids),
         "asks": _levels(pair, asks),
         "timestamp": now_ms,

@@ -1,7 +1,7 @@
 """The order book as streams: increments with versions, and the top 5, 10 or 20 levels.
 
 A version is market time in ms, as in REST's `lastUpdateId`. An increment covers versions
-`fromVersion` .. `toVersion`, the next one begins right after it.
+`fromVersion` .. `toVersion`, the next one begins right after it: no version is left out.
 """
 
 from trading.simulator.book import BookMaker
@@ -28,7 +28,10 @@ def sides(books: BookMaker, symbol: str, now_ms: int, limit: int) -> tuple[Rows,
 
 
 class DepthFeed:
-    """What changed in the book since the last look; the first look only remembers."""
+    """What changed in the book since the last look; the first look only remembers.
+
+    `version` is that of the book as sent; it stands still while the book does.
+    """
 
     def __init__(self, exchange: Exchange, channel: Channel) -> None:
         self.greeting: bytes | None = None
@@ -37,23 +40,25 @@ class DepthFeed:
         self._symbol = channel.symbol
         self._channel = channel
         self._event = channel.name.rpartition("@")[0]
-        self._version: int | None = None
+        self.version: int | None = None
         self._pair = exchange.source.pairs[channel.symbol]
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return one frame with the changed levels, or nothing."""
-        if self._version is not None and now_ms <= self._version:
+        if self.version is not None and now_ms <= self.version:
             return []
         bids, asks = (dict(rows) for rows in sides(self._books, self._symbol, now_ms, DEPTH))
         pair = self._source.pairs[self._symbol]
         changed_bids = _diff(self._pair, self._bids, pair, bids)
         changed_asks = _diff(self._pair, self._asks, pair, asks)
-        version, self._version, self._bids, self._asks = self._version, now_ms, bids, asks
-        self._pair = pair
+        self._bids, self._asks, self._pair = bids, asks, pair
+        version = self.version
         if version is None or not (changed_bids or changed_asks):
+            self.version = now_ms if version is None else version
             return []
+        self.version = now_ms
         body = (
             levels(1, changed_asks)
             + levels(2, changed_bids)

@@ -15,6 +15,7 @@ from trading.simulator.events import NOBODY
 from trading.simulator.exchange import Exchange
 from trading.simulator.wire import Refusal
 from trading.simulator.ws_channels import PRIVATE, Channel, Kind, parse_channel
+from trading.simulator.ws_depth import DepthFeed
 from trading.simulator.ws_faults import deliver
 from trading.simulator.ws_private import PrivateStreams
 from trading.simulator.ws_protocol import TRANSPORT_KEY
@@ -109,11 +110,18 @@ class StreamHub:
             if not topic.sessions:
                 del self._topics[channel.name]
 
-    def flush_depth(self, symbol: str, now_ms: int) -> None:
-        """Bring the depth streams of `symbol` to `now_ms`, so that a REST snapshot of then meets them."""
+    def depth_version(self, symbol: str, now_ms: int) -> int | None:
+        """Bring the depth streams of `symbol` to `now_ms` and return the version of the book as sent.
+
+        A REST snapshot with that version joins the increments without a gap, of whatever pace they are.
+        """
+        versions = []
         for topic in list(self._topics.values()):
-            if topic.channel.kind is Kind.DEPTH and topic.channel.symbol == symbol:
+            if isinstance(topic.feed, DepthFeed) and topic.channel.symbol == symbol:
                 self._fan_out(topic, now_ms)
+                versions.append(topic.feed.version or now_ms)
+        version = min(versions, default=None)
+        return version if version is None or version <= now_ms else None
 
     def _admit(self, session: Session, query: str) -> bool:
         wanted = parse_qs(query).get("listenKey", [""])[0]
@@ -128,7 +136,7 @@ class StreamHub:
         self.sessions.add(session)
         if self._task is None or self._task.done():
             self._exchange.matcher.events = self._streams
-            self._exchange.before_depth = self.flush_depth
+            self._exchange.depth_version = self.depth_version
             self._task = asyncio.get_running_loop().create_task(self._run())
         return True
 
@@ -140,7 +148,7 @@ class StreamHub:
         self.sessions.discard(session)
         if not self.sessions and self._task is not None:
             self._exchange.matcher.events = NOBODY
-            self._exchange.before_depth = None
+            self._exchange.depth_version = None
             self._task.cancel()
             self._task = None
 

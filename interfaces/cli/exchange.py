@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from interfaces.cli.verify import verify
+
 app = typer.Typer(help="The embedded exchange that speaks MEXC's wire protocol.", no_args_is_help=True)
 
 
@@ -25,6 +27,9 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
     start: Annotated[str, Option(help="Market time to start at, ISO 8601 (UTC by default), or now.")] = "",
     speed: Annotated[float, Option(min=0, help="Market seconds per wall second; 0 stands still.")] = 1.0,
     rate: Annotated[float, Option(min=0, help="Weight per s for each address and key; 0: no limit.")] = 50.0,
+    burst: Annotated[
+        float | None, Option(min=1, help="Weight that may go at once; default ten seconds' worth.")
+    ] = None,
     json_log: Annotated[Path | None, Option(help="Append one JSON line per request to this file.")] = None,
     state: Annotated[Path | None, Option(help="Folder that keeps accounts and orders.")] = None,
     accounts: Annotated[int, Option(min=1, help="Demo accounts, each with 10,000 USDT.")] = 1000,
@@ -45,6 +50,7 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
             start=start,
             speed=speed,
             rate=rate,
+            burst=burst,
             json_log=json_log,
             state=state,
             accounts=accounts,
@@ -52,3 +58,6 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
             admin_token=admin_token or None,
         )
     )
+
+
+app.command()(verify)

@@ -170,7 +170,7 @@ class AccountBook:
         """
         if not key:
             raise Refusal(400, "api key required")
-        account = self.known.get(key) or self._demo(key)
+        account = self.known.get(key) or self.demo(key)
         if account is None:
             if _KEY_FORM.fullmatch(key) is None:
                 raise Refusal(700001, "API-key format invalid.")
@@ -179,7 +179,8 @@ class AccountBook:
             raise Refusal(10072, "Api key info invalid")
         return account
 
-    def _demo(self, key: str) -> Account | None:
+    def demo(self, key: str) -> Account | None:
+        """Return the demo account of a key, made at first use; None if the key is no demo key."""
         match = _DEMO_KEY.fullmatch(key)
         index = int(match.group(1)) if match else 0
         if not 1 <= index <= self.demo_accounts:

@@ -106,7 +106,7 @@ class BookMaker:
         eaten = self._eaten.get((symbol, side))
         if eaten is None:
             return 0
-        left = eaten.steps * (1 - (now_ms - eaten.at_ms) / REFILL_MS)
+        left = eaten.steps * min(1.0, 1 - (now_ms - eaten.at_ms) / REFILL_MS)
         if left < 1:
             del self._eaten[(symbol, side)]
             return 0

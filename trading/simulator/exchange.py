@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from trading.simulator.accounts import AccountBook
 from trading.simulator.book import BookMaker
 from trading.simulator.clock import MarketClock
+from trading.simulator.fault_orders import Veils
 from trading.simulator.faults import FaultPlan
+from trading.simulator.levered import LeveredMarket
+from trading.simulator.levers import Levers
 from trading.simulator.limits import Limiter, LimitSettings
 from trading.simulator.listenkeys import ListenKeys
 from trading.simulator.listings import Listing
@@ -23,9 +26,9 @@ _SNAPSHOT_S = 0.1
 
 @dataclass(slots=True)
 class Exchange:
-    """The parts of one running exchange."""
+    """The parts of one running exchange; `source` is the market as served, levers included."""
 
-    source: MarketSource
+    source: LeveredMarket
     clock: MarketClock
     seed: int
     accounts: AccountBook
@@ -36,6 +39,8 @@ class Exchange:
     faults: FaultPlan
     news: NewsDesk
     listen_keys: ListenKeys
+    levers: Levers
+    veils: Veils = field(default_factory=Veils)
     admin_token: str | None = field(default=None, repr=False)
     wall_s: Callable[[], float] = time.monotonic
     # Asked before REST shows the book of a symbol: its depth streams get there first and say which
@@ -47,12 +52,26 @@ class Exchange:
         """Return (market time, snapshot), at most a tenth of a wall second old."""
         wall_s = self.wall_s()
         kept = self._snapshot
-        if kept is None or not 0 <= wall_s - kept[0] < _SNAPSHOT_S or kept[1] > now_ms:
+        if kept is not None and now_ms < kept[1]:
+            return now_ms, self.source.snapshot(now_ms)  # stale on purpose: not for anybody else
+        if kept is None or not 0 <= wall_s - kept[0] < _SNAPSHOT_S:
             kept = self._snapshot = (wall_s, now_ms, self.source.snapshot(now_ms))
         return kept[1], kept[2]
 
-    def about(self) -> dict[str, object]:
-        """Return what this world is, for `GET /sluice/about`."""
+    def catch_up(self) -> int:
+        """Let due levers act and return market time: the first thing every request does."""
+        now_ms = self.clock.now_ms()
+        if now_ms >= self.levers.next_ms:
+            self.levers.catch_up(now_ms)
+            self.forget_snapshot()
+        return now_ms
+
+    def forget_snapshot(self) -> None:
+        """Make the next tickers new ones: a lever has moved something."""
+        self._snapshot = None
+
+    def about(self, asker: str = "local") -> dict[str, object]:
+        """Return what this world is, for `GET /sluice/about`; `asker` is the address that wants to know."""
         edges = [pair.symbol for pair in self.source.pairs.values() if pair.has_edge]
         return {
             "exchange": "sluice embedded exchange",
@@ -69,6 +88,10 @@ class Exchange:
             "last_ms": self.source.last_ms,
             "speed": self.clock.speed,
             "rate_per_s": self.limiter.settings.rate_per_s,
+            "burst": self.limiter.settings.bucket,
+            "used": round(self.limiter.used(asker, self.wall_s()), 3),
+            "weight_spent": self.limiter.spent,
+            "refused": self.limiter.refused,
             "demo_accounts": self.accounts.demo_accounts,
             "news_feeds": self.news.feeds(),
         }
@@ -97,20 +120,23 @@ def make_exchange(
         Opens ``POST /sluice/*`` to requests that carry it; None keeps them shut.
     """
     book = accounts or AccountBook(seed)
-    listing = Listing(source)
+    market = LeveredMarket(source)
+    listing = Listing(market)
     books = BookMaker(listing, seed)
+    matcher = Matcher(listing, book, books)
     return Exchange(
-        source=source,
+        source=market,
         clock=clock,
         seed=seed,
         accounts=book,
         listing=listing,
         books=books,
-        matcher=Matcher(listing, book, books),
+        matcher=matcher,
         limiter=Limiter(limits or LimitSettings()),
         faults=faults or FaultPlan(seed=seed),
         news=NewsDesk(source, seed),
         listen_keys=ListenKeys(),
+        levers=Levers(market, book, matcher.advance),
         admin_token=admin_token,
         wall_s=wall_s,
     )

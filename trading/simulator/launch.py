@@ -35,6 +35,7 @@ class Launch:
     start: str = ""
     speed: float = 1.0
     rate: float = 50.0
+    burst: float | None = None
     json_log: Path | None = None
     state: Path | None = None
     accounts: int = 1000
@@ -73,7 +74,7 @@ def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:
         MarketClock(begin_ms, asked.speed),
         seed=asked.seed,
         accounts=AccountBook(asked.seed, asked.accounts, fee_asset=_fee_asset(asked.fee_asset)),
-        limits=LimitSettings(rate_per_s=asked.rate),
+        limits=LimitSettings(rate_per_s=asked.rate, burst=asked.burst),
         admin_token=asked.admin_token,
     )
     if state is not None:

@@ -11,6 +11,7 @@ Who keeps knocking while refused is banned with 418, twice as long each time, as
 import math
 from dataclasses import dataclass, field
 
+from trading.market.errors import BadInput
 from trading.simulator.wire import Refusal
 
 BURST_S = 10.0
@@ -44,16 +45,28 @@ def weight_of(method: str, name: str) -> int:
 class LimitSettings:
     """How fast a client may go and what happens to one that does not care.
 
-    `rate_per_s` is weight per wall second (0 = no limit), for each address and each key;
+    `rate_per_s` is weight per wall second (0 = no limit), for each address and each key; `burst` is what
+    a full bucket holds (None: ten seconds' worth);
     `ban_after` refusals in a row (with less than `calm_s` between them) bring a ban of `ban_s`,
     doubling up to `max_ban_s`.
     """
 
     rate_per_s: float = 50.0
+    burst: float | None = None
     ban_after: int = 100
     ban_s: float = 120.0
     max_ban_s: float = 3 * 86_400.0
     calm_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse a bucket that could never give anything."""
+        if self.burst is not None and self.burst < 1:
+            raise BadInput(f"burst must be at least 1, was {self.burst:g}")
+
+    @property
+    def bucket(self) -> float:
+        """Weight that a full bucket holds."""
+        return self.rate_per_s * BURST_S if self.burst is None else self.burst
 
 
 @dataclass(slots=True)
@@ -73,6 +86,7 @@ class Limiter:
     settings: LimitSettings = field(default_factory=LimitSettings)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     refused: int = 0
+    spent: int = 0
 
     def spend(self, who: str, weight: int, wall_s: float) -> None:
         """Take `weight` from the bucket of `who` at wall time `wall_s` (monotonic seconds).
@@ -85,7 +99,7 @@ class Limiter:
         rate = self.settings.rate_per_s
         if rate <= 0:
             return
-        burst = rate * BURST_S
+        burst = self.settings.bucket
         bucket = self._buckets.get(who)
         if bucket is None:
             bucket = self._buckets[who] = _Bucket(burst, wall_s)
@@ -98,6 +112,7 @@ class Limiter:
         need = min(float(weight), burst)
         if bucket.tokens >= need:
             bucket.tokens -= need
+            self.spent += weight
             return
         self.refused += 1
         self._strike(bucket, wall_s)
@@ -116,7 +131,7 @@ class Limiter:
         bucket = self._buckets.get(who)
         if bucket is None:
             return 0.0
-        burst = self.settings.rate_per_s * BURST_S
+        burst = self.settings.bucket
         return burst - min(burst, bucket.tokens + (wall_s - bucket.at_s) * self.settings.rate_per_s)
 
     def _strike(self, bucket: _Bucket, wall_s: float) -> None:

@@ -13,12 +13,13 @@ from trading.simulator.accounts import Account, AccountBook, FeeAsset
 from trading.simulator.book import BookMaker, Take
 from trading.simulator.events import CANCELLED, DEALT, NOBODY, PLACED, UNFROZEN, AccountEvents
 from trading.simulator.intake import plan_order
-from trading.simulator.listings import Listing, Terms, status_at
+from trading.simulator.listings import Listing, Terms
 from trading.simulator.orders import (
     Kind,
     Order,
     OrderRequest,
     OrderStore,
+    Resting,
     Side,
     Status,
     Trade,
@@ -26,7 +27,7 @@ from trading.simulator.orders import (
     trade_id,
 )
 from trading.simulator.settlement import MX, lock_for, locked_asset, release, settle
-from trading.simulator.source import ONLINE, PathStep
+from trading.simulator.source import PathStep
 from trading.simulator.units import ATOM_DECIMALS
 from trading.simulator.wire import Refusal
 
@@ -49,8 +50,18 @@ class Matcher:
     cursors: dict[str, int] = field(default_factory=dict)
     events: AccountEvents = NOBODY
 
-    def place(self, account: Account, request: OrderRequest, terms: Terms, now_ms: int) -> Order:
+    def place(
+        self,
+        account: Account,
+        request: OrderRequest,
+        terms: Terms,
+        now_ms: int,
+        *,
+        fill_share: float | None = None,
+    ) -> Order:
         """Accept an order, fill what fills at once, and rest or cancel the remainder.
+
+        With `fill_share`, no more than that share of it ever fills: a fault on purpose.
 
         Raises
         ------
@@ -65,10 +76,12 @@ class Matcher:
         asset = locked_asset(terms, request.side)
         account.wallet(asset).lock(plan.lock)
         order.locked = plan.lock
+        if fill_share is not None:
+            order.most = int(order.quantity * fill_share)
         self.store.add(order)
         self.events.order_changed(order)
         self.events.balances_changed(account, (asset,), PLACED, now_ms)
-        self._take(account, order, terms, plan.takes, now_ms)
+        self._take(account, order, terms, _at_most(order, plan.takes), now_ms)
         if order.is_open and order.kind in (Kind.MARKET, Kind.IOC, Kind.FOK):
             self._close(account, order, now_ms)
         return order
@@ -87,6 +100,22 @@ class Matcher:
         self._close(account, order, now_ms)
         return order
 
+    def fill_now(self, order: Order, now_ms: int) -> bool:
+        """Fill an open order at its own price, whatever the market does: a fault on purpose.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to fill.
+        """
+        self.advance(order.symbol, now_ms)
+        if not order.is_open or not order.fillable:
+            return False
+        account, terms = self.accounts.owner(order.account_key), self.listing.terms(order.symbol)
+        self._fill(account, order, terms, Take(order.price, order.fillable), is_maker=True, at_ms=now_ms)
+        self._after_fill(account, order, terms, now_ms)
+        return True
+
     def advance_account(self, account: Account, now_ms: int) -> None:
         """Bring every symbol in which `account` has resting orders up to date."""
         for symbol in {order.symbol for order in self.store.open_orders(account.key)}:
@@ -104,18 +133,20 @@ class Matcher:
         if resting is None or since is None:
             self.cursors[symbol] = max(now_ms, since or now_ms)
             return
-        if now_ms <= since:
-            return
-        self.cursors[symbol] = now_ms
-        pair = self.listing.source.pairs[symbol]
-        until = now_ms if pair.delisted_ms is None else min(now_ms, pair.delisted_ms)
-        if until > since:
-            whole = self.listing.source.step_path(symbol, since, until)
-            if resting.may_cross(whole.low, whole.high):
-                self._advance_sliced(symbol, since, until)
-        if status_at(pair, now_ms) != ONLINE:
-            for order in list(resting.orders.values()):
+        ended_ms = self.listing.source.ends(symbol, since, now_ms)
+        if now_ms > since:
+            self.cursors[symbol] = now_ms
+            until = now_ms if ended_ms is None else min(now_ms, ended_ms)
+            if until > since:
+                self._cross(symbol, resting, since, until)
+        if ended_ms is not None:
+            for order in [o for o in resting.orders.values() if o.created_ms <= ended_ms]:
                 self._close(self.accounts.owner(order.account_key), order, now_ms)
+
+    def _cross(self, symbol: str, resting: Resting, since: int, until: int) -> None:
+        whole = self.listing.source.step_path(symbol, since, until)
+        if resting.may_cross(whole.low, whole.high):
+            self._advance_sliced(symbol, since, until)
 
     def _advance_sliced(self, symbol: str, since: int, until: int) -> None:
         slices = max(1, min(_MAX_SLICES, (until - since) // _SLICE_MS))
@@ -134,7 +165,7 @@ class Matcher:
         taken = 0
         for order in sorted(queue, key=lambda o: (sign * o.price, o.sequence)):
             offered = int(step.volume * PARTICIPATION * _beyond(order, step)) - taken
-            steps = min(order.remaining, offered)
+            steps = min(order.fillable, offered)
             if steps <= 0:
                 continue
             taken += steps
@@ -227,6 +258,17 @@ class Matcher:
             return None
         mx = self.listing.source.pairs[symbol]
         return int(self.listing.source.price(symbol, now_ms) * 10 ** (ATOM_DECIMALS - mx.price_decimals))
+
+
+def _at_most(order: Order, takes: list[Take]) -> list[Take]:
+    if order.most is None:
+        return takes
+    kept, left = [], order.most
+    for take in takes:
+        if left > 0:
+            kept.append(Take(take.price, min(take.steps, left)))
+        left -= take.steps
+    return kept
 
 
 def _crosses(order: Order, step: PathStep) -> bool:

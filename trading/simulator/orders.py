@@ -65,7 +65,8 @@ class Order:
 
     `locked` is what is still reserved in `account_key`'s wallet for it: quote for a buy, base for a
     sell. `budget` is the quoteOrderQty of a market order that was given by cost. `fee_asset` is the
-    account's choice at the time of the order.
+    account's choice at the time of the order. `most` is how many steps may ever fill (None: all): a
+    fault on purpose.
     """
 
     order_id: str
@@ -85,6 +86,7 @@ class Order:
     executed: int = 0
     spent: int = 0
     locked: int = 0
+    most: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -95,6 +97,11 @@ class Order:
     def remaining(self) -> int:
         """Steps not yet filled."""
         return self.quantity - self.executed
+
+    @property
+    def fillable(self) -> int:
+        """Steps that may still fill."""
+        return self.remaining if self.most is None else max(0, self.most - self.executed)
 
 
 @dataclass(frozen=True, slots=True)

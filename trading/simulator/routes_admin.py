@@ -8,13 +8,16 @@ import orjson
 
 from trading.market.errors import BadInput
 from trading.simulator.exchange import Exchange
-from trading.simulator.faults import FaultPlan, FaultRule
+from trading.simulator.faults import plan_from_json
+from trading.simulator.levers import Event, event_from_json
 from trading.simulator.wire import XML_TYPE, Refusal, Reply, dumps
 
 _NEWS = re.compile(r"/news/([a-z0-9-]{1,40})\.xml")
 
 
-def answer_other(exchange: Exchange, method: str, path: str, body: str, admin: str | None) -> Reply:
+def answer_other(
+    exchange: Exchange, method: str, path: str, body: str, admin: str | None, *, asker: str = "local"
+) -> Reply:
     """Answer everything outside MEXC's paths.
 
     Raises
@@ -23,7 +26,11 @@ def answer_other(exchange: Exchange, method: str, path: str, body: str, admin: s
         404 for an unknown path, 403 for an admin call without the token.
     """
     if method == "GET" and path == "/sluice/about":
-        return Reply(dumps(exchange.about()))
+        return Reply(dumps(exchange.about(asker)))
+    if method == "GET" and path == "/sluice/faults":
+        return Reply(dumps(_live_faults(exchange)))
+    if method == "GET" and path == "/sluice/events":
+        return Reply(dumps(_events(exchange)))
     news = _NEWS.fullmatch(path) if method == "GET" else None
     if news is not None:
         feed = exchange.news.rss(news.group(1), exchange.clock.now_ms())
@@ -64,16 +71,44 @@ def _set_clock(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, objec
     return {"market_time_ms": exchange.clock.now_ms(), "speed": exchange.clock.speed}
 
 
+def _live_faults(exchange: Exchange) -> dict[str, object]:
+    plan = exchange.faults
+    return {"seed": plan.seed, "rules": plan.listing(), "hits": plan.hits}
+
+
 def _set_faults(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, object]:
-    rules = raw.get("rules", [])
-    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise BadInput("rules must be a list of objects")
-    seed = raw.get("seed", exchange.seed)
-    if not isinstance(seed, int):
-        raise BadInput(f"seed must be a whole number, was {seed!r}")
+    unknown = sorted(set(raw) - {"seed", "rules", "events"})
+    if unknown:
+        raise BadInput(f"a fault plan has seed, rules, events; unknown: {', '.join(unknown)}")
     hits = exchange.faults.hits
-    exchange.faults = FaultPlan(tuple(FaultRule.from_json(rule) for rule in rules), seed)
-    return {"rules": len(exchange.faults.rules), "seed": seed, "hits_before": hits}
+    plan = plan_from_json(raw, seed=exchange.seed)
+    plan.started_s = exchange.wall_s()
+    exchange.levers.schedule(_read_events(exchange, raw), exchange.clock.now_ms())
+    exchange.faults = plan
+    exchange.forget_snapshot()
+    return {"rules": len(plan.rules), "seed": plan.seed, "hits_before": hits}
 
 
-_LEVERS = {"/sluice/clock": _set_clock, "/sluice/faults": _set_faults}
+def _events(exchange: Exchange) -> dict[str, object]:
+    levers = exchange.levers
+    return {
+        "pending": [event.to_json() for event in levers.pending],
+        "done": [event.to_json() for event in levers.done],
+    }
+
+
+def _set_events(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, object]:
+    many = raw if "events" in raw else {"events": [raw]}
+    exchange.levers.schedule(_read_events(exchange, many), exchange.clock.now_ms())
+    exchange.forget_snapshot()
+    return _events(exchange)
+
+
+def _read_events(exchange: Exchange, raw: Mapping[str, object]) -> list[Event]:
+    rows = raw.get("events", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadInput("events must be a list of objects")
+    return [event_from_json(row, exchange.clock.now_ms()) for row in rows]
+
+
+_LEVERS = {"/sluice/clock": _set_clock, "/sluice/faults": _set_faults, "/sluice/events": _set_events}

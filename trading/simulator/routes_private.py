@@ -1,6 +1,6 @@
 """The signed endpoints: account, orders, fills, listen keys."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 
@@ -8,8 +8,10 @@ from trading.market.timeframes import DAY_MS
 from trading.simulator import wire_account
 from trading.simulator.accounts import READ, READ_DEALS, TRADE, FeeAsset
 from trading.simulator.exchange import Exchange
+from trading.simulator.fault_orders import fill_share, refuse_by_mood
 from trading.simulator.intake import plan_order
-from trading.simulator.orders import Order
+from trading.simulator.listings import Terms
+from trading.simulator.orders import Order, Status
 from trading.simulator.routes_public import Handler
 from trading.simulator.rules import check_order
 from trading.simulator.units import FEE_SCALE
@@ -49,6 +51,8 @@ def test_order(x: Exchange, call: Call) -> bytes:
     """Check an order as if it were placed, and change nothing."""
     call.account.check_permission(TRADE)
     request, terms = check_order(call.params, x.listing, call.now_ms)
+    if call.struck is not None:
+        refuse_by_mood(call.struck, request, x.source.price(request.symbol, call.now_ms))
     plan_order(x.books, call.account, request, terms, call.now_ms)
     return b"{}"
 
@@ -75,7 +79,13 @@ def batch_orders(x: Exchange, call: Call) -> bytes:
 
 def _place(x: Exchange, call: Call, params: Mapping[str, str]) -> wire_account.Json:
     request, terms = check_order(params, x.listing, call.now_ms)
-    order = x.matcher.place(call.account, request, terms, call.now_ms)
+    share = None
+    if call.struck is not None:
+        refuse_by_mood(call.struck, request, x.source.price(request.symbol, call.now_ms))
+        share = fill_share(call.struck)
+    order = x.matcher.place(call.account, request, terms, call.now_ms, fill_share=share)
+    if call.struck is not None and (veil := call.struck["not_found"]) is not None:
+        x.veils.hide(veil, order, x.wall_s())
     return wire_account.created(order, terms)
 
 
@@ -84,15 +94,28 @@ def query_order(x: Exchange, call: Call) -> bytes:
     call.account.check_permission(READ_DEALS)
     order = _find(x, call, Refusal(-2013, "Order does not exist."))
     x.matcher.advance(order.symbol, call.now_ms)
-    return dumps(wire_account.order_state(order, x.listing.terms(order.symbol)))
+    return dumps(_state(x, order))
+
+
+def _state(x: Exchange, order: Order) -> wire_account.Json:
+    # An order keeps the units it was placed in, whatever its symbol has become since.
+    return wire_account.order_state(order, x.listing.terms(order.symbol, order.created_ms))
 
 
 def cancel_order(x: Exchange, call: Call) -> bytes:
     """Cancel one order."""
     call.account.check_permission(TRADE)
     order = _find(x, call, Refusal(-2011, "Unknown order id."))
+    if call.struck is not None:
+        race = call.struck["race_answers_ok"] or call.struck["race_answers_unknown"]
+        if race is not None and x.matcher.fill_now(order, call.now_ms) and race.kind == "race_answers_ok":
+            return dumps(wire_account.cancelled(order, _terms(x, order)) | {"status": Status.CANCELED.value})
     x.matcher.cancel(call.account, order, call.now_ms)
-    return dumps(wire_account.cancelled(order, x.listing.terms(order.symbol)))
+    return dumps(wire_account.cancelled(order, _terms(x, order)))
+
+
+def _terms(x: Exchange, order: Order) -> Terms:
+    return x.listing.terms(order.symbol, order.created_ms)
 
 
 def _find(x: Exchange, call: Call, unknown: Refusal) -> Order:
@@ -103,9 +126,14 @@ def _find(x: Exchange, call: Call, unknown: Refusal) -> Order:
     if order_id is None and client is None:
         refuse_missing("orderId")
     order = x.matcher.store.find(call.account.key, symbol, order_id=order_id, client_order_id=client)
-    if order is None:
+    if order is None or x.veils.hides(order, x.wall_s()):
         raise unknown
     return order
+
+
+def _shown(x: Exchange, orders: Iterable[Order]) -> list[Order]:
+    wall_s = x.wall_s()
+    return [order for order in orders if not x.veils.hides(order, wall_s)]
 
 
 def open_orders(x: Exchange, call: Call) -> bytes:
@@ -114,9 +142,8 @@ def open_orders(x: Exchange, call: Call) -> bytes:
     x.matcher.advance_account(call.account, call.now_ms)
     wanted = call.text("symbol")
     symbols = None if wanted is None else _known(x, wanted)
-    found = x.matcher.store.open_orders(call.account.key)
-    shown = [o for o in found if symbols is None or o.symbol in symbols]
-    return dumps([wire_account.order_state(o, x.listing.terms(o.symbol)) for o in shown])
+    found = _shown(x, x.matcher.store.open_orders(call.account.key))
+    return dumps([_state(x, o) for o in found if symbols is None or o.symbol in symbols])
 
 
 def cancel_open_orders(x: Exchange, call: Call) -> bytes:
@@ -139,7 +166,7 @@ def _cancel_all(x: Exchange, call: Call, symbols: set[str] | None) -> list[wire_
     for order in x.matcher.store.open_orders(call.account.key):
         if symbols is None or order.symbol in symbols:
             x.matcher.cancel(call.account, order, call.now_ms)
-            answers.append(wire_account.cancelled(order, x.listing.terms(order.symbol)))
+            answers.append(wire_account.cancelled(order, _terms(x, order)))
     return answers
 
 
@@ -157,10 +184,9 @@ def all_orders(x: Exchange, call: Call) -> bytes:
     x.matcher.advance(symbol, call.now_ms)
     since, until = _window(call, ORDER_REACH_MS)
     limit = call.limit(500, MAX_ORDERS)
-    orders = reversed(x.matcher.store.orders(call.account.key, symbol))
+    orders = _shown(x, reversed(x.matcher.store.orders(call.account.key, symbol)))
     shown = [o for o in orders if since <= o.created_ms <= until][:limit]
-    terms = x.listing.terms(symbol)
-    return dumps([wire_account.order_state(o, terms) for o in shown])
+    return dumps([_state(x, o) for o in shown])
 
 
 def my_trades(x: Exchange, call: Call) -> bytes:
@@ -172,8 +198,7 @@ def my_trades(x: Exchange, call: Call) -> bytes:
     limit, order_id = call.limit(MAX_MY_TRADES, MAX_MY_TRADES), call.text("orderId")
     trades = reversed(x.matcher.store.trades(call.account.key, symbol))
     shown = [t for t in trades if since <= t.at_ms <= until and order_id in (None, t.order_id)][:limit]
-    terms = x.listing.terms(symbol)
-    return dumps([wire_account.fill(t, terms) for t in shown])
+    return dumps([wire_account.fill(t, x.listing.terms(symbol, t.at_ms)) for t in shown])
 
 
 def _window(call: Call, reach_ms: int) -> tuple[int, int]:

@@ -44,9 +44,16 @@ def exchange_info(x: Exchange, call: Call) -> bytes:
             "serverTime": call.now_ms,
             "rateLimits": [],
             "exchangeFilters": [],
-            "symbols": [wire_market.symbol_info(pair, call.now_ms) for pair in pairs],
+            "symbols": [_symbol_info(x, pair, call.now_ms) for pair in pairs],
         }
     )
+
+
+def _symbol_info(x: Exchange, pair: Pair, now_ms: int) -> wire_market.Json:
+    row = wire_market.symbol_info(pair, now_ms)
+    if x.faults.rules and x.faults.standing("market_disabled", pair.symbol, now_ms, x.wall_s()):
+        row["orderTypes"] = ["LIMIT", "LIMIT_MAKER"]
+    return row
 
 
 def default_symbols(x: Exchange, call: Call) -> bytes:

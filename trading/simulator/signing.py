@@ -61,8 +61,10 @@ def check_signature(secret: str, query: str, body: str, params: Mapping[str, str
         raise Refusal(700002, "Signature for this request is not valid.")
 
 
-def check_timing(clock: MarketClock, params: Mapping[str, str]) -> None:
+def check_timing(clock: MarketClock, params: Mapping[str, str], skew_ms: int = 0) -> None:
     """Refuse a request that is too old or from the future, judged in wall time.
+
+    `skew_ms` is by how much the venue's clock is ahead of market time: a fault on purpose.
 
     Raises
     ------
@@ -77,6 +79,6 @@ def check_timing(clock: MarketClock, params: Mapping[str, str]) -> None:
     recv_window = int(window) if window else RECV_WINDOW_MS
     if recv_window > MAX_RECV_WINDOW_MS:
         raise Refusal(700005, "recvWindow must less than 60000")
-    age = clock.wall_age_ms(int(stamp))
+    age = clock.wall_age_ms(int(stamp) - skew_ms)
     if age < -AHEAD_MS or age > recv_window:
         raise Refusal(700003, "Timestamp for this request is outside of the recvWindow.")

@@ -12,6 +12,7 @@ import orjson
 
 if TYPE_CHECKING:
     from trading.simulator.accounts import Account
+    from trading.simulator.faults import Struck
 
 JSON_TYPE = b"application/json;charset=utf-8"
 XML_TYPE = b"application/rss+xml; charset=utf-8"
@@ -72,6 +73,7 @@ class Call:
     params: Mapping[str, str]
     now_ms: int
     signer: "Account | None" = field(default=None)
+    struck: "Struck | None" = None
 
     @property
     def account(self) -> "Account":

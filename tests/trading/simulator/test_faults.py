@@ -7,7 +7,7 @@ from trading.simulator.faults import FaultPlan, FaultRule
 
 
 def kinds(plan: FaultPlan, calls: int = 200) -> list[str | None]:
-    return [fault.kind if (fault := plan.decide("POST", "order")) else None for _ in range(calls)]
+    return [hit.names if (hit := plan.decide("POST", "order")) else None for _ in range(calls)]
 
 
 def test_nothing_happens_by_default() -> None:
@@ -43,14 +43,14 @@ def test_one_route_does_not_shift_anothers_faults() -> None:
     seen = []
     for _ in range(50):
         busy.decide("GET", "klines")
-        fault = busy.decide("POST", "order")
-        seen.append(fault.kind if fault else None)
+        hit = busy.decide("POST", "order")
+        seen.append(hit.names if hit else None)
     assert seen == expected
 
 
 @pytest.mark.parametrize(
     "raw",
-    [{"route": "*"}, {"route": "*", "kind": "explode"}, {"route": "*", "kind": "error", "probability": 2},
+    [{"route": "*"}, {"route": 1, "kind": "error"}, {"route": "*", "kind": "explode"}, {"route": "*", "kind": "error", "probability": 2},
      {"route": "*", "kind": "delay", "delay_ms": [5, 1]}, {"route": "*", "kind": "error", "colour": "red"},
      {"route": "*", "kind": "delay", "delay_ms": "soon"}, {"route": "*", "kind": "error", "status": 7}],
 )  # fmt: skip

@@ -39,7 +39,7 @@ def fills(client: Any, **params: Any) -> list[Any]:
 
 def test_a_resting_buy_fills_when_the_path_touches_its_price(client: Any) -> None:
     """Price falls from 100 to 98 in ten minutes; a buy at 99 rests until minute five."""
-    client.exchange.source.paths["AAAUSDT"] = [(0, 10_000), (10 * MINUTE, 9_800)]
+    client.exchange.source.base.paths["AAAUSDT"] = [(0, 10_000), (10 * MINUTE, 9_800)]
     placed = order(client, price="99")
     assert placed["status"] == "NEW"
     client.forward(4 * MINUTE)
@@ -52,7 +52,7 @@ def test_a_resting_buy_fills_when_the_path_touches_its_price(client: Any) -> Non
 
 def test_a_spike_between_two_looks_fills_a_sell(client: Any) -> None:
     """The price leaps to 103 and back within a minute nobody watched: a sell at 102 has filled."""
-    client.exchange.source.paths["AAAUSDT"] = [
+    client.exchange.source.base.paths["AAAUSDT"] = [
         (0, 10_000), (MINUTE, 10_000), (MINUTE + 30_000, 10_300), (2 * MINUTE, 10_000), (9 * MINUTE, 10_000),
     ]  # fmt: skip
     order(client, type="MARKET")
@@ -67,7 +67,7 @@ def test_a_resting_order_gets_its_share_of_the_volume_only(make_client: Make) ->
     """60 units a minute trade, 15 per slice of 15 s, and a quarter of what trades at or below the bid
     reaches it. First slice: 51 of 101 ticks are, floor(3750 * 51 / 101) = 1893 steps; then 3 x 3750."""
     client = make_client(FakeMarket())
-    client.exchange.source.paths["AAAUSDT"] = [(0, 10_000), (1, 9_900), (60 * MINUTE, 9_900)]
+    client.exchange.source.base.paths["AAAUSDT"] = [(0, 10_000), (1, 9_900), (60 * MINUTE, 9_900)]
     placed = order(client, price="99.50", quantity="100", side="BUY")
     client.forward(MINUTE)
     partly = state(client, placed["orderId"])
@@ -82,7 +82,7 @@ def test_the_better_price_is_served_first_then_the_earlier_order(make_client: Ma
     """The best bid gets 2.817 (151 of 201 ticks), 3.75 and its last 3.433; what the third slice has
     left (0.317) and the fourth (3.75) go to the earlier of two equal bids, nothing to the later."""
     client = make_client(FakeMarket())
-    client.exchange.source.paths["AAAUSDT"] = [(0, 10_000), (1, 9_800), (60 * MINUTE, 9_800)]
+    client.exchange.source.base.paths["AAAUSDT"] = [(0, 10_000), (1, 9_800), (60 * MINUTE, 9_800)]
     sent = {"symbol": "AAAUSDT", "side": "BUY", "type": "LIMIT", "quantity": "10"}
     late = [client.signed("POST", "order", who=who, price="99", **sent).body["orderId"] for who in (1, 2)]
     best = client.signed("POST", "order", who=3, price="99.50", **sent).body["orderId"]
@@ -98,7 +98,7 @@ def test_the_better_price_is_served_first_then_the_earlier_order(make_client: Ma
 def test_without_volume_nothing_fills(make_client: Make) -> None:
     """A dead pair whose quote drops below a bid still trades nothing."""
     client = make_client(FakeMarket(steps_per_minute=0))
-    client.exchange.source.paths["AAAUSDT"] = [(0, 10_000), (MINUTE, 9_000)]
+    client.exchange.source.base.paths["AAAUSDT"] = [(0, 10_000), (MINUTE, 9_000)]
     placed = order(client, price="95")
     client.forward(2 * MINUTE)
     assert state(client, placed["orderId"])["status"] == "NEW"
@@ -217,7 +217,7 @@ def test_fees_are_taken_in_the_chosen_asset(
     funds = {"USDT": Decimal(1000)} | start
     busy = FakeMarket(*pairs, steps_per_minute=6_000_000)
     client = make_client(busy, accounts=AccountBook(7, funds=funds, fee_asset=fee_asset))
-    client.exchange.source.paths |= {"AAAUSDT": [(0, 10_000), (MINUTE, 9_800)], "MXUSDT": [(0, 200)]}
+    client.exchange.source.base.paths |= {"AAAUSDT": [(0, 10_000), (MINUTE, 9_800)], "MXUSDT": [(0, 200)]}
     order(client, price="99")
     client.forward(2 * MINUTE)
     (fill,) = fills(client)
@@ -301,7 +301,7 @@ def test_money_is_conserved(
     funds = {"USDT": Decimal(3_000), "AAA": Decimal(20), "MX": Decimal("0.3")}
     pairs = pair(maker_fee=Decimal(maker)), pair("MXUSDT")
     client = make_client(FakeMarket(*pairs), accounts=AccountBook(7, funds=funds, fee_asset=fee_asset))
-    source = client.exchange.source
+    source = client.exchange.source.base
     source.paths |= {"AAAUSDT": [(n * MINUTE, t) for n, t in enumerate(waves)], "MXUSDT": [(0, 217)]}
     for who, what, price, steps_wanted, minutes in steps:
         act(client, who, what, f"{price / 100:.2f}", f"{steps_wanted / 1000:.3f}")

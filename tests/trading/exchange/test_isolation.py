@@ -48,7 +48,7 @@ def answers(venue: Venue) -> None:
 
         def answer(request: Request) -> Answer:
             key = request.headers["X-MEXC-APIKEY"]
-            stumbles = key not in known and key[9:13].endswith("0")
+            stumbles = key not in known and key[11] == "0"
             known.add(key)
             return Answer({"code": 503, "msg": "busy"}, 503) if stumbles else Answer(good)
 
@@ -95,7 +95,7 @@ async def test_no_key_header_or_signature_of_one_account_shows_in_anothers_reque
         )
     counts = Counter(map(check, venue.requests))
     assert counts.keys() == {*KEYS, None}
-    assert set(counts[key] for key in KEYS) == {4, 6}
+    assert {counts[key] for key in KEYS} == {4, 6}
     by_id = {
         request.query["newClientOrderId"]: request
         for request in venue.of("order")

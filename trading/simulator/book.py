@@ -68,6 +68,23 @@ class BookMaker:
             levels = Levels(levels.price[keep], left[keep])
         return Levels(levels.price[:limit], levels.quantity[:limit])
 
+    def state(self, symbol: str, now_ms: int) -> tuple[float, ...]:
+        """Return all that the book of a moment is made of: where two states are equal, the books are.
+
+        A fifth of what a book costs; streams ask it before they make one.
+        """
+        pair = self._source.pairs[symbol]
+        return (
+            self._source.price(symbol, now_ms),
+            self._source.half_spread(symbol, now_ms),
+            self._gone(symbol, Side.BUY, now_ms),
+            self._gone(symbol, Side.SELL, now_ms),
+            self._listing.worth(pair.quote, now_ms),
+            now_ms // _LIQUIDITY_MS,
+            pair.price_decimals,
+            pair.amount_decimals,
+        )
+
     def last(self, symbol: str, now_ms: int) -> int:
         """Return the last price, in ticks."""
         return self._source.price(symbol, now_ms)

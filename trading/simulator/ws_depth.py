@@ -41,6 +41,7 @@ class DepthFeed:
         self._channel = channel
         self._event = channel.name.rpartition("@")[0]
         self.version: int | None = None
+        self._state: tuple[float, ...] = ()
         self._pair = exchange.source.pairs[channel.symbol]
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
@@ -49,6 +50,10 @@ class DepthFeed:
         """Return one frame with the changed levels, or nothing."""
         if self.version is not None and now_ms <= self.version:
             return []
+        state = self._books.state(self._symbol, now_ms)
+        if state == self._state:
+            return []
+        self._state = state
         bids, asks = (dict(rows) for rows in sides(self._books, self._symbol, now_ms, DEPTH))
         pair = self._source.pairs[self._symbol]
         changed_bids = _diff(self._pair, self._bids, pair, bids)
@@ -81,10 +86,15 @@ class LimitDepthFeed:
         self._channel = channel
         self._event = channel.name.split("@" + channel.symbol)[0]
         self._limit = int(channel.detail)
+        self._state: tuple[float, ...] = ()
         self._sent: tuple[Rows, Rows] | None = None
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return one frame with all levels, or nothing."""
+        state = self._books.state(self._symbol, now_ms)
+        if state == self._state:
+            return []
+        self._state = state
         shown = sides(self._books, self._symbol, now_ms, self._limit)
         if shown == self._sent:
             return []

@@ -85,7 +85,7 @@ class StreamHub:
             return self._open_private(session, channel)
         if channel.symbol:
             try:
-                self._exchange.listing.pair(channel.symbol, self._exchange.clock.now_ms())
+                self._exchange.listing.pair(channel.symbol, self._exchange.catch_up())
             except Refusal:
                 return None
         topic = self._topics.get(name)
@@ -198,7 +198,7 @@ class StreamHub:
                 if topic.due_s > now_s or not topic.sessions:
                     continue
                 topic.due_s = max(topic.due_s + topic.pace_s, now_s + topic.pace_s / 2)
-                self._fan_out(topic, self._exchange.clock.now_ms())
+                self._fan_out(topic, self._exchange.catch_up())
                 if self._exchange.wall_s() - began_s > _BREATH_S:
                     await asyncio.sleep(0)
                     began_s = self._exchange.wall_s()

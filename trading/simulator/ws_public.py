@@ -178,10 +178,15 @@ class BookTickerFeed:
         self._source = exchange.source
         self._symbol = channel.symbol
         self._channel = channel
+        self._state: tuple[float, ...] = ()
         self._sent = b""
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return the new top of the book, or nothing."""
+        state = self._books.state(self._symbol, now_ms)
+        if state == self._state:
+            return []
+        self._state = state
         pair = self._source.pairs[self._symbol]
         body = book_ticker_body(pair, *sides(self._books, self._symbol, now_ms, 1))
         if body == self._sent:

@@ -63,7 +63,8 @@ class Session:
     account_key: str | None = None
     listen_key: str | None = field(default=None, repr=False)
     channels: dict[str, Channel] = field(default_factory=dict)
-    is_silent: bool = False
+    silent: set[str] = field(default_factory=set)
+    held: dict[str, bytes] = field(default_factory=dict)
     is_ending: bool = False
     opened_s: float = 0.0
     heard_s: float = 0.0

@@ -17,10 +17,12 @@ COMMANDS = {
     "run": Mount("interfaces.cli.run", "The whole line once: market to paper trades. Ends by itself."),
     "dev": Mount("interfaces.cli.dev", "Exchange, Valkey, engine and the Dagster UI on 127.0.0.1:3000."),
     "status": Mount("interfaces.cli.status", "Is it trading, and if not, why: ages, counts, open positions."),
+    "scan": Mount("interfaces.cli.scan", "Look at the whole market once; what each stage cost."),
     "funnel": Mount("interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons."),
     "lineage": Mount(
         "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills."
     ),
+    "data": Mount("interfaces.cli.data", "What candles are stored; mend holes in them; fetch history."),
     "exchange": Mount("interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol."),
     "trade": Mount("interfaces.cli.trade", "The trading engine: orders, exits, reconciliation."),
     "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade."),

@@ -13,6 +13,7 @@ import uvicorn
 from trading.simulator.exchange import Exchange
 from trading.simulator.serve import ServeError, open_socket
 from trading.simulator.server import build_app
+from trading.simulator.ws_protocol import websocket_options
 
 _START_S = 20.0
 
@@ -28,7 +29,12 @@ def in_thread(exchange: Exchange) -> Iterator[str]:
     """
     listener = open_socket("127.0.0.1", 0)
     config = uvicorn.Config(
-        build_app(exchange), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        build_app(exchange),
+        **websocket_options(),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -32,6 +32,9 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
     ] = None,
     json_log: Annotated[Path | None, Option(help="Append one JSON line per request to this file.")] = None,
     state: Annotated[Path | None, Option(help="Folder that keeps accounts and orders.")] = None,
+    faults: Annotated[
+        Path | None, Option(help="Fault plan to begin with, TOML or JSON; see `exchange faults`.")
+    ] = None,
     accounts: Annotated[int, Option(min=1, help="Demo accounts, each with 10,000 USDT.")] = 1000,
     fee_asset: Annotated[str, Option(help="What fees are taken in: quote, base or MX.")] = "quote",
     admin_token: Annotated[str, Option(help="Opens POST /sluice/*.", envvar="SLUICE_ADMIN_TOKEN")] = "",
@@ -53,6 +56,7 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
             burst=burst,
             json_log=json_log,
             state=state,
+            faults=faults,
             accounts=accounts,
             fee_asset=fee_asset,
             admin_token=admin_token or None,

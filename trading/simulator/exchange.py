@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from trading.simulator.accounts import AccountBook
 from trading.simulator.book import BookMaker
 from trading.simulator.clock import MarketClock
+from trading.simulator.clock_lease import ClockLease
 from trading.simulator.fault_orders import Veils
 from trading.simulator.faults import FaultPlan
 from trading.simulator.levered import LeveredMarket
@@ -43,6 +44,8 @@ class Exchange:
     veils: Veils = field(default_factory=Veils)
     admin_token: str | None = field(default=None, repr=False)
     wall_s: Callable[[], float] = time.monotonic
+    # Where it is written down how far market time has been shown; None: nobody will restart this one.
+    lease: ClockLease | None = None
     # Asked before REST shows the book of a symbol: its depth streams get there first and say which
     # version that is; None where nobody streams it.
     depth_version: Callable[[str, int], int | None] | None = None
@@ -61,6 +64,8 @@ class Exchange:
     def catch_up(self) -> int:
         """Let due levers act and return market time: the first thing every request does."""
         now_ms = self.clock.now_ms()
+        if self.lease is not None:
+            self.lease.cover(now_ms, self.clock.speed)
         if now_ms >= self.levers.next_ms:
             self.levers.catch_up(now_ms)
             self.forget_snapshot()
@@ -136,7 +141,7 @@ def make_exchange(
         faults=faults or FaultPlan(seed=seed),
         news=NewsDesk(source, seed),
         listen_keys=ListenKeys(),
-        levers=Levers(market, book, matcher.advance),
+        levers=Levers(market, book, matcher.advance, matcher.store.touch),
         admin_token=admin_token,
         wall_s=wall_s,
     )

@@ -11,7 +11,10 @@ from trading.market.timeframes import TIMEFRAMES, to_ms
 from trading.simulator.accounts import AccountBook, FeeAsset
 from trading.simulator.clock import MarketClock
 from trading.simulator.exchange import Exchange, make_exchange
+from trading.simulator.fault_file import read_fault_file
+from trading.simulator.faults import plan_from_json
 from trading.simulator.klines import encode_klines
+from trading.simulator.levers import read_events
 from trading.simulator.limits import LimitSettings
 from trading.simulator.serve import serve
 from trading.simulator.source import MarketSource
@@ -41,6 +44,7 @@ class Launch:
     accounts: int = 1000
     fee_asset: str = "quote"
     admin_token: str | None = None
+    faults: Path | None = None
 
 
 def launch(asked: Launch) -> None:
@@ -58,6 +62,9 @@ def launch(asked: Launch) -> None:
 def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:
     """Return the exchange, restored from its state folder where it has one."""
     state = StateFile(asked.state) if asked.state is not None else None
+    if state is not None:
+        state.lock()
+    spec = read_fault_file(asked.faults) if asked.faults is not None else {}
     start_ms = start_time_ms(asked.start) if asked.start else None
     saved = state.saved_times() if state is not None else None
     source = _source(asked, start_ms if saved is None else saved[1])
@@ -77,8 +84,14 @@ def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:
         limits=LimitSettings(rate_per_s=asked.rate, burst=asked.burst),
         admin_token=asked.admin_token,
     )
+    exchange.faults = plan_from_json(spec, seed=asked.seed)
+    was_there = state is not None and state.restore(exchange)
+    if not was_there:  # a saved market has had its events already
+        exchange.levers.schedule(read_events(spec, begin_ms), begin_ms)
     if state is not None:
-        state.restore(exchange)
+        exchange.lease = state.lease
+        exchange.catch_up()
+        state.save(exchange)
     return exchange, state
 
 

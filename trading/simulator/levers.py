@@ -70,6 +70,20 @@ def event_from_json(raw: Mapping[str, object], now_ms: int) -> Event:
     return Event(at_ms, action, target, options)
 
 
+def read_events(raw: Mapping[str, object], now_ms: int) -> list[Event]:
+    """Return the ``events`` of a plan.
+
+    Raises
+    ------
+    BadInput
+        If one of them is wrong.
+    """
+    rows = raw.get("events", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadInput("events must be a list of objects")
+    return [event_from_json(row, now_ms) for row in rows]
+
+
 @dataclass(slots=True)
 class Levers:
     """Events to come and events that have been, in the order of market time.
@@ -80,6 +94,7 @@ class Levers:
     market: LeveredMarket
     accounts: AccountBook
     settle: Callable[[str, int], None]
+    touch: Callable[[str], None]
     pending: list[Event] = field(default_factory=list)
     done: list[Event] = field(default_factory=list)
     next_ms: int = NEVER
@@ -168,12 +183,14 @@ class Levers:
             wallet = account.wallets.get(asset)
             if wallet is not None:
                 wallet.free = wallet.free * exact.denominator // exact.numerator
+                self.touch(account.key)
 
     def _set_revoked(self, key: str, *, is_revoked: bool) -> None:
         known = self.accounts.known.get(key) or self.accounts.demo(key)
         if known is None:
             raise BadInput(f"no account has the key {key!r}")
         known.is_revoked = is_revoked
+        self.touch(key)
 
 
 def _number(raw: Mapping[str, object], name: str, default: float) -> float:

@@ -190,6 +190,9 @@ class OrderStore:
         self.resting: dict[str, Resting] = defaultdict(Resting)
         self.sequence = 0
         self.changes = 0
+        # For whoever saves: accounts with something new, and rows that will never change again.
+        self.dirty: set[str] = set()
+        self.journal: list[tuple[str, Order | Trade]] | None = None
 
     def add(self, order: Order) -> None:
         """File a new order."""
@@ -202,7 +205,7 @@ class OrderStore:
 
     def note(self, order: Order) -> None:
         """Take notice of an order's new status."""
-        self.changes += 1
+        self.touch(order.account_key)
         shelf = self._shelves[order.account_key]
         if order.is_open:
             shelf.open[order.order_id] = order
@@ -210,15 +213,31 @@ class OrderStore:
                 self.resting[order.symbol].add(order)
             return
         shelf.open.pop(order.order_id, None)
+        if self.journal is not None:
+            self.journal.append((order.account_key, order))
         resting = self.resting.get(order.symbol)
         if resting is not None:
             resting.remove(order)
             if not resting.orders:
                 del self.resting[order.symbol]
 
+    def touch(self, account_key: str) -> None:
+        """Take notice that something about an account has changed."""
+        self.changes += 1
+        self.dirty.add(account_key)
+
+    def start_journal(self) -> None:
+        """Write down from now on what will never change again, beginning with all there is."""
+        self.journal = []
+        for key, orders, trades in self.everything():
+            self.journal += [(key, order) for order in orders if not order.is_open]
+            self.journal += [(key, trade) for trade in trades]
+
     def add_trade(self, account_key: str, trade: Trade) -> None:
         """File a fill."""
-        self.changes += 1
+        self.touch(account_key)
+        if self.journal is not None:
+            self.journal.append((account_key, trade))
         self._shelves[account_key].trades[trade.symbol].append(trade)
 
     def find(

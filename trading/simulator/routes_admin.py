@@ -8,8 +8,9 @@ import orjson
 
 from trading.market.errors import BadInput
 from trading.simulator.exchange import Exchange
+from trading.simulator.fault_file import check_plan
 from trading.simulator.faults import plan_from_json
-from trading.simulator.levers import Event, event_from_json
+from trading.simulator.levers import read_events
 from trading.simulator.wire import XML_TYPE, Refusal, Reply, dumps
 
 _NEWS = re.compile(r"/news/([a-z0-9-]{1,40})\.xml")
@@ -68,6 +69,7 @@ def _set_clock(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, objec
     if not isinstance(speed, int | float) or isinstance(speed, bool):
         raise BadInput(f"speed must be a number, was {speed!r}")
     exchange.clock.set_speed(float(speed))
+    exchange.catch_up()
     return {"market_time_ms": exchange.clock.now_ms(), "speed": exchange.clock.speed}
 
 
@@ -77,13 +79,12 @@ def _live_faults(exchange: Exchange) -> dict[str, object]:
 
 
 def _set_faults(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, object]:
-    unknown = sorted(set(raw) - {"seed", "rules", "events"})
-    if unknown:
-        raise BadInput(f"a fault plan has seed, rules, events; unknown: {', '.join(unknown)}")
+    check_plan(raw)
     hits = exchange.faults.hits
     plan = plan_from_json(raw, seed=exchange.seed)
     plan.started_s = exchange.wall_s()
-    exchange.levers.schedule(_read_events(exchange, raw), exchange.clock.now_ms())
+    now_ms = exchange.clock.now_ms()
+    exchange.levers.schedule(read_events(raw, now_ms), now_ms)
     exchange.faults = plan
     exchange.forget_snapshot()
     return {"rules": len(plan.rules), "seed": plan.seed, "hits_before": hits}
@@ -98,17 +99,11 @@ def _events(exchange: Exchange) -> dict[str, object]:
 
 
 def _set_events(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, object]:
+    now_ms = exchange.clock.now_ms()
     many = raw if "events" in raw else {"events": [raw]}
-    exchange.levers.schedule(_read_events(exchange, many), exchange.clock.now_ms())
+    exchange.levers.schedule(read_events(many, now_ms), now_ms)
     exchange.forget_snapshot()
     return _events(exchange)
-
-
-def _read_events(exchange: Exchange, raw: Mapping[str, object]) -> list[Event]:
-    rows = raw.get("events", [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BadInput("events must be a list of objects")
-    return [event_from_json(row, exchange.clock.now_ms()) for row in rows]
 
 
 _LEVERS = {"/sluice/clock": _set_clock, "/sluice/faults": _set_faults, "/sluice/events": _set_events}

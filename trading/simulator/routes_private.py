@@ -232,6 +232,7 @@ def mx_deduct(x: Exchange, call: Call) -> bytes:
     if wanted is not None:
         call.account.check_permission(TRADE)
         call.account.fee_asset = FeeAsset.MX if wanted == "true" else x.accounts.fee_asset
+        x.matcher.store.touch(call.account.key)
     is_on = call.account.fee_asset is FeeAsset.MX
     return dumps({"data": {"mxDeductEnable": is_on}, "code": 0, "msg": "success", "timestamp": call.now_ms})
 

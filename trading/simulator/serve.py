@@ -111,6 +111,8 @@ def serve(
         listener.close()
         if state is not None:
             state.save(exchange)
+            if state.lease is not None:
+                state.lease.settle(exchange.clock.now_ms())
         if log is not None:
             log.close()
 
@@ -165,7 +167,8 @@ async def _tick(
     count = 0
     while True:
         await asyncio.sleep(TICK_S)
-        exchange.matcher.advance_all(exchange.clock.now_ms())
+        exchange.matcher.advance_all(exchange.catch_up())
         count += 1
-        if state is not None and count % SAVE_EVERY_TICKS == 0:
-            state.save_if_due(exchange)
+        if state is not None and count % SAVE_EVERY_TICKS == 0 and state.is_due(exchange):
+            # Requests wait for the picture to be taken, not for the disk.
+            await asyncio.to_thread(state.write, exchange, state.prepare(exchange))

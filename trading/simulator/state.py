@@ -1,30 +1,34 @@
-"""The exchange's memory on disk: accounts, orders, fills and market time, saved in one atomic file.
+"""The exchange's memory on disk: accounts, orders, fills, levers and market time.
 
 A second run with the same folder goes on where the first one ended: market time continues from the
-saved moment, resting orders rest on. The market itself is made from its seed or read from candles and
-is not saved. Numbers are text: atoms do not fit 64 bits.
+saved moment, resting orders rest on. What can still change stands in one file that is swapped in whole;
+closed orders and fills are appended to another, of which the first says how much counts. So a save
+costs what has changed, not what there is. The market itself is made from its seed or read from candles
+and is not saved.
 """
 
+import fcntl
 import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from trading.market.errors import BadInput, StoreError
-from trading.simulator.accounts import Account, AccountBook, FeeAsset, Wallet
+from trading.simulator.clock_lease import ClockLease
 from trading.simulator.exchange import Exchange
-from trading.simulator.orders import Kind, Order, OrderStore, Side, Status, Trade
+from trading.simulator.state_rows import account_row, fill_accounts, fill_store, history_line, plain
 
 FILE_NAME = "exchange.json"
-FORMAT = 2
+HISTORY_NAME = "history.jsonl"
+LOCK_NAME = "lock"
+FORMAT = 3
 # A save may cost at most this share of the time: the next one waits 20 times as long as the last took.
 _SAVE_SHARE = 20.0
-# Market time alone is saved this often, so that a killed process does not set the clock far back.
+# Market time alone is saved this often.
 _IDLE_SAVE_S = 30.0
-_BIG = ("spent", "locked", "budget", "cost", "fee")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +57,84 @@ class World:
         return f"a {self.kind} market of seed {self.seed}, {self.symbols} symbols, {edge} a planted edge"
 
 
+class Prepared(NamedTuple):
+    """One save, ready to be written: the swapped file, and lines to append from a byte on."""
+
+    body: bytes
+    history_from: int
+    history: bytes
+    rows: int
+    changes: int
+
+
 class StateFile:
-    """Saves and restores one exchange."""
+    """Saves and restores one exchange; the only one of its folder while it holds the lock."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
+        self._history = folder / HISTORY_NAME
+        self._history_bytes = 0
         self._saved_changes = -1
         self._next_save_s = 0.0
         self._last_save_s = 0.0
+        self._accounts: dict[str, orjson.Fragment] = {}
+        self._open: dict[str, orjson.Fragment] = {}
+        self._lock: int | None = None
+        self.lease: ClockLease | None = None
 
-    def saved_times(self) -> tuple[int, int] | None:
-        """Return (market time saved, market time the world was made for), or None if nothing is saved."""
-        raw = self._read()
-        return None if raw is None else (int(raw["market_ms"]), int(raw["world"]["as_of_ms"]))
-
-    def restore(self, exchange: Exchange) -> bool:
-        """Fill a fresh exchange from the file; return whether there was one.
+    def lock(self) -> None:
+        """Take the folder for this process; it is given back when the process ends, however it ends.
 
         Raises
         ------
         BadInput
-            If the file belongs to another world (kind, seed or number of symbols).
+            If another exchange has it.
+        """
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(handle)
+            raise BadInput(
+                f"{folder} is in use by another exchange (process {holder}); use another --state folder"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        self._lock = handle
+        self.lease = ClockLease(folder)
+
+    def unlock(self) -> None:
+        """Give the folder back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if self.lease is not None:
+            self.lease.close()
+            self.lease = None
+
+    def saved_times(self) -> tuple[int, int] | None:
+        """Return (market time to go on at, market time the world was made for), or None if nothing is saved.
+
+        After a kill the first is not what was saved but what had been shown.
+        """
+        raw = self._read()
+        if raw is None:
+            return None
+        shown_ms = 0 if self.lease is None else self.lease.until_ms
+        return max(int(raw["market_ms"]), shown_ms), int(raw["world"]["as_of_ms"])
+
+    def restore(self, exchange: Exchange) -> bool:
+        """Fill a fresh exchange from the files; return whether there were any.
+
+        Raises
+        ------
+        BadInput
+            If they belong to another world (kind, seed or number of symbols).
         StoreError
-            If it cannot be read.
+            If they cannot be read.
         """
         raw = self._read()
         if raw is None:
@@ -86,51 +145,117 @@ class StateFile:
                 f"{self.path} holds another world: {saved.words()}; this one has {here.words()}; "
                 "use another --state folder"
             )
+        store = exchange.matcher.store
         try:
-            _fill_accounts(exchange.accounts, raw["accounts"])
-            _fill_store(exchange.matcher.store, raw["orders"], raw["trades"], raw["sequence"])
+            fill_accounts(exchange.accounts, raw["accounts"])
+            self._fill_orders(exchange, raw)
+            exchange.levers.replay(*raw.get("levers", ([], [])))
         except (KeyError, TypeError, ValueError) as broken:
             raise StoreError(f"{self.path} is damaged: {type(broken).__name__} {broken}") from None
+        store.sequence = raw["sequence"]
         exchange.matcher.cursors.update(raw["cursors"])
-        self._saved_changes = exchange.matcher.store.changes
+        self._saved_changes = store.changes
         return True
 
-    def save_if_due(self, exchange: Exchange) -> None:
-        """Save if something changed and the last save is long enough ago, else every half minute."""
+    def is_due(self, exchange: Exchange) -> bool:
+        """Whether something changed and the last save is long enough ago, or half a minute has passed."""
         now_s = time.monotonic()
         is_changed = exchange.matcher.store.changes != self._saved_changes
-        if now_s >= self._next_save_s and (is_changed or now_s - self._last_save_s > _IDLE_SAVE_S):
+        return now_s >= self._next_save_s and (is_changed or now_s - self._last_save_s > _IDLE_SAVE_S)
+
+    def save_if_due(self, exchange: Exchange) -> None:
+        """Save if it is time to."""
+        if self.is_due(exchange):
             self.save(exchange)
 
     def save(self, exchange: Exchange) -> None:
-        """Write the whole state beside the old file and swap it in."""
-        began = time.monotonic()
+        """Write what has changed, and swap the main file in."""
+        self.write(exchange, self.prepare(exchange))
+
+    def prepare(self, exchange: Exchange) -> Prepared:
+        """Return the exchange as it stands, ready for `write`; this is all that requests must wait for."""
         store = exchange.matcher.store
-        orders: list[dict[str, object]] = []
-        trades: dict[str, list[dict[str, object]]] = {}
-        for key, its_orders, its_trades in store.everything():
-            orders += [_plain(order) for order in its_orders]
-            trades[key] = [_plain(trade) for trade in its_trades]
+        if store.journal is None:
+            store.start_journal()
+            self._history_bytes = 0
+        dirty, store.dirty = store.dirty, set()
+        for account in exchange.accounts.demo_known():
+            key = account.key
+            if key in dirty or key not in self._accounts:
+                self._accounts[key] = orjson.Fragment(orjson.dumps(account_row(account)))
+                rows = [plain(order) for order in reversed(store.open_orders(key))]
+                if rows or key in self._open:
+                    self._open[key] = orjson.Fragment(orjson.dumps(rows))
+        assert store.journal is not None  # started above
+        history = b"".join(history_line(key, row) for key, row in store.journal)
+        levers = exchange.levers
         body = {
             "format": FORMAT,
             "world": asdict(World.of(exchange)),
             "market_ms": exchange.clock.now_ms(),
             "sequence": store.sequence,
             "cursors": {symbol: exchange.matcher.cursors[symbol] for symbol in store.resting},
-            "accounts": [_account(account) for account in exchange.accounts.demo_known()],
-            "orders": orders,
-            "trades": trades,
+            "history_bytes": self._history_bytes + len(history),
+            "levers": [[e.to_json() for e in levers.done], [e.to_json() for e in levers.pending]],
+            "accounts": list(self._accounts.values()),
+            "open": list(self._open.values()),
         }
+        return Prepared(orjson.dumps(body), self._history_bytes, history, len(store.journal), store.changes)
+
+    def write(self, exchange: Exchange, prepared: Prepared) -> None:
+        """Put a prepared save on disk; may run in a thread, one at a time."""
+        began = time.monotonic()
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if prepared.history or not self._history.exists():
+            with self._history.open("r+b" if self._history.exists() else "wb") as file:
+                # What stands behind the counted bytes is of a save that was not finished.
+                file.truncate(prepared.history_from)
+                file.seek(prepared.history_from)
+                file.write(prepared.history)
+                file.flush()
+                os.fsync(file.fileno())
         draft = self.path.with_suffix(f".{os.getpid()}.tmp")
         with draft.open("wb") as file:
-            file.write(orjson.dumps(body))
+            file.write(prepared.body)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path)
-        self._saved_changes = store.changes
+        self._history_bytes = prepared.history_from + len(prepared.history)
+        journal = exchange.matcher.store.journal
+        if journal is not None:
+            del journal[: prepared.rows]
+        self._saved_changes = prepared.changes
         self._last_save_s = time.monotonic()
         self._next_save_s = self._last_save_s + _SAVE_SHARE * (self._last_save_s - began)
+
+    def _fill_orders(self, exchange: Exchange, raw: dict[str, Any]) -> None:
+        store = exchange.matcher.store
+        if raw["format"] == 2:  # all in one file; the next save writes the history anew
+            trades = [(key, row) for key, rows in raw["trades"].items() for row in rows]
+            fill_store(store, raw["orders"], trades)
+            return
+        self._history_bytes = raw["history_bytes"]
+        orders = [row for rows in raw["open"] for row in rows]
+        trades = []
+        for line in self._history_lines():
+            if "order" in line:
+                orders.append(line["order"])
+            else:
+                trades.append((line["key"], line["trade"]))
+        fill_store(store, orders, trades)
+        store.journal = []
+
+    def _history_lines(self) -> list[dict[str, Any]]:
+        if self._history_bytes == 0:
+            return []
+        try:
+            with self._history.open("rb") as file:
+                content = file.read(self._history_bytes)
+            if len(content) < self._history_bytes:
+                raise StoreError(f"{self._history} must have {self._history_bytes} bytes, has {len(content)}")
+            return [orjson.loads(line) for line in content.splitlines()]
+        except (OSError, orjson.JSONDecodeError) as broken:
+            raise StoreError(f"{self._history} cannot be read: {broken}") from None
 
     def _read(self) -> dict[str, Any] | None:  # checked where the values are used
         if not self.path.exists():
@@ -139,48 +264,6 @@ class StateFile:
             raw = orjson.loads(self.path.read_bytes())
         except (OSError, orjson.JSONDecodeError) as broken:
             raise StoreError(f"{self.path} cannot be read: {broken}") from None
-        if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        if not isinstance(raw, dict) or raw.get("format") not in (2, FORMAT):
             raise StoreError(f"{self.path} is no exchange state of format {FORMAT}")
         return raw
-
-
-def _plain(row: Order | Trade) -> dict[str, object]:
-    values = {name: getattr(row, name) for name in row.__slots__}
-    return {n: str(v) if n in _BIG and v is not None else v for n, v in values.items()}
-
-
-def _account(account: Account) -> dict[str, object]:
-    # Demo secrets follow from the seed; keeping them out keeps the file free of secrets.
-    return {
-        "key": account.key,
-        "fee_asset": account.fee_asset,
-        "is_revoked": account.is_revoked,
-        "wallets": {asset: [str(w.free), str(w.locked)] for asset, w in account.wallets.items()},
-    }
-
-
-def _fill_accounts(book: AccountBook, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        account = book.known.get(row["key"]) or book.find(row["key"])
-        account.fee_asset = FeeAsset(row["fee_asset"])
-        account.is_revoked = row["is_revoked"]
-        account.wallets = {
-            asset: Wallet(int(free), int(locked)) for asset, (free, locked) in row["wallets"].items()
-        }
-
-
-def _fill_store(
-    store: OrderStore, orders: list[dict[str, Any]], trades: dict[str, list[dict[str, Any]]], sequence: int
-) -> None:
-    for row in sorted(orders, key=lambda o: int(o["sequence"])):
-        numbers = {name: int(row[name]) for name in ("spent", "locked")}
-        budget = None if row["budget"] is None else int(row["budget"])
-        kinds = {"side": Side(row["side"]), "kind": Kind(row["kind"]), "status": Status(row["status"])}
-        store.add(
-            Order(**row | numbers | kinds | {"budget": budget, "fee_asset": FeeAsset(row["fee_asset"])})
-        )
-    for key, rows in trades.items():
-        for row in sorted(rows, key=lambda t: int(t["at_ms"])):
-            numbers = {name: int(row[name]) for name in ("cost", "fee")}
-            store.add_trade(key, Trade(**row | numbers | {"side": Side(row["side"])}))
-    store.sequence = sequence

@@ -27,6 +27,7 @@ from trading.scan.request import ScanRequest
 from trading.screening.filters import prefilter, survivors, validate_markets
 from trading.screening.screen import judge
 
+_LOOK_S = 0.01
 _ONE_ROW = b'[[1740830400000,"1","2","0.5","1.5","10",1740831300000,"15"]]'
 
 
@@ -119,7 +120,10 @@ class _Scan:
     async def _list(self) -> tuple[list[Market], pl.DataFrame]:
         self._tell(Progress("listing", 0, 1))
         with self._account.stage("listing") as cost:
-            _, listed = await asyncio.gather(self._sync(), self._gateway.markets())
+            syncing = asyncio.create_task(self._sync())
+            await self._until_time_is_known(syncing)
+            listed = await self._gateway.markets()
+            await syncing
             markets, funnel = validate_markets(listed)
             cost.came_in, cost.went_out, cost.reason = len(listed), markets.height, _main_reason(funnel)
         return listed, markets
@@ -128,6 +132,16 @@ class _Scan:
         # A venue that is down: the listing tries both ways and tells what each ran into.
         with suppress(Unreachable, BadPayload):
             await self._gateway.sync_clock()
+
+    async def _until_time_is_known(self, syncing: asyncio.Task[None]) -> None:
+        """Wait for the first word on market time; those that tell its pace come beside the listing."""
+        while not syncing.done():
+            try:
+                self._gateway.clock.now_ms()
+            except Unreachable:
+                await asyncio.wait([syncing], timeout=_LOOK_S)
+            else:
+                return
 
     async def _look(self, markets: pl.DataFrame) -> tuple[pl.DataFrame, datetime]:
         self._tell(Progress("tickers", 0, 1))

@@ -5,6 +5,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
+BEGIN_S = 1_000.0
+
 
 class _Selector(selectors.DefaultSelector):
     loop: "VirtualLoop"
@@ -22,7 +24,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """`loop.time()` jumps to the next timer instead of sleeping until it."""
 
     def __init__(self) -> None:
-        self.now_s = 1_000.0
+        self.now_s = BEGIN_S
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
@@ -38,5 +40,8 @@ def run_virtually[T](main: Coroutine[Any, Any, T]) -> T:
 
 
 def loop_time() -> float:
-    """The running loop's time: what a limiter or a meter under test takes for the wall's."""
-    return asyncio.get_running_loop().time()
+    """The loop's time, before it runs its beginning: what a limiter under test takes for the wall's."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return BEGIN_S

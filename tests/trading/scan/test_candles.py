@@ -1,0 +1,74 @@
+"""What a scan asks for: windows of closed bars, and what the ledger tells about births."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.trading.scan.fake_venue import AT, BAR_MS, bars
+from trading.exchange.scan import Batch
+from trading.history.shelf import Shelf
+from trading.market.errors import BadInput, UnknownTimeframe
+from trading.market.frames import QUARANTINE, empty
+from trading.market.timeframes import from_ms, to_ms
+from trading.scan.candles import Harvest, births, plan, scan_window
+from trading.scan.request import ScanRequest
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "bars_wanted", "start", "end"),
+    [
+        ("15m", 4, "2025-03-03T11:00", "2025-03-03T12:00"),
+        ("1h", 2, "2025-03-03T10:00", "2025-03-03T12:00"),
+        ("1w", 2, "2025-02-17T00:00", "2025-03-03T00:00"),
+        ("1M", 3, "2024-12-01T00:00", "2025-03-01T00:00"),
+    ],
+)
+def test_window_holds_the_last_closed_bars(timeframe: str, bars_wanted: int, start: str, end: str) -> None:
+    """At 12:07 the bar of 12:00 is open; weeks begin on Mondays, months are of unlike length."""
+    window = scan_window(ScanRequest(timeframe=timeframe, bars=bars_wanted), AT)
+    assert [from_ms(edge).isoformat()[:16] for edge in window] == [start, end]
+
+
+def test_first_bar_is_a_birth_only_where_earlier_days_were_asked_for(tmp_path: Path) -> None:
+    """Asked from ten days back: NEW began yesterday. OLD was there from the start of what was asked."""
+    shelf, end = Shelf.at(tmp_path), to_ms(AT) // BAR_MS * BAR_MS
+    start = end - 10 * 86_400_000
+    shelf.candles.append("15m", bars("NEW/USDT", end - 96 * BAR_MS, end), tag="a")
+    shelf.candles.append("15m", bars("OLD/USDT", start, end), tag="b")
+    shelf.coverage.record("15m", [("NEW/USDT", start, end), ("OLD/USDT", start, end)])
+    assert births(shelf, ScanRequest()) == {"NEW/USDT": from_ms(end - 96 * BAR_MS)}
+    assert births(Shelf.at(tmp_path / "empty"), ScanRequest()) == {}
+
+
+def test_symbol_with_impossible_stored_bars_fails_alone(tmp_path: Path) -> None:
+    """A high below a low in the store (damage, not the venue): that symbol is told, the other is measured."""
+    shelf, end = Shelf.at(tmp_path), to_ms(AT) // BAR_MS * BAR_MS
+    sound = bars("SOUND/USDT", end - 300 * BAR_MS, end)
+    broken = bars("BROKEN/USDT", end - 300 * BAR_MS, end)
+    broken = broken.with_columns(high=broken["low"] / 2)
+    request = ScanRequest(bars=300)
+    harvest = Harvest(shelf, request, plan(shelf, request, ["BROKEN/USDT", "SOUND/USDT"], AT))
+    wants = [page.want for page in harvest._plan.pages]
+    for frame in (broken, sound):
+        own = [want for want in wants if want.symbol == frame["symbol"][0]]
+        harvest.take(Batch(frame, own, empty(QUARANTINE)))
+    assert harvest.finish()["symbol"].to_list() == ["SOUND/USDT"]
+    assert list(harvest.failed) == ["BROKEN/USDT"]
+    assert harvest.failed["BROKEN/USDT"].startswith("InvalidBars")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"timeframe": "7m"}, UnknownTimeframe),
+        ({"bars": 0}, BadInput),
+        ({"bars": 20_001}, BadInput),
+        ({"symbols": 0}, BadInput),
+    ],
+)
+def test_request_out_of_bounds_is_refused_with_its_value(
+    wrong: dict[str, object], error: type[Exception]
+) -> None:
+    """One sentence with value and bound."""
+    with pytest.raises(error, match=str(next(iter(wrong.values())))):
+        ScanRequest(**wrong)

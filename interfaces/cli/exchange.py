@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from interfaces.cli.faults import faults as list_faults
 from interfaces.cli.verify import verify
 
 app = typer.Typer(help="The embedded exchange that speaks MEXC's wire protocol.", no_args_is_help=True)
@@ -65,3 +66,6 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
 
 
 app.command()(verify)
+
+
+app.command("faults")(list_faults)

@@ -15,6 +15,7 @@ from trading.simulator.levered import LeveredMarket
 from trading.simulator.source import DELISTED, HALTED
 
 NEVER = 2**62
+_NOBODY = ""  # whose account has changed when only the market has
 _FIELDS = {
     "halt": (),
     "resume": (),
@@ -131,6 +132,7 @@ class Levers:
         self.next_ms = self.pending[0].at_ms if self.pending else NEVER
 
     def _wait(self, event: Event) -> None:
+        self.touch(_NOBODY)
         self.pending.append(event)
         self.pending.sort(key=lambda one: one.at_ms)
         self.next_ms = self.pending[0].at_ms
@@ -150,6 +152,7 @@ class Levers:
         if event.action not in _TARGET and not is_replay:
             self.settle(symbol, at_ms)
         self.done.append(event)
+        self.touch(_NOBODY)
 
     def _relist(self, event: Event, *, is_replay: bool) -> None:
         gap_ms = int(_number(event.options, "gap_s", 0.0) * 1000)

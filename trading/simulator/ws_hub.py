@@ -6,6 +6,7 @@ computed once for all its subscribers. Market and private data are made elsewher
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,12 +21,13 @@ from trading.simulator.ws_faults import deliver
 from trading.simulator.ws_private import PrivateStreams
 from trading.simulator.ws_protocol import TRANSPORT_KEY
 from trading.simulator.ws_public import Feed, make_feed
-from trading.simulator.ws_session import GOING, POLICY, Session, StreamSettings
+from trading.simulator.ws_session import BROKEN, GOING, POLICY, Session, StreamSettings
 from trading.simulator.ws_wire import text_frame
 
 PATH = "/ws"
 # After this much work the loop lets requests through.
 _BREATH_S = 0.005
+_LOG = logging.getLogger(__name__)
 
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -55,6 +57,7 @@ class StreamHub:
         self._streams = PrivateStreams(exchange, self._is_heard, self._send_private)
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._match_due_s = 0.0
 
     async def serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Run one connection from handshake to end."""
@@ -193,12 +196,15 @@ class StreamHub:
             if now_s - swept_s >= self.settings.sweep_s:
                 swept_s = now_s
                 self._sweep(now_s)
+            if self._private and now_s >= self._match_due_s:
+                self._match_due_s = now_s + self.settings.slow_s
+                self._match()
             began_s = now_s
             for topic in list(self._topics.values()):
                 if topic.due_s > now_s or not topic.sessions:
                     continue
                 topic.due_s = max(topic.due_s + topic.pace_s, now_s + topic.pace_s / 2)
-                self._fan_out(topic, self._exchange.catch_up())
+                self._look(topic)
                 if self._exchange.wall_s() - began_s > _BREATH_S:
                     await asyncio.sleep(0)
                     began_s = self._exchange.wall_s()
@@ -206,11 +212,28 @@ class StreamHub:
 
     async def _rest(self, sweep_s: float) -> None:
         due_s = min((topic.due_s for topic in self._topics.values()), default=sweep_s)
+        if self._private:
+            due_s = min(due_s, self._match_due_s)
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(
                 self._wake.wait(), max(0.001, min(due_s, sweep_s) - self._exchange.wall_s())
             )
+
+    def _match(self) -> None:
+        """Let the market meet the resting orders of those who listen: fills are told while they are new."""
+        now_ms, matcher = self._exchange.catch_up(), self._exchange.matcher
+        for key in {key for key, _ in self._private}:
+            matcher.advance_account(self._exchange.accounts.owner(key), now_ms)
+
+    def _look(self, topic: _Topic) -> None:
+        try:
+            self._fan_out(topic, self._exchange.catch_up())
+        except Exception:
+            # One broken stream must not silence the others: its hearers are told, as a venue would.
+            _LOG.exception("stream %s failed", topic.channel.name)
+            for session in list(topic.sessions):
+                session.end(BROKEN, "stream failed")
 
     def _fan_out(self, topic: _Topic, now_ms: int) -> None:
         frames = topic.feed.frames(now_ms)

@@ -16,6 +16,7 @@ from trading.simulator.ws_wire import close_frame, text_frame
 
 POLICY = 1008
 GOING = 1000
+BROKEN = 1011
 _RATE_WINDOW_S = 1.0
 
 

@@ -15,7 +15,9 @@ from tests.trading.simulator.ws_stand import Ear, exchange_of, served, until
 from trading.simulator.accounts import demo_credentials
 from trading.simulator.events import NOBODY
 from trading.simulator.exchange import Exchange
+from trading.simulator.routes_private import ROUTES as ROUTES_PRIVATE
 from trading.simulator.routes_public import ROUTES
+from trading.simulator.source import PathStep
 from trading.simulator.wire import Call
 from trading.simulator.ws_session import StreamSettings
 
@@ -185,6 +187,47 @@ def test_peer_that_does_not_read_is_cut_and_the_rest_go_on() -> None:
 def _sessions(exchange: Exchange) -> int:
     flush = exchange.depth_version
     return 0 if flush is None else len(flush.__self__.sessions)  # type: ignore[attr-defined]  # the hub's own method
+
+
+def test_resting_order_tells_its_fill_without_being_asked() -> None:
+    """Nobody looks at the order; the market falls through it, and the stream says so."""
+    market = FakeMarket()
+    market.paths["AAAUSDT"] = [(0, 10_000), (600_000, 9_000)]
+    exchange = exchange_of(market, speed=600)
+    name, _ = demo_credentials(SEED, 1)
+    account = exchange.accounts.find(name)
+    with served(exchange) as port, Ear(port, f"?listenKey={key_of(exchange)}") as ear:
+        ear.ask("SUBSCRIPTION", "spot@private.orders.v3.api.pb")
+        params = {"symbol": "AAAUSDT", "side": "BUY", "type": "LIMIT", "price": "95", "quantity": "1"}
+        place = ROUTES_PRIVATE[("POST", "order")]
+        hub = exchange.depth_version.__self__  # type: ignore[union-attr]  # the hub's own method
+        hub._task.get_loop().call_soon_threadsafe(
+            lambda: place(exchange, Call(params, exchange.clock.now_ms(), account))
+        )
+        statuses = [ear.data()["privateOrders"]["status"]]
+        while statuses[-1] != 2:
+            statuses.append(ear.data()["privateOrders"]["status"])
+        assert statuses[0] == 1
+        assert set(statuses[1:-1]) <= {3}
+
+
+def test_broken_stream_ends_its_hearers_and_no_others() -> None:
+    """A market that cannot answer for one pair leaves the rest flowing."""
+
+    class Broken(FakeMarket):
+        def step_path(self, symbol: str, from_ms: int, to_ms: int) -> PathStep:
+            if symbol == "BADUSDT" and to_ms - from_ms < 10_000:
+                raise ValueError("no path")
+            return super().step_path(symbol, from_ms, to_ms)
+
+    market = Broken(pair("AAAUSDT"), pair("BADUSDT"))
+    market.paths["AAAUSDT"] = [(0, 10_000), (3_600_000, 370_000)]
+    with served(exchange_of(market)) as port, Ear(port) as one, Ear(port) as two:
+        two.ask("SUBSCRIPTION", TOP)
+        one.say("SUBSCRIPTION", DEALS.replace("AAA", "BAD"))
+        with pytest.raises(ConnectionClosed, match="stream failed"):
+            _hear_on(one)
+        assert [two.data()["channel"] for _ in range(3)] == [TOP] * 3
 
 
 def test_nothing_runs_when_nobody_is_connected() -> None:

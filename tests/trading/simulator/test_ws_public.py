@@ -13,7 +13,7 @@ from tests.trading.simulator.handmade import MINUTE_MS, START_MS, FakeMarket, pa
 from tests.trading.simulator.ws_stand import exchange_of, payload, read
 from trading.market.timeframes import DAY_MS, HOUR_MS
 from trading.simulator.orders import Side
-from trading.simulator.recorded import recorded
+from trading.simulator.recorded import RecordedMarket, recorded
 from trading.simulator.ws_channels import parse_channel
 from trading.simulator.ws_public import MAX_BARS, make_feed
 
@@ -260,24 +260,29 @@ def test_mini_tickers_hold_every_listed_pair():
     assert [item["symbol"] for item in heard["publicMiniTickers"]["items"]] == ["AAAUSDT", "BBBUSDT"]
 
 
-def test_recorded_candles_stream_as_rest_shows_them(tmp_path: Path) -> None:
-    """Real candles of an hour: finer streams are silent, coarser ones carry the same bars as REST."""
+def hourly(folder: Path, hours: int) -> RecordedMarket:
+    """Return recorded candles that rise by one an hour from 100."""
     rows = [
         ("AAAUSDT", START_MS + k * HOUR_MS, 100.0 + k, 103.0 + k, 98.0 + k, 101.0 + k, 10.0)
-        for k in range(72)
+        for k in range(hours)
     ]
     frame = pl.DataFrame(rows, ["symbol", "ts", "open", "high", "low", "close", "volume"], orient="row")
-    frame.with_columns(pl.col("ts").cast(pl.Datetime("ms", "UTC"))).write_parquet(tmp_path / "a.parquet")
-    market = recorded(tmp_path / "a.parquet")
+    frame.with_columns(pl.col("ts").cast(pl.Datetime("ms", "UTC"))).write_parquet(folder / "a.parquet")
+    return recorded(folder / "a.parquet")
+
+
+def test_recorded_candles_stream_as_rest_shows_them(tmp_path: Path) -> None:
+    """Real candles of an hour: finer streams are silent, coarser ones carry the same bars as REST."""
+    market = hourly(tmp_path, 72)
     assert Listener(KLINE + "Min15", market).at(HOUR_MS) == []
     ear = Listener(KLINE + "Hour4", market)
     heard = [message["publicSpotKline"] for ms in range(0, 12 * HOUR_MS, 900_000) for message in ear.at(ms)]
+    final = {int(bar["windowStart"]) * 1000: bar for bar in heard}
     bars = market.bars("AAAUSDT", "4h", START_MS, START_MS + 8 * HOUR_MS, START_MS + 12 * HOUR_MS)
     decimals = 10 ** market.pairs["AAAUSDT"].price_decimals
-    final = {int(bar["windowStart"]) * 1000: bar for bar in heard}
-    for opened, high, close in zip(
-        bars.open_ms.tolist(), bars.high.tolist(), bars.close.tolist(), strict=True
-    ):
+    columns = (bars.open_ms.tolist(), bars.high.tolist(), bars.close.tolist())
+    assert columns[0] == [START_MS, START_MS + 4 * HOUR_MS]
+    for opened, high, close in zip(*columns, strict=True):
         assert Decimal(final[opened]["highestPrice"]) == Decimal(high) / decimals
         assert Decimal(final[opened]["closingPrice"]) == Decimal(close) / decimals
 
@@ -285,10 +290,7 @@ def test_recorded_candles_stream_as_rest_shows_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [KLINE + "Hour4", DEALS, TOP, DEPTH])
 def test_streams_outlive_the_end_of_recorded_candles(name: str, tmp_path: Path) -> None:
     """Past the last candle nothing is traded: streams fall silent, nothing breaks."""
-    rows = [("AAAUSDT", START_MS + k * HOUR_MS, 100.0, 103.0, 98.0, 101.0, 10.0) for k in range(24)]
-    frame = pl.DataFrame(rows, ["symbol", "ts", "open", "high", "low", "close", "volume"], orient="row")
-    frame.with_columns(pl.col("ts").cast(pl.Datetime("ms", "UTC"))).write_parquet(tmp_path / "a.parquet")
-    ear = Listener(name, recorded(tmp_path / "a.parquet"))
+    ear = Listener(name, hourly(tmp_path, 24))
     for ms in range(22 * HOUR_MS, 40 * HOUR_MS, HOUR_MS):
         ear.at(ms)
     assert ear.at(41 * HOUR_MS) == ear.at(41 * HOUR_MS + 60_000) == []

@@ -39,6 +39,8 @@ class Bounds:
         First and longest wait before connecting again; doubled in between, cut by up to half at random.
     stable_s : float
         A connection that lived this long starts again at the first wait.
+    tick_s : float
+        How often a public feed looks whether something is due.
     per_connection : int
         Most streams of one connection (MEXC: 30).
     """
@@ -59,6 +61,7 @@ class Bounds:
     backoff_s: float = 0.5
     backoff_most_s: float = 30.0
     stable_s: float = 60.0
+    tick_s: float = 0.25
     per_connection: int = 30
 
     def __post_init__(self) -> None:

@@ -25,8 +25,6 @@ from trading.exchange.throttle import Priority
 from trading.market.errors import BadInput
 from trading.market.orders import Balance
 
-_TICK_S = 0.25
-
 
 class PublicFeed:
     """Live market data. Use as an async context manager, or `open` and `close`.
@@ -202,7 +200,7 @@ class PublicFeed:
         while True:
             self._polls.start_due(list(self._tracks.values()))
             await self._doubt()
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(self.bounds.tick_s)
 
     async def _doubt(self) -> None:
         now_s = self._wall()

@@ -1,5 +1,6 @@
 """Public prints over REST, for the time a stream does not serve: GET aggTrades, weight 1."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ from trading.market.orders import Side
 from trading.market.symbols import Market
 from trading.market.timeframes import from_ms
 
+_LOG = logging.getLogger(__name__)
+
 # MEXC's page size; more prints than that in one gap are fetched in further pages.
 _PAGE = 1000
-_PAGES = 20
+_PAGES = 100
 # MEXC answers at most an hour per request.
 _WINDOW_MS = 3_600_000
 
@@ -41,8 +44,8 @@ class RestTrades:
     async def trades(self, symbol: str, since_ms: int) -> list[Trade]:
         """Return the prints of `symbol` from `since_ms` to now, oldest first.
 
-        A full page is asked again in halves: the venue does not say which end it cuts. At most 20
-        requests; a gap that needs more keeps its newest prints.
+        A full page is asked again in halves: the venue does not say which end it cuts. At most
+        100 requests; a gap that needs more keeps its newest prints, and a warning is logged.
 
         Raises
         ------
@@ -72,7 +75,11 @@ class RestTrades:
                 windows += [(start_ms, middle), (middle, stop_ms)]
                 continue
             found += [_trade(row, symbol) for row in rows]
-        return sorted((trade for trade in found), key=lambda trade: trade.at)
+        if windows:
+            _LOG.warning(
+                "prints of %s: the gap since %s is too long to be read whole", symbol, from_ms(since_ms)
+            )
+        return sorted(found, key=lambda trade: trade.at)
 
 
 def _trade(row: Any, symbol: str) -> Trade:

@@ -5,7 +5,6 @@ frozen dataclasses in that stage's `rules.py`). Paths are resolved against the p
 folder a command happens to be called from. See `sluice config show` and `.env.example`.
 """
 
-import json
 import os
 import re
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -29,6 +27,7 @@ from pydantic_settings import (
 )
 
 from resources.addresses import running_addresses
+from resources.exchange_config import ExchangeConfig, rate_of_world
 from trading.market.errors import BadInput
 from trading.market.timeframes import timeframe as known_timeframe
 
@@ -44,40 +43,6 @@ _PREFIX = "SLUICE_"
 _WORLD_NAME = re.compile(r"(?!current$)[a-z0-9][a-z0-9._-]{0,63}")
 # Variables with the prefix that are no settings: dbt's profile, this file and the exchange read them.
 _NOT_SETTINGS = frozenset({"SLUICE_DBT_DATABASE", "SLUICE_CONFIG", "SLUICE_ADMIN_TOKEN"})
-
-
-class ExchangeConfig(BaseModel):
-    """Where candles come from and how fast we may ask.
-
-    Parameters
-    ----------
-    kind : "embedded" or "mexc"
-        The exchange in this project (default), or MEXC's public data: orders stay on the embedded one.
-    base_url : str or None
-        Address of the embedded exchange, e.g. ``http://127.0.0.1:8500``; `sluice run` and `dev` set it.
-    rate_per_s : float
-        Weight per second of wall time that all our processes together allow themselves. Sources on
-        MEXC's limit disagree (12, 20, 30, 50): 20 is what its support names. A world with an embedded
-        exchange brings its own (50 in the demo) unless this is set.
-    burst : float or None
-        Weight that may go at once after a pause; None = a quarter of a second's worth.
-    limiter_path : Path or None
-        Folder of the request budgets that the processes of this machine share; None = ``<home>/limiter``.
-    timeout_s : float
-        Wall seconds before a request counts as unanswered.
-    admin_token : secret or None
-        Lets the demo driver set the embedded exchange's clock.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["embedded", "mexc"] = "embedded"
-    base_url: str | None = None
-    rate_per_s: float = Field(default=20.0, gt=0, le=500)
-    burst: float | None = Field(default=None, ge=1, le=5000)
-    limiter_path: Path | None = None
-    timeout_s: float = Field(default=10.0, gt=0, le=300)
-    admin_token: SecretStr | None = None
 
 
 class Settings(BaseSettings):
@@ -150,7 +115,7 @@ class Settings(BaseSettings):
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{self.world_dir / 'orders.db'}")
         if self.exchange.kind == "embedded" and "rate_per_s" not in self.exchange.model_fields_set:
-            rate = _rate_of_world(self.record_path)
+            rate = rate_of_world(self.record_path)
             if rate is not None:
                 object.__setattr__(self, "exchange", self.exchange.model_copy(update={"rate_per_s": rate}))
         running = running_addresses(self.world_dir)
@@ -219,6 +184,7 @@ class Settings(BaseSettings):
             limiter_path=self.limiter_dir,
             # The embedded exchange counts signed requests on their key alone.
             signed_on_address=self.exchange.kind == "mexc",
+            max_drift_s=self.exchange.max_drift_s if self.exchange.kind == "mexc" else None,
         )
 
     @classmethod
@@ -275,15 +241,6 @@ def select_world(home: Path, name: str) -> None:
     temporary = home / f".{POINTER}.{os.getpid()}"
     temporary.write_text(name + "\n")
     temporary.replace(home / POINTER)
-
-
-def _rate_of_world(record: Path) -> float | None:
-    """Return the rate that this world's embedded exchange was made for, where a record says so."""
-    try:
-        rate = json.loads(record.read_text())["rate"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return float(rate) if isinstance(rate, int | float) and rate > 0 else None
 
 
 def _refuse_unknown_environment() -> None:

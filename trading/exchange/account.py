@@ -142,6 +142,7 @@ class MexcAccount:
     ) -> Any:
         async def ask() -> Any:
             await self._clock.fresh(_CLOCK_AGE_S)
+            self._clock.check_drift()
             if before_wire is not None:
                 before_wire()
             # ccxt writes timestamp and signature into what it is given: a fresh dict each time.

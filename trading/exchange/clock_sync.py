@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 
-from trading.market.errors import Unreachable
+from trading.market.errors import ClockDrift, Unreachable
 from trading.market.timeframes import from_ms
 
 # Samples older than this no longer shape the rate.
@@ -42,13 +42,29 @@ class Sample:
 
 
 class SyncedClock:
-    """A `trading.market.clock.Clock` that follows the venue; corrections may step it either way."""
+    """A `trading.market.clock.Clock` that follows the venue; corrections may step it either way.
+
+    Parameters
+    ----------
+    sample : callable
+        Asks the venue for its time.
+    max_drift_s : float or None
+        How far this machine's own clock may be from the venue's before `check_drift` refuses; None
+        where the venue's time is not real time.
+    """
 
     def __init__(
-        self, sample: Callable[[], Awaitable[Sample]], *, wall: Callable[[], float] = time.monotonic
+        self,
+        sample: Callable[[], Awaitable[Sample]],
+        *,
+        wall: Callable[[], float] = time.monotonic,
+        system: Callable[[], float] = time.time,
+        max_drift_s: float | None = None,
     ) -> None:
         self._sample = sample
         self._wall = wall
+        self._system = system
+        self._max_drift_s = max_drift_s
         self._samples: deque[Sample] = deque()
         self._rate = 1.0
         self._doubt = inf  # the rate is known to this share
@@ -88,6 +104,35 @@ class SyncedClock:
         if not self._samples:
             raise Unreachable(_UNKNOWN)
         return self._samples[-1].market_ms
+
+    @property
+    def drift_s(self) -> float:
+        """Seconds by which this machine's clock is behind the venue's; negative when it is ahead.
+
+        Only of use where the venue's time is real time. Our requests carry the venue's time whatever
+        this says; days, schedules and logs are this machine's.
+        """
+        if not self._samples:
+            raise Unreachable(_UNKNOWN)
+        newest = self._samples[-1]
+        return newest.market_ms / 1000 - (self._system() - (self._wall() - newest.wall_s))
+
+    def check_drift(self) -> None:
+        """Refuse to go on while this machine's clock is off.
+
+        Raises
+        ------
+        ClockDrift
+            If it is further from the venue's than the bound.
+        """
+        if self._max_drift_s is None or abs(drift_s := self.drift_s) <= self._max_drift_s:
+            return
+        side = "behind" if drift_s > 0 else "ahead of"
+        raise ClockDrift(
+            f"this machine's clock is {abs(drift_s):.1f} s {side} the venue's, at most "
+            f"{self._max_drift_s:g} s are allowed: nothing was signed; "
+            "set the clock (NTP) or raise SLUICE_EXCHANGE__MAX_DRIFT_S"
+        )
 
     async def sync(self) -> None:
         """Take one sample, and more when it does not fit the line the clock was on."""

@@ -8,7 +8,7 @@ Codes: MEXC spot v3 documentation and the table in ccxt's mexc class (4.5.90), r
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -22,6 +22,7 @@ from trading.market.errors import (
     ClockSkew,
     ExchangeError,
     InsufficientFunds,
+    NothingToCancel,
     OrderNotFound,
     OrderRefused,
     OutcomeUnknown,
@@ -30,6 +31,7 @@ from trading.market.errors import (
     SymbolHalted,
     UnknownSymbol,
     Unreachable,
+    VenueFailed,
 )
 
 _REFUSALS: dict[int, type[ExchangeError]] = {
@@ -38,7 +40,8 @@ _REFUSALS: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((10096, 10097), BadPrecision),
     # 10007 and 30020: pair closed to the API; 30019: market orders closed on this pair.
     **dict.fromkeys((10007, 30000, 30014, 30016, 30019, 30020, 30021, 70011), SymbolHalted),
-    **dict.fromkeys((-2011, -2013, 2011), OrderNotFound),
+    **dict.fromkeys((-2011, 2011), NothingToCancel),
+    -2013: OrderNotFound,
 }
 _ACCESS: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((700003, 10073), ClockSkew),
@@ -56,6 +59,9 @@ _SECRETS = re.compile(
     r"(?i)(signature|apikey|api_key|x-mexc-apikey|secret|listenkey)([\"']?\s*[=:]\s*[\"']?)[\w\-+/%.]+"
 )
 _LONG = 200
+_REDACTED = b"<redacted>"
+# MEXC's keys have 18 characters, secrets 32, signatures 64; less would strike out ordinary words.
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,18 @@ def redact(text: str) -> str:
     """Return `text` without keys and signatures, and not longer than a log line."""
     clean = _SECRETS.sub(r"\1\2<redacted>", text)
     return clean if len(clean) <= _LONG else clean[:_LONG] + "…"
+
+
+def without(reply: Reply, *secrets: str | None) -> Reply:
+    """Return `reply` with `secrets` (key, secret, signature) struck out of its body.
+
+    A venue that repeats what it was sent must not get it into a message, an order or a log.
+    """
+    body = reply.body
+    for secret in secrets:
+        if secret and len(secret) >= _SHORTEST_SECRET and secret.encode() in body:
+            body = body.replace(secret.encode(), _REDACTED)
+    return reply if body is reply.body else replace(reply, body=body)
 
 
 def decode(reply: Reply, *, method: str, path: str) -> Any:
@@ -137,7 +155,7 @@ def _no_json(reply: Reply, what: str, *, is_write: bool) -> SluiceError:
     if reply.status in (429, _BAN):
         return _limited(reply, reply.status, told)
     if is_write:
-        return OutcomeUnknown(told)
+        return VenueFailed(told) if reply.status >= 500 else OutcomeUnknown(told)
     return BadPayload(told) if reply.status == 200 else Unreachable(told)
 
 
@@ -150,8 +168,10 @@ def _limited(reply: Reply, code: int | None, told: str) -> RateLimited:
 def _classified(reply: Reply, code: int | None, told: str, *, is_write: bool) -> SluiceError:
     if reply.status in (429, _BAN) or code in (*_TOO_MANY, _BAN):
         return _limited(reply, code, told)
-    if reply.status >= 500 or code in _VENUE_DOWN or code is None:
-        return OutcomeUnknown(told, code=code) if is_write else Unreachable(told, code=code)
+    if reply.status >= 500 or code in _VENUE_DOWN:
+        return VenueFailed(told, code=code) if is_write else Unreachable(told, code=code)
+    if code is None:
+        return OutcomeUnknown(told) if is_write else Unreachable(told)
     if code == _UNKNOWN_SYMBOL:
         return SymbolHalted(told, code=code) if is_write else UnknownSymbol(told)
     known = _ACCESS.get(code) or _REFUSALS.get(code)

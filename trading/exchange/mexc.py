@@ -18,7 +18,7 @@ from ccxt.async_support import mexc
 from ccxt.base.errors import BaseError
 
 from trading.exchange.bars import read_rows
-from trading.exchange.errors import decode, redact
+from trading.exchange.errors import decode, redact, without
 from trading.exchange.instances import Prototype
 from trading.exchange.public_api import PublicWire
 from trading.exchange.throttle import Priority
@@ -57,6 +57,8 @@ class Venue(mexc):  # type: ignore[misc]  # ccxt ships no types
         Kline rows come as `bars.read_rows` reads them, so ccxt's own `fetch_ohlcv` is not for use here.
         """
         reply = await self._transport.send(method, url, headers=headers, body=body)
+        if self.apiKey:
+            reply = without(reply, self.apiKey, self.secret, url.rpartition("signature=")[2])
         path = yarl.URL(url, encoded=True).path
         if path.endswith("/api/v3/klines"):
             return read_rows(reply, path=path)

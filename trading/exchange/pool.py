@@ -38,6 +38,9 @@ class ExchangeSettings:
         None = this process keeps its own.
     signed_on_address : bool
         Whether signed requests draw on the address's budget too; MEXC counts most of them there.
+    max_drift_s : float or None
+        How far this machine's clock may be from the venue's before signed calls are refused; None
+        where the venue's time is not real time (the embedded exchange).
     """
 
     base_url: str | None = None
@@ -47,12 +50,15 @@ class ExchangeSettings:
     limiter_path: Path | None = None
     account_rate_per_s: float | None = None
     signed_on_address: bool = True
+    max_drift_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
             raise BadInput(f"base_url must start with http:// or https://, was {self.base_url!r}")
         if not self.timeout_s > 0:
             raise BadInput(f"timeout_s must be above 0, was {self.timeout_s}")
+        if self.max_drift_s is not None and not self.max_drift_s > 0:
+            raise BadInput(f"max_drift_s must be above 0, was {self.max_drift_s}")
 
 
 class GatewayPool:
@@ -72,7 +78,7 @@ class GatewayPool:
         )
         self._transport = Transport(timeout_s=settings.timeout_s)
         self._table = MarketTable()
-        self.clock = SyncedClock(self._time_sample)
+        self.clock = SyncedClock(self._time_sample, max_drift_s=settings.max_drift_s)
         caller = Caller(self.limiter, on_skew=self.clock.sync)
         self._http = HttpWire(settings.base_url, self._transport, caller)
         self._venue = Venue(settings.base_url, self._transport, self.clock)

@@ -20,7 +20,9 @@ from trading.exchange.throttle import Limiter, Priority, chosen_priority
 from trading.market.errors import (
     BadPayload,
     Banned,
+    ClockDrift,
     ClockSkew,
+    ExchangeError,
     OutcomeUnknown,
     RateLimited,
     Timeout,
@@ -62,7 +64,6 @@ class Transport:
             If a write was sent and no whole answer came.
         """
         target = yarl.URL(url, encoded=True)
-        told = f"{method} {target.path}"
         sent_s = time.monotonic()
         try:
             async with self._open().request(
@@ -70,23 +71,23 @@ class Transport:
             ) as response:
                 content = await response.read()
                 return Reply(response.status, response.headers, content, sent_s, time.monotonic())
-        except aiohttp.ConnectionTimeoutError as error:
-            raise Unreachable(f"{told}: no connection to {target.host} within {self.timeout_s} s") from error
-        except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror if error.os_error else type(error).__name__
-            raise Unreachable(f"{told}: no connection to {target.host}: {reason}") from None
-        except TimeoutError:
-            if method == "GET":
-                raise Timeout(f"{told}: no answer within {self.timeout_s} s") from None
-            raise OutcomeUnknown(f"{told}: sent, no answer within {self.timeout_s} s") from None
-        except aiohttp.ClientError as error:
-            broken = f"{told}: the connection broke ({type(error).__name__})"
-            raise (Unreachable(broken) if method == "GET" else OutcomeUnknown(broken)) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            failure = self._failure(error, method, target)
+        # Raised out here: aiohttp's own messages hold the signed URL, and would come along as context.
+        raise failure
 
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The process's session, for connections that live long (feed/)."""
-        return self._open()
+    def _failure(self, error: Exception, method: str, target: yarl.URL) -> ExchangeError:
+        told, is_read = f"{method} {target.path}", method == "GET"
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return Unreachable(f"{told}: no connection to {target.host} within {self.timeout_s} s")
+        if isinstance(error, aiohttp.ClientConnectorError):
+            reason = error.os_error.strerror if error.os_error else type(error).__name__
+            return Unreachable(f"{told}: no connection to {target.host}: {reason}")
+        if isinstance(error, TimeoutError):
+            silent = f"no answer within {self.timeout_s} s"
+            return Timeout(f"{told}: {silent}") if is_read else OutcomeUnknown(f"{told}: sent, {silent}")
+        broken = f"{told}: the connection broke ({type(error).__name__})"
+        return Unreachable(broken) if is_read else OutcomeUnknown(broken)
 
     async def close(self) -> None:
         """Close the session and its connections."""
@@ -151,10 +152,11 @@ class Caller:
                 refused += 1
                 if is_write or isinstance(error, Banned) or refused >= _RATE_TRIES:
                     raise
-            except ClockSkew:
-                # Nothing was accepted, so signing again is safe for writes too.
+            except ClockSkew as error:
+                # Nothing was accepted, so signing again is safe for writes too. Of no use where this
+                # machine's clock is off: looking at the time again does not set it.
                 skewed += 1
-                if skewed >= _SKEW_TRIES:
+                if isinstance(error, ClockDrift) or skewed >= _SKEW_TRIES:
                     raise
                 await self._on_skew()
             except (Unreachable, BadPayload):

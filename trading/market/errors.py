@@ -12,11 +12,13 @@
     ├── StoreError                lake, warehouse, order log or cache refused
     └── ExchangeError             the venue, or the way to it
         ├── OutcomeUnknown        a write was sent and no answer tells what became of it
+        │   └── VenueFailed       5xx (or the venue's own code for one): unknown, not failed, says MEXC
         ├── Unreachable           no answer to a read
         │   └── Timeout
         ├── RateLimited           429; `retry_after_s` says when to come back
         │   └── Banned            418; the address is locked out
         ├── ClockSkew             700003: our timestamp is outside the venue's window
+        │   └── ClockDrift        this machine's clock is too far off: nothing was signed or sent
         ├── BadCredentials        key, signature or permission
         ├── BadPayload            the answer is not what the protocol promises
         └── OrderRefused          a definite refusal: nothing was accepted
@@ -25,6 +27,7 @@
             ├── BadPrecision
             ├── SymbolHalted      listed but not tradable now
             └── OrderNotFound     -2013; never by itself proof that the order does not exist
+                └── NothingToCancel   -2011: filled, cancelled before, or not visible yet
 """
 
 
@@ -72,6 +75,10 @@ class OutcomeUnknown(ExchangeError):
     """A write was sent and nothing tells what became of it: reconcile, never resubmit blindly."""
 
 
+class VenueFailed(OutcomeUnknown):
+    """The venue answered a write with 5xx: by its own documentation unknown, not failed."""
+
+
 class Unreachable(ExchangeError):
     """A read got no usable answer (connection, 5xx)."""
 
@@ -94,6 +101,10 @@ class Banned(RateLimited):
 
 class ClockSkew(ExchangeError):
     """The venue refused our timestamp; synchronise and sign again (nothing was accepted)."""
+
+
+class ClockDrift(ClockSkew):
+    """Our machine's clock is further from the venue's than allowed; nothing was signed or sent."""
 
 
 class BadCredentials(ExchangeError):
@@ -126,3 +137,7 @@ class SymbolHalted(OrderRefused):
 
 class OrderNotFound(OrderRefused):
     """The venue does not know this order *now*; it may still appear (ccxt issue 21614)."""
+
+
+class NothingToCancel(OrderNotFound):
+    """-2011: no open order of that id *now*; it filled, was cancelled before, or is not visible yet."""

@@ -42,7 +42,7 @@ async def test_submit_signs_exactly_what_it_sends(venue: Venue, pool: GatewayPoo
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Answer({"code": 503, "msg": "x"}, 503), tree.OutcomeUnknown),
+        (Answer({"code": 503, "msg": "x"}, 503), tree.VenueFailed),
         (Answer(raw=b'{"orderId": "C0'), tree.OutcomeUnknown),
         (Answer({"symbol": "BTCUSDT"}), tree.OutcomeUnknown),
         (Answer([]), tree.OutcomeUnknown),

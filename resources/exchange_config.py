@@ -1,0 +1,58 @@
+"""The venue's part of the settings: which one, how fast, what may go wrong with clocks.
+
+Not here: where settings come from (settings.py) and what the gateway makes of them (trading/exchange).
+"""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class ExchangeConfig(BaseModel):
+    """Where candles come from and how fast we may ask.
+
+    Parameters
+    ----------
+    kind : "embedded" or "mexc"
+        The exchange in this project (default), or MEXC's public data: orders stay on the embedded one.
+    base_url : str or None
+        Address of the embedded exchange, e.g. ``http://127.0.0.1:8500``; `sluice run` and `dev` set it.
+    rate_per_s : float
+        Weight per second of wall time that all our processes together allow themselves. Sources on
+        MEXC's limit disagree (12, 20, 30, 50): 20 is what its support names. A world with an embedded
+        exchange brings its own (50 in the demo) unless this is set.
+    burst : float or None
+        Weight that may go at once after a pause; None = a quarter of a second's worth.
+    limiter_path : Path or None
+        Folder of the request budgets that the processes of this machine share; None = ``<home>/limiter``.
+    timeout_s : float
+        Wall seconds before a request counts as unanswered.
+    max_drift_s : float
+        How far this machine's clock may be from MEXC's before signed calls are refused. Signed calls
+        carry the venue's time anyway; days and schedules are this machine's. The embedded exchange
+        keeps a time of its own and is not compared.
+    admin_token : secret or None
+        Lets the demo driver set the embedded exchange's clock.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["embedded", "mexc"] = "embedded"
+    base_url: str | None = None
+    rate_per_s: float = Field(default=20.0, gt=0, le=500)
+    burst: float | None = Field(default=None, ge=1, le=5000)
+    limiter_path: Path | None = None
+    timeout_s: float = Field(default=10.0, gt=0, le=300)
+    max_drift_s: float = Field(default=2.0, gt=0, le=3600)
+    admin_token: SecretStr | None = None
+
+
+def rate_of_world(record: Path) -> float | None:
+    """Return the rate that this world's embedded exchange was made for, where a record says so."""
+    try:
+        rate = json.loads(record.read_text())["rate"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(rate) if isinstance(rate, int | float) and rate > 0 else None

@@ -8,7 +8,7 @@ import polars as pl
 from resources.exchange import Exchange
 from resources.settings import load_settings
 from resources.store import Store
-from trading.history.agreement import AGREEMENT, asked_agreement, stored_agreement
+from trading.history.agreement import SOURCE, agreement, publish_agreement, stored_agreement
 from trading.history.passes import HistoryRequest, Refresh, recorded, refresh
 from trading.market.timeframes import timeframe as find_timeframe
 
@@ -45,9 +45,8 @@ def compare_aggregates(exchange: Exchange, store: Store) -> pl.DataFrame:
     """Hold our aggregates of minutes against the venue's own bars; publish and return the comparison."""
     shelf, at = store.shelf, store.as_of()
     found = stored_agreement(shelf, at=at)
-    if found.is_empty() and shelf.candles.dates("1m"):
-        bar = find_timeframe(load_settings(store.world).timeframe)
-        found = exchange.call(lambda pool: asked_agreement(pool.public, shelf, bar, at=at))
-    if found.height:
-        store.publish(AGREEMENT, found, key=["timeframe", "against"], at=at, inputs=["ohlcv_days"])
-    return found
+    if found.height or not shelf.candles.dates(SOURCE):
+        return publish_agreement(shelf, found, at=at)
+    # Only now is the exchange needed.
+    bar = find_timeframe(load_settings(store.world).timeframe)
+    return exchange.call(lambda pool: agreement(pool.public, shelf, bar, at=at))

@@ -56,6 +56,31 @@ def stored_agreement(
     return _frame([row for row in rows if row is not None])
 
 
+async def agreement(
+    gateway: PublicGateway, shelf: Shelf, timeframe: Timeframe, *, at: datetime
+) -> pl.DataFrame:
+    """Compare with stored longer bars, or, where none are stored, with what the venue gives now; publish it.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, empty (and not published) where no minutes are stored.
+    """
+    found = stored_agreement(shelf, at=at)
+    if found.is_empty() and shelf.candles.dates(SOURCE):
+        found = await asked_agreement(gateway, shelf, timeframe, at=at)
+    return publish_agreement(shelf, found, at=at)
+
+
+def publish_agreement(shelf: Shelf, found: pl.DataFrame, *, at: datetime) -> pl.DataFrame:
+    """Put a comparison on record, if there is one, and return it."""
+    if found.height:
+        days = shelf.lake.latest("ohlcv_days")
+        inputs = [] if days is None else [days.version_id]
+        shelf.lake.publish(AGREEMENT, found, key=["timeframe", "against"], at=at, inputs=inputs)
+    return found
+
+
 async def asked_agreement(
     gateway: PublicGateway,
     shelf: Shelf,
@@ -87,11 +112,10 @@ def _row(
         return None
     quiet = shelf.gaps.read(SOURCE, state=CONFIRMED)
     ours = aggregate(minutes, name, quiet=quiet) if minutes.height else empty(CANDLES)
-    # What the venue's page does not reach is no disagreement.
-    first, last = theirs["open_time"].min(), theirs["open_time"].max()
-    ours = ours.filter(pl.col("open_time").is_between(first, last)).join(
-        theirs.select("symbol").unique(), on="symbol", how="semi"
-    )
+    # What was not asked for, or the answer does not reach, is no disagreement.
+    opened = pl.col("open_time")
+    reach = theirs.group_by("symbol").agg(first=opened.min(), last=opened.max())
+    ours = ours.join(reach, on="symbol").filter(opened.is_between("first", "last")).select(list(CANDLES))
     apart = aggregate_mismatches(ours, theirs, rel=RELATIVE).sort("difference", descending=True)
     worst = apart.row(0, named=True) if apart.height else None
     return (

@@ -7,7 +7,7 @@ for by the next pass. Not here: holes inside what was answered (`repair`), and t
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,12 +19,15 @@ from trading.history.coverage import Answer
 from trading.history.plan import Page, missing_pages
 from trading.history.shelf import Shelf
 from trading.history.spans import Span, length, without
+from trading.market.errors import Unreachable
 from trading.market.timeframes import Timeframe
 
 Progress = Callable[[int, int], None]
 # A bar may reach the venue's answer some seconds after its close: so many slots at the end of the window
 # count as answered only when their bars came.
 _LATE_BARS = 2
+# How reasons begin that say nothing about a symbol (see trading/exchange/scan.py).
+_NO_ANSWER = ("Unreachable", "Timeout", "RateLimited", "Banned", "not asked for")
 
 
 class Pressure(Protocol):
@@ -101,6 +104,8 @@ async def backfill(
     ------
     StoreError
         If a batch could not be stored; what came before it is stored and written down.
+    Unreachable
+        If the venue did not answer for a single symbol; what was stored before stays.
     """
     taken = await asyncio.to_thread(shelf.answered, timeframe, window, symbols)
     pages = missing_pages(symbols, timeframe, window, taken)
@@ -116,6 +121,8 @@ async def backfill(
         on_progress=on_progress,
         on_batch=books.keep,
     )
+    if books.pages == 0:
+        _require_answers({page.want.symbol for page in pages}, fetched.failed)
     return Pass(
         timeframe=timeframe.name,
         window=window,
@@ -132,13 +139,20 @@ async def backfill(
     )
 
 
+def _require_answers(asked: set[str], failed: Mapping[str, str]) -> None:
+    """Raise when the venue, not this or that symbol, is the trouble."""
+    if asked and all(failed.get(symbol, "").startswith(_NO_ANSWER) for symbol in asked):
+        reason = failed[min(asked)]
+        raise Unreachable(f"no candles of any of {len(asked):,} symbols; what is stored stays. {reason}")
+
+
 class Books:
     """Stores each batch and then writes down what it settled: in this order, so that a kill loses nothing."""
 
     def __init__(
         self, shelf: Shelf, timeframe: Timeframe, pages: Iterable[Page], *, now_ms: int, tag: str
     ) -> None:
-        self.bars = 0
+        self.bars = self.pages = 0
         self.quarantined: Counter[str] = Counter()
         self._shelf = shelf
         self._timeframe = timeframe
@@ -158,6 +172,7 @@ class Books:
             self.quarantined.update(dict(reasons.iter_rows()))
         self._shelf.coverage.record(self._timeframe.name, self._answers(batch))
         self.bars += batch.frame.height
+        self.pages += len(batch.wants)
 
     def _answers(self, batch: Batch) -> list[Answer]:
         newest = dict(

@@ -43,6 +43,21 @@ class HistoryRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Passes:
+    """What was done, before it is put on record: one pass and one repair per bar length."""
+
+    passes: tuple[Pass, ...]
+    repairs: tuple[Repair, ...]
+
+    @property
+    def timeframes(self) -> list[str]:
+        """Return the bar lengths that were worked on, in order."""
+        return list(
+            dict.fromkeys([*(one.timeframe for one in self.passes), *(one.timeframe for one in self.repairs)])
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """What a pass over several bar lengths did: `days` are the rows of `ohlcv_days` it looked at."""
 
@@ -54,8 +69,12 @@ class Refresh:
     @property
     def sentence(self) -> str:
         """One line for the log."""
-        said = [done.sentence for done in self.passes] + [done.sentence for done in self.repairs]
-        return "; ".join(said)
+        return "; ".join(self.sentences)
+
+    @property
+    def sentences(self) -> list[str]:
+        """One line per pass and repair."""
+        return [done.sentence for done in self.passes] + [done.sentence for done in self.repairs]
 
     @property
     def failed(self) -> dict[str, str]:
@@ -74,13 +93,13 @@ def check_window(start: datetime, end: datetime, at: datetime) -> None:
     BadInput
         The message names both times.
     """
-    if end <= start:
-        raise BadInput(f"the window must end after it begins at {_said(start)}, was {_said(end)}")
     if start > at:
         raise BadInput(
             f"the window must begin before market time, which is {_said(at)}, was {_said(start)}: "
             "no bar of it has closed"
         )
+    if end <= start:
+        raise BadInput(f"the window must end after it begins at {_said(start)}, was {_said(end)}")
 
 
 async def refresh(
@@ -95,7 +114,7 @@ async def refresh(
     pressure: Pressure,
     request: HistoryRequest = HistoryRequest(),
     on_progress: Progress | None = None,
-) -> tuple[list[Pass], list[Repair]]:
+) -> Passes:
     """Fetch what is missing of `window` for every bar length, then ask again for holes between bars.
 
     Raises
@@ -135,22 +154,78 @@ async def refresh(
                 most_pages=request.max_gap_pages,
             )
         )
-    return passes, repairs
+    return Passes(tuple(passes), tuple(repairs))
+
+
+async def mend(
+    gateway: PublicGateway,
+    shelf: Shelf,
+    symbols: Sequence[str] | None,
+    timeframe: Timeframe,
+    window: tuple[datetime, datetime],
+    *,
+    at: datetime,
+    run_id: str,
+    pressure: Pressure,
+    again: bool = False,
+    on_progress: Progress | None = None,
+) -> Passes:
+    """Mend the holes of `window`, however many; with `again` also what was answered with nothing.
+
+    `symbols` None = all that are stored. With `again` the ledger forgets the window: every slot that no
+    bar is stored for is asked for once more, also before a symbol's first bar and after its last.
+    """
+    check_window(*window, at)
+    span = bar_window(timeframe, to_ms(window[0]), to_ms(window[1]), to_ms(at))
+    passes: list[Pass] = []
+    if again:
+        wanted = symbols or stored_symbols(shelf, timeframe)
+        shelf.coverage.forget(timeframe.name, span, wanted)
+        passes.append(
+            await backfill(
+                gateway,
+                shelf,
+                wanted,
+                timeframe,
+                span,
+                now_ms=to_ms(at),
+                tag=run_id[:8],
+                pressure=pressure,
+                on_progress=on_progress,
+            )
+        )
+    mended = await repair(
+        gateway,
+        shelf,
+        timeframe,
+        span,
+        at=at,
+        tag=run_id[:8],
+        symbols=symbols,
+        again=again,
+        on_progress=on_progress,
+    )
+    return Passes(tuple(passes), (mended,))
+
+
+def stored_symbols(shelf: Shelf, timeframe: Timeframe) -> list[str]:
+    """Return the symbols that have bars of this length, sorted."""
+    return sorted(shelf.candles.last_open(timeframe.name))
 
 
 def recorded(
     shelf: Shelf,
-    done: tuple[Sequence[Pass], Sequence[Repair]],
+    done: Passes,
     window: tuple[datetime, datetime],
     *,
     at: datetime,
     run_id: str,
 ) -> Refresh:
     """Publish what the days of `window` hold after a `refresh`, and what the refresh asked for."""
-    passes, repairs = done
-    version, days = record_days(shelf, [one.timeframe for one in passes], *window, at=at, run_id=run_id)
-    record_scan(shelf, passes, at=at, run_id=run_id)
-    return Refresh(version, days, tuple(passes), tuple(repairs))
+    version, days = record_days(shelf, done.timeframes, *window, at=at, run_id=run_id)
+    if done.passes:
+        record_scan(shelf, done.passes, at=at, run_id=run_id)
+    return Refresh(version, days, done.passes, done.repairs)
 
 
 def _said(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """What is there: per bar length, bars, days, files, holes, doubtful bars and ages. Writes nothing."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -36,6 +36,24 @@ class HistoryRules:
 def stored_timeframes(shelf: Shelf) -> list[str]:
     """Return the bar lengths that have candles, shortest first."""
     return [name for name in TIMEFRAMES if shelf.candles.dates(name)]
+
+
+def stored_range(shelf: Shelf, timeframe: str | None = None) -> tuple[datetime, datetime] | tuple[None, None]:
+    """Return the first stored day and the end of the last one, of one bar length or all; None without any."""
+    names = stored_timeframes(shelf) if timeframe is None else [timeframe]
+    dates = sorted(date for name in names for date in shelf.candles.dates(name))
+    if not dates:
+        return None, None
+    first, last = (datetime.fromisoformat(f"{date}T00:00:00+00:00") for date in (dates[0], dates[-1]))
+    return first, last + timedelta(days=1)
+
+
+def said_range(shelf: Shelf) -> str:
+    """Return the stored days in words; empty where there are none."""
+    first, end = stored_range(shelf)
+    if first is None or end is None:
+        return ""
+    return f"{first:%Y-%m-%d} to {end - timedelta(days=1):%Y-%m-%d}"
 
 
 def quarantine_reasons(shelf: Shelf) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.trading.history.venue import BAR, DAY, NOON, TODAY, World
 from trading.history.coverage import Coverage
-from trading.market.errors import StoreError
+from trading.market.errors import StoreError, Unreachable
 from trading.market.timeframes import timeframe, to_ms
 
 HOUR = timedelta(hours=1)
@@ -111,6 +111,17 @@ async def test_nothing_counts_as_answered_before_it_is_stored(world, monkeypatch
     with pytest.raises(StoreError, match="no space left"):
         await world.backfill(TODAY)
     assert Coverage(world.folder / "coverage.db").spans("15m") == {}
+
+
+async def test_a_venue_that_is_down_is_one_sentence_and_the_stored_bars_stay(world):
+    """Not one answer: the pass fails as a whole instead of calling every symbol bad."""
+    await world.backfill(TODAY)
+    before = world.stored("A/USDT")
+    world.now += BAR.delta
+    world.venue.failing = {NOON.replace(minute=0)}
+    with pytest.raises(Unreachable, match="no candles of any of 2 symbols; what is stored stays"):
+        await world.backfill(TODAY)
+    assert world.stored("A/USDT") == before
 
 
 async def test_each_bar_length_has_its_own_history(tmp_path):

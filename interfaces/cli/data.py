@@ -1,0 +1,136 @@
+"""`sluice data`: what candles are stored, holes mended, history fetched. The work is `trading.history`'s."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from typer import Option
+
+from interfaces.cli.output import AsJson, print_json, print_table
+
+_HELP = (
+    "What candles are stored; mend holes in them; fetch history. Days are UTC, in market time. "
+    "Ended at any moment, `backfill` goes on where it was: what is stored is not asked for again."
+)
+app = typer.Typer(help=_HELP, no_args_is_help=True)
+
+From = Annotated[str, Option("--from", metavar="DAY", help="First UTC day (2025-02-01) or ISO 8601 time.")]
+To = Annotated[str, Option("--to", metavar="DAY", help="Last UTC day, included, or a time. Default: now.")]
+Lengths = Annotated[
+    str, Option("--timeframe", metavar="15m,1h", help="Bar lengths: 1m 5m 15m 30m 1h 4h 1d 1w 1M.")
+]
+Symbols = Annotated[
+    str,
+    Option(metavar="BTC/USDT,…", help="Symbols, or `all` that are listed. Default: the newest survivors."),
+]
+
+
+@app.callback()
+def data() -> None:
+    """What candles are stored; mend holes in them; fetch history."""
+
+
+@app.command()
+def status(timeframe: Lengths = "", as_json: AsJson = False) -> None:
+    """Print what is stored of each bar length: bars, days, files, holes, doubtful bars, age.
+
+    `gaps open` are holes between stored bars that nobody has asked for again (`sluice data repair` does);
+    `gaps confirmed` are holes that the venue has, too.
+    """
+    from interfaces.cli import history_work
+
+    with wrong_use():
+        report = history_work.status(timeframe)
+    if as_json:
+        print_json(report)
+        return
+    columns = ["timeframe", "symbols", "bars", "first", "last", "days", "files", "megabytes"]
+    rows = [row | {"megabytes": row["bytes"] / 1e6, "newest_age": _said(row)} for row in report["stored"]]
+    columns += ["gaps_open", "gaps_confirmed", "quarantined", "newest_age"]
+    shown = [{**row, "quarantined": sum(row["quarantined"].values())} for row in rows]
+    empty = "nothing yet. Next: sluice data backfill"
+    print_table(shown, columns, title=f"Candles of world {report['world']}", empty=empty)
+    reasons = [
+        {"timeframe": row["timeframe"], "reason": reason, "bars": count}
+        for row in rows
+        for reason, count in row["quarantined"].items()
+    ]
+    if reasons:
+        print_table(reasons, title="Set aside: bars that no market can have printed")
+    if report["agreement"]:
+        print_table(report["agreement"], title="Bars made of our minutes against the venue's own")
+
+
+@app.command()
+def repair(
+    since: From = "",
+    until: To = "",
+    timeframe: Lengths = "",
+    symbols: Symbols = "",
+    again: Annotated[
+        bool, Option("--again", help="Ask also for what the venue has said it does not have.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find holes between stored bars, ask for them again, record what became of each, merge small files.
+
+    By default all that is stored is looked at. What the venue does not have either is confirmed and not
+    asked for again.
+    """
+    _run("repair", as_json, since, until, timeframe, symbols, again=again)
+
+
+@app.command()
+def backfill(
+    since: From = "",
+    until: To = "",
+    timeframe: Lengths = "",
+    symbols: Symbols = "",
+    as_json: AsJson = False,
+) -> None:
+    """Fetch what is missing of a span of days, at the pace that the exchange allows.
+
+    Says what it skipped because it was there. Without `--from` the history is as long as a scan's
+    (SLUICE_HISTORY_BARS). Example: sluice data backfill --from 2025-01-01 --to 2025-02-28 --timeframe 1h
+    """
+    _run("backfill", as_json, since, until, timeframe, symbols)
+
+
+def _run(task: str, as_json: bool, *words: str, again: bool = False) -> None:
+    from interfaces.cli import history_work
+
+    asked = history_work.Asked(*words, again=again)
+    settings = history_work.served()
+    with wrong_use():
+        report = history_work.run(task, asked, settings)
+    if as_json:
+        print_json(report)
+        return
+    for line in report["said"]:
+        print(line)
+    failures = [{"symbol": name, "reason": reason} for name, reason in report["failed"].items()]
+    if failures:
+        print_table(failures[:20], title=f"Failed: {len(failures):,} symbols (the next run asks again)")
+
+
+@contextmanager
+def wrong_use() -> Iterator[None]:
+    """End with code 2 and one sentence when what was asked for cannot be meant."""
+    from sys import stderr
+
+    from trading.market.errors import BadInput
+
+    try:
+        yield
+    except BadInput as error:
+        print(f"sluice: {error}", file=stderr)
+        raise typer.Exit(2) from None
+
+
+def _said(row: Mapping[str, Any]) -> str | None:
+    seconds = row["newest_age_s"]
+    if seconds is None:
+        return None
+    minutes = max(int(seconds), 0) // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60:,} h"

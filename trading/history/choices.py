@@ -1,0 +1,80 @@
+"""What a person asks for, in words: symbols, bar lengths and days, with errors that say what is known."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+
+from trading.market.errors import BadInput, UnknownSymbol
+from trading.market.symbols import Market
+from trading.market.timeframes import Timeframe
+from trading.market.timeframes import timeframe as find_timeframe
+
+ALL = "all"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NEAR = 5
+
+
+def listed(text: str) -> list[str]:
+    """Return the words of a comma-separated list, each once, in order."""
+    return list(dict.fromkeys(word for part in text.split(",") if (word := part.strip())))
+
+
+def chosen_timeframes(text: str, default: Sequence[str]) -> list[Timeframe]:
+    """Return the bar lengths that `text` names (``15m,1h``), or `default`.
+
+    Raises
+    ------
+    UnknownTimeframe
+        The message lists those that exist.
+    """
+    return [find_timeframe(name) for name in listed(text) or default]
+
+
+def chosen_symbols(text: str, markets: Sequence[Market], default: Sequence[str]) -> list[str]:
+    """Return the unified names that `text` means: ``BTC/USDT``, ``btc/usdt`` or the venue's ``BTCUSDT``.
+
+    Parameters
+    ----------
+    text : str
+        Comma-separated names; "all" = every listed market that can be scanned; empty = `default`.
+
+    Raises
+    ------
+    UnknownSymbol
+        The message names near ones and how many are listed.
+    """
+    if text.strip().lower() == ALL:
+        return sorted(market.symbol for market in markets if market.is_scannable)
+    if not listed(text):
+        return list(default)
+    known = {market.symbol: market.symbol for market in markets}
+    known |= {market.exchange_id: market.symbol for market in markets}
+    found = []
+    for name in listed(text):
+        symbol = known.get(name) or known.get(name.upper())
+        if symbol is None:
+            near = get_close_matches(name.upper(), known, n=_NEAR, cutoff=0.5)
+            alike = ", ".join(dict.fromkeys(known[one] for one in near)) or "nothing"
+            raise UnknownSymbol(f"no symbol {name!r} among the {len(markets):,} listed; near: {alike}")
+        found.append(symbol)
+    return list(dict.fromkeys(found))
+
+
+def chosen_moment(text: str, option: str, *, is_end: bool = False, known: str = "") -> datetime:
+    """Return the UTC moment that `text` means: a day (as an end: its last moment) or an ISO 8601 time.
+
+    Raises
+    ------
+    BadInput
+        The message names the option, what it takes, and `known`: what is stored.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment + timedelta(days=1) if is_end and _DAY.fullmatch(text) else moment
+    except (ValueError, OverflowError):
+        raise BadInput(
+            f"{option} must be a UTC day (2025-03-01) or an ISO 8601 time (2025-03-01T12:00Z), was {text!r}"
+            + (f"; stored are {known}" if known else "")
+        ) from None

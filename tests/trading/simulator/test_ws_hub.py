@@ -1,6 +1,7 @@
 """Connections against a served exchange: keys, limits, fan-out, slow peers, and who is let go."""
 
 import asyncio
+import logging
 import socket
 import threading
 import time
@@ -228,6 +229,18 @@ def test_broken_stream_ends_its_hearers_and_no_others() -> None:
         with pytest.raises(ConnectionClosed, match="stream failed"):
             _hear_on(one)
         assert [two.data()["channel"] for _ in range(3)] == [TOP] * 3
+
+
+def test_listen_keys_do_not_reach_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody who reads a log can listen to an account."""
+    exchange = exchange_of()
+    with caplog.at_level(logging.DEBUG), served(exchange) as port:
+        key = key_of(exchange)
+        with Ear(port, f"?listenKey={key}") as ear:
+            ear.ask("SUBSCRIPTION", ACCOUNT)
+            ear.socket.ping().wait(5)
+    server_said = [record.getMessage() for record in caplog.records if "client" not in record.name]
+    assert not [line for line in server_said if key in line]
 
 
 def test_nothing_runs_when_nobody_is_connected() -> None:

@@ -37,6 +37,9 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
         Path | None, Option(help="Fault plan to begin with, TOML or JSON; see `exchange faults`.")
     ] = None,
     accounts: Annotated[int, Option(min=1, help="Demo accounts, each with 10,000 USDT.")] = 1000,
+    impact: Annotated[
+        float, Option(min=0, max=1, help="Share of a taker's push that stays for minutes; 0: none.")
+    ] = 0.3,
     fee_asset: Annotated[str, Option(help="What fees are taken in: quote, base or MX.")] = "quote",
     admin_token: Annotated[str, Option(help="Opens POST /sluice/*.", envvar="SLUICE_ADMIN_TOKEN")] = "",
 ) -> None:
@@ -59,6 +62,7 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
             state=state,
             faults=faults,
             accounts=accounts,
+            impact=impact,
             fee_asset=fee_asset,
             admin_token=admin_token or None,
         )

@@ -1,8 +1,9 @@
 """The order book, synthesised around the price: depth follows liquidity, spacing follows the spread.
 
 A level's quantity is a pure function of seed, symbol, side and price, so the book of a moment is the
-same for everyone. What takers eat is remembered and grows back within a minute of market time: a
-thousand buyers at once climb the book, one buyer an hour later finds it whole.
+same for everyone. What takers eat is remembered and grows back within a minute of market time, and
+part of the way they climbed stays for some minutes (`footprint`): a thousand buyers at once climb the
+book and move the price, one buyer an hour later finds both as if nothing had been.
 """
 
 from dataclasses import dataclass
@@ -12,12 +13,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from trading.market.errors import BadInput
+from trading.simulator.footprint import REFILL_MS
 from trading.simulator.listings import Listing
 from trading.simulator.orders import Side
 from trading.simulator.source import QUOTE_VOLUME_DECIMALS, Pair
 
 LEVELS = 200
-REFILL_MS = 60_000
+# Share of how far a taker pushed the best price that stays until it wears off (see `footprint`). Studies of
+# real books find about two thirds of the first impact at the end of a large order, a third soon after.
+IMPACT = 0.3
 # Best level in dollars = 4 * sqrt(dollars traded per hour): about 25 k at 40 M an hour, 180 at 2,000.
 # A rule of thumb, not a measurement: depth grows slower than turnover on real venues.
 _BEST_LEVEL = 4.0
@@ -48,7 +53,10 @@ class _Eaten:
 class BookMaker:
     """Synthesises books and remembers what was taken from them."""
 
-    def __init__(self, listing: Listing, seed: int) -> None:
+    def __init__(self, listing: Listing, seed: int, *, impact: float = IMPACT) -> None:
+        if not 0 <= impact <= 1:
+            raise BadInput(f"impact must be between 0 and 1, was {impact}")
+        self._impact = impact
         self._listing = listing
         self._source = listing.source
         self._seed = seed
@@ -92,7 +100,7 @@ class BookMaker:
     def walk(self, symbol: str, side: Side, now_ms: int, *, limit_price: int, steps: int) -> list[Take]:
         """Return the fills of a taker of up to `steps` that accepts prices up to `limit_price`."""
         takes: list[Take] = []
-        mid, half = self._source.price(symbol, now_ms), self._source.half_spread(symbol, now_ms)
+        mid, half = self._source.mid(symbol, now_ms), self._source.half_spread(symbol, now_ms)
         if limit_price < mid + half if side is Side.BUY else limit_price > mid - half:
             return takes  # away from the touch: no need to make the book
         levels = self.side(symbol, side, now_ms)
@@ -105,9 +113,19 @@ class BookMaker:
         return takes
 
     def eat(self, symbol: str, side: Side, now_ms: int, steps: int) -> None:
-        """Remember that a `side` taker took `steps`."""
+        """Remember that a `side` taker took `steps`: those levels are gone for a while."""
         gone = self._gone(symbol, side, now_ms)
         self._eaten[(symbol, side)] = _Eaten(gone + steps, now_ms)
+
+    def trade(self, symbol: str, side: Side, now_ms: int, takes: list[Take]) -> None:
+        """Let a `side` taker's fills have happened: levels eaten, prints on the tape, the price pushed."""
+        self.eat(symbol, side, now_ms, sum(take.steps for take in takes))
+        push = 0.0
+        if self._impact > 0:
+            rest = self.side(symbol, side, now_ms, 1).price
+            after = int(rest[0]) if len(rest) else takes[-1].price
+            push = self._impact * (after - takes[0].price)
+        self._source.imprint(symbol, now_ms, [(take.price, take.steps) for take in takes], push)
 
     def best_quantities(self, prices: npt.NDArray[np.int64], now_ms: int) -> npt.NDArray[np.int64]:
         """Return about how much stands at the best level of every pair, in steps (for all tickers)."""
@@ -131,7 +149,7 @@ class BookMaker:
 
     def _whole(self, symbol: str, side: Side, now_ms: int) -> Levels:
         pair = self._source.pairs[symbol]
-        mid, half = self._source.price(symbol, now_ms), self._source.half_spread(symbol, now_ms)
+        mid, half = self._source.mid(symbol, now_ms), self._source.half_spread(symbol, now_ms)
         rank = np.arange(LEVELS, dtype=np.float64)
         # Spacing widens outward: half a spread near the touch, three times that at the end.
         away = half + np.floor(rank * max(1.0, half * 0.5) * (1 + rank / LEVELS)).astype(np.int64)

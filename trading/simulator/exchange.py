@@ -8,18 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from trading.simulator.accounts import AccountBook
-from trading.simulator.book import BookMaker
+from trading.simulator.book import IMPACT, BookMaker
 from trading.simulator.clock import MarketClock
 from trading.simulator.clock_lease import ClockLease
 from trading.simulator.fault_orders import Veils
 from trading.simulator.faults import FaultPlan
-from trading.simulator.levered import LeveredMarket
 from trading.simulator.levers import Levers
 from trading.simulator.limits import Limiter, LimitSettings
 from trading.simulator.listenkeys import ListenKeys
 from trading.simulator.listings import Listing
 from trading.simulator.matching import Matcher
 from trading.simulator.newsdesk import NewsDesk
+from trading.simulator.served import ServedMarket
 from trading.simulator.source import MarketSource, Snapshot
 
 _SNAPSHOT_S = 0.1
@@ -29,7 +29,7 @@ _SNAPSHOT_S = 0.1
 class Exchange:
     """The parts of one running exchange; `source` is the market as served, levers included."""
 
-    source: LeveredMarket
+    source: ServedMarket
     clock: MarketClock
     seed: int
     accounts: AccountBook
@@ -112,6 +112,7 @@ def make_exchange(
     faults: FaultPlan | None = None,
     admin_token: str | None = None,
     wall_s: Callable[[], float] = time.monotonic,
+    impact: float = IMPACT,
 ) -> Exchange:
     """Return an exchange over `source` that lives in the time of `clock`.
 
@@ -123,11 +124,13 @@ def make_exchange(
         Who may sign; a pool of 1,000 demo accounts by default.
     admin_token : str | None
         Opens ``POST /sluice/*`` to requests that carry it; None keeps them shut.
+    impact : float
+        Share of a taker's push of the best price that stays until it wears off; 0: none.
     """
     book = accounts or AccountBook(seed)
-    market = LeveredMarket(source)
+    market = ServedMarket(source)
     listing = Listing(market)
-    books = BookMaker(listing, seed)
+    books = BookMaker(listing, seed, impact=impact)
     matcher = Matcher(listing, book, books)
     return Exchange(
         source=market,

@@ -45,6 +45,7 @@ class Launch:
     fee_asset: str = "quote"
     admin_token: str | None = None
     faults: Path | None = None
+    impact: float = 0.3
 
 
 def launch(asked: Launch) -> None:
@@ -83,6 +84,7 @@ def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:
         accounts=AccountBook(asked.seed, asked.accounts, fee_asset=_fee_asset(asked.fee_asset)),
         limits=LimitSettings(rate_per_s=asked.rate, burst=asked.burst),
         admin_token=asked.admin_token,
+        impact=asked.impact,
     )
     exchange.faults = plan_from_json(spec, seed=asked.seed)
     was_there = state is not None and state.restore(exchange)

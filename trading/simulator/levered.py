@@ -1,4 +1,4 @@
-"""The market as served: a source's market, cut into eras by halts, delistings and relistings.
+"""A market under levers: a source's market, cut into eras by halts, delistings and relistings.
 
 A `MarketSource` around another one. Untouched symbols pass straight through. What pulls the levers is
 `levers`; the arithmetic of eras is `lives`.
@@ -32,6 +32,7 @@ class LeveredMarket:
         self.default_start_ms = base.default_start_ms
         self._pairs = dict(base.pairs)
         self._lives: dict[str, Life] = {}
+        self.rows = {symbol: row for row, symbol in enumerate(self._pairs)}
 
     @property
     def pairs(self) -> Mapping[str, Pair]:
@@ -125,6 +126,16 @@ class LeveredMarket:
         life = self._lives.get(symbol)
         return self._pairs[symbol] if life is None else life.at(at_ms).pair
 
+    def trading_ms(self, symbol: str, now_ms: int) -> int:
+        """Return `now_ms`, or when trading ended if it has: prices stand still from there."""
+        life = self._lives.get(symbol)
+        end_ms = None if life is None else life.at(now_ms).end_ms
+        return now_ms if end_ms is None else min(now_ms, end_ms)
+
+    def has_levers(self, symbol: str) -> bool:
+        """Return whether any lever was ever pulled on a symbol."""
+        return symbol in self._lives
+
     def ends(self, symbol: str, since_ms: int, now_ms: int) -> int | None:
         """Return when the trading stretch that holds `since_ms` ended, None if not by `now_ms`."""
         life = self._lives.get(symbol)
@@ -150,9 +161,8 @@ class LeveredMarket:
         life = self._lives.get(symbol)
         if life is None:
             return self.base.price(symbol, now_ms)
-        era = life.at(now_ms)
-        at_ms = now_ms if era.end_ms is None else min(now_ms, era.end_ms)
-        return self._scale(life, era).ticks(self.base.price(symbol, at_ms))
+        at_ms = self.trading_ms(symbol, now_ms)
+        return self._scale(life, life.at(now_ms)).ticks(self.base.price(symbol, at_ms))
 
     def half_spread(self, symbol: str, now_ms: int) -> int:
         """See `MarketSource.half_spread`."""
@@ -203,7 +213,7 @@ class LeveredMarket:
         if not self._lives:
             return shot
         columns = Snapshot(*(column.copy() for column in shot))
-        rows = {symbol: row for row, symbol in enumerate(self._pairs)}
+        rows = self.rows
         for symbol in self._lives:
             for column, value in zip(columns, self._day(symbol, now_ms), strict=True):
                 column[rows[symbol]] = value

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trading.simulator.levered import LeveredMarket
+from trading.simulator.served import ServedMarket
 from trading.simulator.source import DELISTED, HALTED, ONLINE, Pair
 from trading.simulator.units import ATOM_DECIMALS, atoms, fee_units
 from trading.simulator.wire import Refusal, bad_symbol
@@ -66,7 +66,7 @@ def status_at(pair: Pair, now_ms: int) -> str:
 class Listing:
     """The pairs of one market, by wire name, as they stand at a time."""
 
-    def __init__(self, source: LeveredMarket) -> None:
+    def __init__(self, source: ServedMarket) -> None:
         self.source = source
         self._terms: dict[str, Terms] = {}
 

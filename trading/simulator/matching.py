@@ -199,8 +199,20 @@ class Matcher:
             return
         for take in takes:
             self._fill(account, order, terms, take, is_maker=False, at_ms=now_ms)
-        self.books.eat(order.symbol, order.side, now_ms, sum(take.steps for take in takes))
+        self.books.trade(order.symbol, order.side, now_ms, takes)
         self._after_fill(account, order, terms, now_ms)
+        self._sweep(order, takes, now_ms)
+
+    def _sweep(self, taker: Order, takes: list[Take], now_ms: int) -> None:
+        # Whoever else rested within the prices that the taker went through would have been met first.
+        resting = self.store.resting.get(taker.symbol)
+        low, high = min(take.price for take in takes), max(take.price for take in takes)
+        if resting is None or not resting.may_cross(low, high):
+            return
+        step = PathStep(low, high, takes[-1].price, sum(take.steps for take in takes))
+        others = [order for order in resting.orders.values() if order.account_key != taker.account_key]
+        queue = [order for order in others if order.side is not taker.side and _crosses(order, step)]
+        self._fill_queue(queue, step, now_ms)
 
     def _fill(
         self, account: Account, order: Order, terms: Terms, take: Take, *, is_maker: bool, at_ms: int

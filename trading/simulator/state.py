@@ -79,6 +79,7 @@ class StateFile:
         self._last_save_s = 0.0
         self._accounts: dict[str, orjson.Fragment] = {}
         self._open: dict[str, orjson.Fragment] = {}
+        self._feet: dict[str, orjson.Fragment] = {}
         self._lock: int | None = None
         self.lease: ClockLease | None = None
 
@@ -150,6 +151,8 @@ class StateFile:
             fill_accounts(exchange.accounts, raw["accounts"])
             self._fill_orders(exchange, raw)
             exchange.levers.replay(*raw.get("levers", ([], [])))
+            for symbol, foot in raw.get("footprints", {}).items():
+                exchange.source.restore_footprint(symbol, foot)
         except (KeyError, TypeError, ValueError) as broken:
             raise StoreError(f"{self.path} is damaged: {type(broken).__name__} {broken}") from None
         store.sequence = raw["sequence"]
@@ -186,6 +189,10 @@ class StateFile:
                 rows = [plain(order) for order in reversed(store.open_orders(key))]
                 if rows or key in self._open:
                     self._open[key] = orjson.Fragment(orjson.dumps(rows))
+        market = exchange.source
+        trodden, market.trodden = market.trodden, set()
+        for symbol in trodden:
+            self._feet[symbol] = orjson.Fragment(orjson.dumps(market.footprints[symbol].to_json()))
         assert store.journal is not None  # started above
         history = b"".join(history_line(key, row) for key, row in store.journal)
         levers = exchange.levers
@@ -199,6 +206,7 @@ class StateFile:
             "levers": [[e.to_json() for e in levers.done], [e.to_json() for e in levers.pending]],
             "accounts": list(self._accounts.values()),
             "open": list(self._open.values()),
+            "footprints": self._feet,
         }
         return Prepared(orjson.dumps(body), self._history_bytes, history, len(store.journal), store.changes)
 

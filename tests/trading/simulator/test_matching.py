@@ -113,7 +113,7 @@ def test_a_market_buy_walks_the_book(client: Any) -> None:
     bought = [(Decimal(f["price"]), Decimal(f["qty"])) for f in reversed(fills(client))]
     assert bought == [(Decimal(price), Decimal(quantity)) for price, quantity in shown[:3]]
     assert client.get("/api/v3/depth", symbol="AAAUSDT", limit=200).body["asks"] == shown[3:]
-    client.forward(MINUTE)
+    client.forward(60 * MINUTE)
     assert client.get("/api/v3/depth", symbol="AAAUSDT", limit=200).body["asks"] == shown
 
 

@@ -41,9 +41,9 @@ def funnel(
     columns = ["stage", "in", "out", "main_reason"]
     print_table(stages, columns, title="Funnel", empty="no pass yet. Next: sluice run")
     # Fresh prices come with every bar, a funnel with every research pass: its own age counts.
-    newest = [version for name in TABLES if (version := lake.latest(name)) is not None]
+    newest = [at for name in TABLES if (at := lake.looked_at(name)) is not None]
     if newest:
-        at = newest[-1].created_at
+        at = newest[-1]
         print(f"World {settings.world}, as of {at:%Y-%m-%d %H:%M} UTC (market time).")
 
 

@@ -79,16 +79,21 @@ def report(settings: "Settings", lake: "Lake") -> dict[str, Any]:
 
 
 def _tables(lake: "Lake", now: datetime | None) -> list[dict[str, Any]]:
-    newest = [version for name in SHOWN_TABLES if (version := lake.latest(name)) is not None]
+    # The newest look counts: content that did not change keeps its first version.
+    newest = [
+        (version, lake.looked_at(name) or version.created_at)
+        for name in SHOWN_TABLES
+        if (version := lake.latest(name)) is not None
+    ]
     return [
         {
             "table": version.asset,
             "rows": version.rows,
-            "as_of": version.created_at,
-            "age_h": None if now is None else round((now - version.created_at).total_seconds() / 3600, 2),
+            "as_of": at,
+            "age_h": None if now is None else round((now - at).total_seconds() / 3600, 2),
             "version": version.version_id,
         }
-        for version in newest
+        for version, at in newest
     ]
 
 
@@ -98,7 +103,7 @@ def _market_now(found: Mapping[str, Any], lake: "Lake") -> datetime | None:
 
     told = [found["exchange"]["market_ms"], found["engine"].get("market_ms")]
     times = [from_ms(int(ms)) for ms in told if ms is not None]
-    newest = [version.created_at for name in SHOWN_TABLES if (version := lake.latest(name)) is not None]
+    newest = [at for name in SHOWN_TABLES if (at := lake.looked_at(name)) is not None]
     return max([*times, *newest], default=None)
 
 

@@ -89,6 +89,11 @@ class Transport:
         broken = f"{told}: the connection broke ({type(error).__name__})"
         return Unreachable(broken) if is_read else OutcomeUnknown(broken)
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The process's session, for connections that live long (feed/wiring.py needs it)."""
+        return self._open()
+
     async def close(self) -> None:
         """Close the session and its connections."""
         if self._session is not None:

@@ -7,12 +7,13 @@ opened again, and meanwhile, and for what it has missed, REST is asked. Fills ar
 import asyncio
 import random
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
 from trading.exchange.feed.account_polls import AccountPolls
 from trading.exchange.feed.account_story import STREAMS, AccountStory
+from trading.exchange.feed.backing import Backing
 from trading.exchange.feed.bounds import Bounds
 from trading.exchange.feed.buffers import Subscription
 from trading.exchange.feed.echo import Echoes
@@ -23,7 +24,6 @@ from trading.exchange.feed.ports import ListenKeys, StreamSource, Wall
 from trading.exchange.feed.tasks import start, stop
 from trading.exchange.gateway import AccountGateway
 from trading.exchange.throttle import Priority, priority
-from trading.market.clock import Clock
 from trading.market.errors import SluiceError
 from trading.market.orders import Fill, OrderState
 from trading.market.timeframes import from_ms, to_ms
@@ -38,8 +38,8 @@ class AccountFeed:
         The account's orders over REST, under its limiters.
     keys : ListenKeys
         The account's listen key.
-    clock : Clock
-        Market time.
+    known_ms : callable
+        A market time that has certainly passed: what is asked about begins there.
     label : str
         What the account is called in `health`: never its key.
     refusal : str
@@ -52,7 +52,7 @@ class AccountFeed:
         keys: ListenKeys,
         source: StreamSource,
         *,
-        clock: Clock,
+        known_ms: Callable[[], int],
         label: str,
         bounds: Bounds | None = None,
         wall: Wall = time.monotonic,
@@ -63,12 +63,13 @@ class AccountFeed:
         self.bounds = bounds or Bounds()
         self._gateway = gateway
         self._keys = keys
-        self._clock = clock
+        self._known_ms = known_ms
         self._wall = wall
         self._refusal = refusal
-        self._story = AccountStory()
         self._echoes = Echoes()
-        self._polls = AccountPolls(gateway, self._story.orders)
+        self._backing = Backing(self.bounds.echo_s)
+        self._story = AccountStory(self._backing, wall)
+        self._polls = AccountPolls(gateway, self._story.orders, self._backing)
         self._line = Line(
             source, self, bounds=self.bounds, wall=wall, rng=rng or random.Random(), listen_key=self._key
         )
@@ -128,12 +129,12 @@ class AccountFeed:
 
     def watch(self, symbol: str, since_ms: int | None = None) -> None:
         """Ask about `symbol` whenever the stream does not serve, idle or not; from `since_ms` on."""
-        at_ms = self._clock.now_ms() if since_ms is None else since_ms
+        at_ms = self._known_ms() if since_ms is None else since_ms
         self._polls.watch(symbol, at_ms, self._wall(), pinned=True)
 
     def sending(self, symbol: str) -> None:
         """An order for `symbol` is about to be sent: it may fill, whatever becomes of the answer."""
-        self._polls.watch(symbol, self._clock.now_ms(), self._wall())
+        self._polls.watch(symbol, self._known_ms(), self._wall())
 
     def acknowledged(self, symbol: str, order_id: str) -> None:
         """The venue has acknowledged an order over REST: the stream must tell of it within `echo_s`."""
@@ -145,7 +146,7 @@ class AccountFeed:
 
     def health(self) -> list[HealthRow]:
         """Return one row per stream of the account."""
-        return self._story.health(self._wall(), self.label)
+        return self._story.health(self.label)
 
     # What the line says (line.Owner).
 
@@ -156,12 +157,12 @@ class AccountFeed:
                 self._echoes.heard(value.order_id)
             if isinstance(value, OrderState) and not value.status.is_terminal:
                 self._polls.watch(value.symbol, to_ms(value.at), self._wall())
-        self._story.heard(stream, values, at, self._wall())
+        self._story.heard(stream, values, at)
 
     def up(self, streams: Iterable[Stream]) -> None:
         """The streams are served: what came before is asked for."""
         self._was_served = True
-        self._story.up(streams, self._wall(), again=self._line.connects > 1)
+        self._story.up(streams, again=self._line.connects > 1)
         self._catch_up = True
         self._audited_s = self._wall()
         self._wake.set()
@@ -195,6 +196,10 @@ class AccountFeed:
             if late:
                 seconds = self.bounds.echo_s
                 self._disbelieve(f"no echo of order {late[0]} within {seconds} s of its acknowledgement")
+            for symbol in self._backing.overdue(now_s):
+                self._story.failed(f"fills of {symbol} that its orders count have not come")
+                self._polls.watch(symbol, self._known_ms(), now_s)
+                self._catch_up = True
             if now_s - self._audited_s >= self.bounds.audit_s and self.is_streaming:
                 await self._audit()
             is_poll_due = now_s - self._polled_s >= self.bounds.poll_account_s
@@ -223,9 +228,8 @@ class AccountFeed:
     def _rest_s(self) -> float:
         now_s = self._wall()
         due_s = [now_s + min(self.bounds.connection_s, 15.0)]
-        echo_s = self._echoes.due_s(self.bounds.echo_s)
-        if echo_s is not None:
-            due_s.append(echo_s)
+        owed_s = (self._echoes.due_s(self.bounds.echo_s), self._backing.due_s())
+        due_s += [at_s for at_s in owed_s if at_s is not None]
         if self.is_streaming:
             due_s.append(self._audited_s + self.bounds.audit_s)
         if self._catch_up or not self.is_streaming:
@@ -243,12 +247,12 @@ class AccountFeed:
         self._story.hold()
         try:
             for symbol in symbols:
-                asked_ms = self._clock.now_ms()
+                asked_ms = self._known_ms()
                 orders, fills = await self._polls.ask(symbol)
                 self._story.polled([*fills, *orders], from_ms(asked_ms))
                 self._polls.answered(symbol, asked_ms)
             if is_catching_up:
-                asked_ms = self._clock.now_ms()
+                asked_ms = self._known_ms()
                 with priority(Priority.RECONCILE):
                     balances = await self._gateway.balances()
                 self._story.polled(balances.values(), from_ms(asked_ms))

@@ -6,6 +6,7 @@ A pair is asked about while an order of the account may still fill there; an idl
 from dataclasses import dataclass
 
 from trading.exchange.feed.account_sequence import OrderSequence
+from trading.exchange.feed.backing import Backing
 from trading.exchange.gateway import AccountGateway
 from trading.exchange.throttle import Priority, priority
 from trading.market.orders import Fill, OrderState
@@ -28,9 +29,10 @@ class _Pair:
 class AccountPolls:
     """Pairs of one account, and how far each is known. `now_s` is wall time, `at_ms` market time."""
 
-    def __init__(self, gateway: AccountGateway, orders: OrderSequence) -> None:
+    def __init__(self, gateway: AccountGateway, orders: OrderSequence, backing: Backing) -> None:
         self._gateway = gateway
         self._orders = orders
+        self._backing = backing
         self._pairs: dict[str, _Pair] = {}
         self._awaited: dict[str, str] = {}
 
@@ -52,7 +54,8 @@ class AccountPolls:
     def symbols(self, now_s: float) -> list[str]:
         """Return the pairs that have to be asked about, sorted; the others are forgotten."""
         self._awaited = {i: s for i, s in self._awaited.items() if not self._orders.knows(i)}
-        active = {order.symbol for order in self._orders.open_orders()} | set(self._awaited.values())
+        active = {order.symbol for order in self._orders.open_orders()}
+        active |= set(self._awaited.values()) | self._backing.symbols()
         for symbol, pair in list(self._pairs.items()):
             if symbol in active:
                 pair.active_s = now_s
@@ -76,9 +79,13 @@ class AccountPolls:
         return orders, fills
 
     def answered(self, symbol: str, asked_ms: int) -> None:
-        """What `ask` returned has been told: it goes on from `asked_ms`, the market time before it."""
+        """What `ask` returned has been told: it goes on from `asked_ms`, a market time before it.
+
+        Where fills are still owed, they are asked for from where they were last known to be whole.
+        """
         pair = self._pairs[symbol]
-        pair.fills_since_ms = max(pair.fills_since_ms, asked_ms - _OVERLAP_MS)
+        if symbol not in self._backing.symbols():
+            pair.fills_since_ms = max(pair.fills_since_ms, asked_ms - _OVERLAP_MS)
         live = [to_ms(order.at) for order in self._orders.open_orders() if order.symbol == symbol]
         pair.orders_since_ms = min([asked_ms - _OVERLAP_MS, *live])
 

@@ -6,6 +6,7 @@ Pure. A fill counts as told by its trade id alone, whichever way and however lat
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from trading.exchange.feed.events import Origin
 from trading.market.orders import Balance, Fill, OrderState
 from trading.market.timeframes import to_ms
 
@@ -80,9 +81,14 @@ class BalanceSequence:
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, Balance]] = {}
 
-    def offer(self, balance: Balance, at_ms: int) -> Balance | None:
-        """Return `balance` if it is newer than the one told (by market time `at_ms`) and differs."""
+    def offer(self, balance: Balance, at_ms: int, source: Origin) -> Balance | None:
+        """Return `balance` if it is newer than the one told (by market time `at_ms`) and differs.
+
+        REST's word has no time. It was asked for after everything told before, so it goes beyond that.
+        """
         known = self._known.get(balance.asset)
+        if known is not None and source is Origin.POLL:
+            at_ms = max(at_ms, known[0])
         if known is not None and at_ms < known[0]:
             return None
         self._known[balance.asset] = (at_ms, balance)

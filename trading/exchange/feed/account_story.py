@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from trading.exchange.feed.account_sequence import BalanceSequence, FillSequence, OrderSequence
+from trading.exchange.feed.backing import Backing
 from trading.exchange.feed.buffers import Subscription
 from trading.exchange.feed.events import Event, Kind, Origin, Stream, Value
 from trading.exchange.feed.health import HealthRow, StreamHealth
+from trading.exchange.feed.ports import Wall
 from trading.market.orders import Balance, Fill, OrderState
 from trading.market.timeframes import to_ms
 
@@ -19,7 +21,9 @@ class AccountStory:
     While it is on hold, what the stream says waits, so that what REST knows of before comes first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backing: Backing, wall: Wall) -> None:
+        self._backing = backing
+        self._wall = wall
         self.orders = OrderSequence()
         self.fills = FillSequence()
         self.balances = BalanceSequence()
@@ -49,9 +53,9 @@ class AccountStory:
         for reader in list(self._readers):
             self.leave(reader)
 
-    def heard(self, stream: Stream, values: Sequence[Value], at: datetime, now_s: float) -> None:
+    def heard(self, stream: Stream, values: Sequence[Value], at: datetime) -> None:
         """Take a push that the venue sent at `at`."""
-        self._health[stream].heard(now_s)
+        self._health[stream].heard(self._wall())
         for value in values:
             if self._held is not None:
                 self._held.append((value, at))
@@ -74,12 +78,12 @@ class AccountStory:
         for value in sorted(values, key=lambda value: value.at if isinstance(value, Fill) else at):
             self._take(value, at, Origin.POLL)
 
-    def up(self, streams: Iterable[Stream], now_s: float, *, again: bool) -> None:
+    def up(self, streams: Iterable[Stream], *, again: bool) -> None:
         """These streams serve."""
         for stream in streams:
             health = self._health[stream]
             health.source = Origin.STREAM
-            health.silent_from_s = now_s
+            health.silent_from_s = self._wall()
             health.reconnects += again
 
     def down(self, streams: Iterable[Stream], reason: str) -> None:
@@ -97,18 +101,21 @@ class AccountStory:
         for health in self._health.values():
             health.polls += 1
 
-    def health(self, now_s: float, label: str) -> list[HealthRow]:
+    def health(self, label: str) -> list[HealthRow]:
         """Return one row per stream."""
+        now_s = self._wall()
         return [health.row(now_s, label) for health in self._health.values()]
 
     def _take(self, value: Value, at: datetime, source: Origin) -> None:
         if isinstance(value, Fill):
             for fill in self.fills.offer([value]):
+                self._backing.filled(fill)
                 self._tell(Kind.FILLS, source, fill.at, fill)
         elif isinstance(value, OrderState):
             if self.orders.offer(value) is not None:
+                self._backing.claims(value, self._wall())
                 self._tell(Kind.ORDERS, source, at, value)
-        elif isinstance(value, Balance) and self.balances.offer(value, to_ms(at)) is not None:
+        elif isinstance(value, Balance) and self.balances.offer(value, to_ms(at), source) is not None:
             self._tell(Kind.BALANCES, source, at, value)
 
     def _tell(self, kind: Kind, source: Origin, at: datetime, value: Value) -> None:

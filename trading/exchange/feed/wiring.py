@@ -121,7 +121,7 @@ class LiveFeeds:
             gateway,
             ListenKey(gateway.user_data_stream, life_s=self._settings.listen_key_life_s),
             self.source,
-            clock=self._pool.clock,
+            known_ms=self._pool.clock.known_ms,
             label=label,
             bounds=self._bounds,
             refusal=f"polled only: this process keeps at most {most} private connections" if is_full else "",

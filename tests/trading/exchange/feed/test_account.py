@@ -53,8 +53,8 @@ async def make(
     made: list[AccountFeed] = []
 
     def maker(bounds: Bounds = QUICK, **changes: str) -> AccountFeed:
-        clock = ManualClock.at(START)
-        feed = AccountFeed(rest, keys, venue, clock=clock, label="user 7", bounds=bounds, **changes)
+        known_ms = ManualClock.at(START).now_ms
+        feed = AccountFeed(rest, keys, venue, known_ms=known_ms, label="user 7", bounds=bounds, **changes)
         made.append(feed)
         return feed
 
@@ -290,3 +290,20 @@ async def test_key_shows_nowhere(make: Callable[..., AccountFeed], venue: FakeSo
 def test_public_streams_are_none_of_an_accounts() -> None:
     """Three streams, all private."""
     assert all(stream.kind.is_private and stream == Stream(stream.kind) for stream in STREAMS)
+
+
+async def test_fill_that_the_stream_lost_is_asked_for_because_its_order_counts_it(
+    make: Callable[..., AccountFeed], venue: FakeSource, rest: FakeAccount
+) -> None:
+    """The order's last word came, its fill did not, and REST shows the fill late: asked until it is there."""
+    feed = await opened(make())
+    reader = feed.subscribe([Kind.FILLS])
+    rest.states["o1"] = order("o1", OrderStatus.FILLED, "1")
+    venue.live[0].push(ORDERS, rest.states["o1"])
+    await until(lambda: rest.calls["fills"] >= 2)
+    assert len(reader) == 0
+    rest.executions = [fill("t1")]
+    event = await reader.get(20)
+    assert event is not None
+    assert (event.source, event.value) == (Origin.POLL, fill("t1"))
+    assert venue.attempts == 1, "the stream itself is believed"

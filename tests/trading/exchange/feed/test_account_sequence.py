@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.trading.exchange.feed.fakes import fill, order
 from trading.exchange.feed.account_sequence import BalanceSequence, FillSequence, OrderSequence
+from trading.exchange.feed.events import Origin
 from trading.market.orders import Balance, OrderState, OrderStatus
 
 LIFE = [
@@ -50,9 +51,18 @@ def test_equal_trade_ids_of_two_pairs_are_two_fills() -> None:
 
 
 def test_older_balance_is_no_news() -> None:
-    """A balance read over REST before the stream's word must not undo it."""
+    """Pushes may overtake each other."""
     sequence = BalanceSequence()
     new, old = Balance("USDT", Decimal(5), Decimal(0)), Balance("USDT", Decimal(9), Decimal(0))
-    assert sequence.offer(new, 20) == new
-    assert sequence.offer(old, 10) is None
-    assert sequence.offer(new, 30) is None
+    assert sequence.offer(new, 20, Origin.STREAM) == new
+    assert sequence.offer(old, 10, Origin.STREAM) is None
+    assert sequence.offer(new, 30, Origin.STREAM) is None
+
+
+def test_balance_asked_for_after_a_push_goes_beyond_it() -> None:
+    """REST's word bears no time, only that of the question; a push that was sent before it is older."""
+    sequence = BalanceSequence()
+    pushed, polled = Balance("USDT", Decimal(5), Decimal(0)), Balance("USDT", Decimal(9), Decimal(0))
+    sequence.offer(pushed, 20, Origin.STREAM)
+    assert sequence.offer(polled, 10, Origin.POLL) == polled
+    assert sequence.offer(pushed, 19, Origin.STREAM) is None

@@ -1,40 +1,20 @@
-"""Orders against the path and the book: fills, fees, cancels, by hand-worked numbers."""
+"""Orders against the path and the book: fills and cancels, by hand-worked numbers."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.trading.simulator.handmade import START_MS, FakeMarket, pair
-from trading.simulator.accounts import AccountBook, FeeAsset
-from trading.simulator.units import ONE, atoms
+from tests.trading.simulator.ordering import balances, fills, order, state
+from trading.simulator.accounts import AccountBook
 
 MINUTE = 60_000
 type Make = Callable[..., Any]
 
 
-def order(client: Any, **params: Any) -> Any:
-    """Place an order of 1 AAA by default and return what a query says of it."""
-    sent = {"symbol": "AAAUSDT", "side": "BUY", "type": "LIMIT", "quantity": "1"} | params
-    made = client.signed("POST", "order", **sent)
-    assert made.status == 200, made.body
-    return state(client, made.body["orderId"])
-
-
-def state(client: Any, order_id: str, symbol: str = "AAAUSDT") -> Any:
-    return client.signed("GET", "order", symbol=symbol, orderId=order_id).body
-
-
-def balances(client: Any, who: int = 1) -> dict[str, tuple[Decimal, Decimal]]:
-    rows = client.signed("GET", "account", who=who).body["balances"]
-    return {row["asset"]: (Decimal(row["free"]), Decimal(row["locked"])) for row in rows}
-
-
-def fills(client: Any, **params: Any) -> list[Any]:
-    return client.signed("GET", "myTrades", symbol="AAAUSDT", **params).body
+type Make = Callable[..., Any]
 
 
 def test_a_resting_buy_fills_when_the_path_touches_its_price(client: Any) -> None:
@@ -128,32 +108,6 @@ def test_a_market_order_stops_at_its_protection_price(make_client: Make) -> None
     assert balances(client)["USDT"][1] == 0
 
 
-def test_a_market_buy_by_cost_spends_at_most_the_cost(client: Any) -> None:
-    """quoteOrderQty=100: cost within one step's value below 100, fee on top."""
-    done = order(client, type="MARKET", quantity="", quoteOrderQty="100")
-    cost = Decimal(done["cummulativeQuoteQty"])
-    assert Decimal("99.8") < cost <= 100
-    assert done["origQuoteOrderQty"] == "100"
-    assert balances(client)["USDT"][0] == 10_000 - cost - cost * Decimal("0.0005")
-
-
-def test_all_the_cash_may_be_spent_by_cost(client: Any) -> None:
-    """quoteOrderQty of the whole balance leaves room for the fee instead of going below zero."""
-    order(client, type="MARKET", quantity="", quoteOrderQty="10000")
-    free, locked = balances(client)["USDT"]
-    assert 0 <= free < 1
-    assert locked == 0
-
-
-def test_a_limit_buy_locks_cost_and_worst_fee_and_gives_back(client: Any) -> None:
-    """Buy 2 at 90: 180 + 0.05 % = 180.09 locked; a cancel gives all of it back."""
-    placed = order(client, price="90", quantity="2")
-    assert balances(client)["USDT"] == (Decimal("9819.91"), Decimal("180.09"))
-    gone = client.signed("DELETE", "order", symbol="AAAUSDT", orderId=placed["orderId"])
-    assert (gone.status, gone.body["status"]) == (200, "CANCELED")
-    assert balances(client)["USDT"] == (Decimal(10_000), Decimal(0))
-
-
 def test_a_crossing_limit_takes_first_and_rests_with_the_remainder(make_client: Make) -> None:
     """A buy for more than the asks up to its limit: part taken at the asks' prices, part resting."""
     client = make_client(FakeMarket(), accounts=AccountBook(7, funds={"USDT": Decimal(10**7)}))
@@ -199,35 +153,6 @@ def test_the_same_client_order_id_makes_a_second_order(client: Any) -> None:
     assert by_client["orderId"] == second["orderId"]
 
 
-@pytest.mark.parametrize(
-    ("fee_asset", "start", "asset", "fee"),
-    [
-        (FeeAsset.QUOTE, {}, "USDT", Decimal("0.0005") * 99),
-        (FeeAsset.BASE, {}, "AAA", Decimal("0.0005")),
-        (FeeAsset.MX, {"MX": Decimal(1)}, "MX", Decimal("0.0005") * 99 / 2),
-        (FeeAsset.MX, {}, "USDT", Decimal("0.0005") * 99),
-    ],
-    ids=["quote", "base", "mx at 2 USDT", "mx but none left"],
-)
-def test_fees_are_taken_in_the_chosen_asset(
-    make_client: Make, fee_asset: FeeAsset, start: dict[str, Decimal], asset: str, fee: Decimal
-) -> None:
-    """A maker fee of 5 bps on one unit bought at 99."""
-    pairs = pair(maker_fee=Decimal("0.0005")), pair("MXUSDT")
-    funds = {"USDT": Decimal(1000)} | start
-    busy = FakeMarket(*pairs, steps_per_minute=6_000_000)
-    client = make_client(busy, accounts=AccountBook(7, funds=funds, fee_asset=fee_asset))
-    client.exchange.source.base.paths |= {"AAAUSDT": [(0, 10_000), (MINUTE, 9_800)], "MXUSDT": [(0, 200)]}
-    order(client, price="99")
-    client.forward(2 * MINUTE)
-    (fill,) = fills(client)
-    assert (fill["commissionAsset"], Decimal(fill["commission"])) == (asset, fee)
-    held = {name: free for name, (free, _) in balances(client).items()}
-    expected = {"USDT": Decimal(1000) - 99, "AAA": Decimal(1)} | start
-    expected[asset] -= fee
-    assert held == expected
-
-
 def test_delisting_cancels_what_rests(make_client: Make) -> None:
     """When a pair ends, its open orders are cancelled and the money comes back."""
     client = make_client(FakeMarket(pair(status="3", delisted_ms=START_MS + 5 * MINUTE)))
@@ -270,88 +195,3 @@ def test_a_thousand_accounts_buying_at_once_climb_the_book(client: Any) -> None:
     assert all(levels[price] == steps for price, steps in whole)
     assert last[1] <= levels[last[0]]
     assert sum(taken.values()) == 1_000_000
-
-
-# One step of a random history: (who, what, price in ticks or quantity in steps, minutes that pass).
-STEPS = st.lists(
-    st.tuples(
-        st.integers(1, 3),
-        st.sampled_from(["buy", "sell", "market buy", "market sell", "by cost", "ioc", "fok", "cancel"]),
-        st.integers(9_500, 10_500),
-        st.integers(10, 60_000),
-        st.integers(0, 3),
-    ),
-    max_size=25,
-)
-WAVES = st.lists(st.integers(9_300, 10_700), min_size=2, max_size=12)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    steps=STEPS,
-    waves=WAVES,
-    fee_asset=st.sampled_from(list(FeeAsset)),
-    maker=st.sampled_from(["0", "0.00037"]),
-)
-def test_money_is_conserved(
-    make_client: Make, steps: list[Any], waves: list[int], fee_asset: FeeAsset, maker: str
-) -> None:
-    """Whatever happens: balances = funds + bought - sold - fees, exactly; none negative; locks match
-    the open orders; trades sum to their orders."""
-    funds = {"USDT": Decimal(3_000), "AAA": Decimal(20), "MX": Decimal("0.3")}
-    pairs = pair(maker_fee=Decimal(maker)), pair("MXUSDT")
-    client = make_client(FakeMarket(*pairs), accounts=AccountBook(7, funds=funds, fee_asset=fee_asset))
-    source = client.exchange.source.base
-    source.paths |= {"AAAUSDT": [(n * MINUTE, t) for n, t in enumerate(waves)], "MXUSDT": [(0, 217)]}
-    for who, what, price, steps_wanted, minutes in steps:
-        act(client, who, what, f"{price / 100:.2f}", f"{steps_wanted / 1000:.3f}")
-        client.forward(minutes * MINUTE)
-    client.exchange.matcher.advance_all(client.exchange.clock.now_ms())
-    for who in (1, 2, 3):
-        check_books(client, f"demo-key-{who:04d}", {asset: atoms(amount) for asset, amount in funds.items()})
-
-
-def act(client: Any, who: int, what: str, price: str, quantity: str) -> None:
-    sent = {"symbol": "AAAUSDT", "side": "SELL" if "sell" in what else "BUY", "quantity": quantity}
-    if what == "cancel":
-        for one in client.signed("GET", "openOrders", who=who, symbol="AAAUSDT").body[:1]:
-            client.signed("DELETE", "order", who=who, symbol="AAAUSDT", orderId=one["orderId"])
-        return
-    if what == "by cost":
-        sent |= {"type": "MARKET", "quoteOrderQty": quantity, "quantity": ""}
-    elif what.startswith("market"):
-        sent |= {"type": "MARKET"}
-    else:
-        kinds = {"ioc": "IMMEDIATE_OR_CANCEL", "fok": "FILL_OR_KILL"}
-        sent |= {"type": kinds.get(what, "LIMIT"), "price": price}
-    answer = client.signed("POST", "order", who=who, **sent)
-    # Refusals for want of money, by minimum value, or for an empty book are part of the game.
-    assert answer.status == 200 or answer.body["code"] in (10101, 30004, 30002, 30010), answer.body
-
-
-def check_books(client: Any, key: str, funds: dict[str, int]) -> None:
-    store = client.exchange.matcher.store
-    account = client.exchange.accounts.find(key)
-    expected = dict(funds)
-    done: dict[str, list[int]] = {}
-    for trade in store.trades(key, "AAAUSDT"):
-        assert trade.cost == trade.price * trade.quantity * ONE // 10**5
-        sign = 1 if trade.side == "BUY" else -1
-        expected["AAA"] += sign * trade.quantity * ONE // 1000
-        expected["USDT"] -= sign * trade.cost
-        expected[trade.fee_asset] -= trade.fee
-        assert trade.fee >= 0
-        sums = done.setdefault(trade.order_id, [0, 0])
-        sums[0] += trade.quantity
-        sums[1] += trade.cost
-    for asset, amount in expected.items():
-        wallet = account.wallet(asset)
-        assert wallet.free >= 0
-        assert wallet.locked >= 0
-        assert wallet.free + wallet.locked == amount
-    orders = store.orders(key, "AAAUSDT")
-    assert {o.order_id: [o.executed, o.spent] for o in orders if o.executed} == done
-    assert all(o.locked == 0 for o in orders if not o.is_open)
-    for side, asset in (("BUY", "USDT"), ("SELL", "AAA")):
-        assert account.wallet(asset).locked == sum(o.locked for o in orders if o.side == side)
-    assert all(0 <= o.executed <= o.quantity for o in orders)

@@ -5,7 +5,7 @@ was answered, and measures each symbol whose bars are complete. Not here: asking
 (history), the verdict (screening).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from trading.history.plan import Page, bar_window, missing_pages
 from trading.history.shelf import Shelf
 from trading.history.spans import Span
 from trading.market.errors import InvalidBars
-from trading.market.frames import CANDLES
+from trading.market.frames import CANDLES, empty
 from trading.market.timeframes import Timeframe, from_ms, timeframe, to_ms
 from trading.scan.request import ScanRequest
 from trading.screening.screen import measure
@@ -85,30 +85,39 @@ class Harvest:
         self.books = Books(shelf, asked.bar, asked.pages, now_ms=now_ms, tag=f"scan-{now_ms}")
         self._measured: list[pl.DataFrame] = []
         self._seen: set[str] = set()
+        self._before: dict[str, pl.DataFrame] | None = None
 
     def take(self, batch: Batch) -> None:
         """Store a batch of whole symbols and measure them."""
         self.books.keep(batch)
         symbols = {want.symbol for want in batch.wants}
-        grown = symbols - self._plan.whole
-        # Nothing was stored of the others: what came is all there is.
-        self._measure(batch.frame.filter(~pl.col("symbol").is_in(sorted(grown))) if grown else batch.frame)
-        self._measure_stored(grown)
+        # Of the others nothing was stored: what came is all there is.
+        grown = sorted(symbols - self._plan.whole)
+        self._measure(_together([self._stored().get(symbol) for symbol in grown], batch.frame))
         self._seen |= symbols
 
     def finish(self) -> pl.DataFrame:
         """Measure the symbols that needed nothing, or got nothing, from what is stored; return all."""
-        self._measure_stored(symbol for symbol in self._plan.symbols if symbol not in self._seen)
+        left = [symbol for symbol in self._plan.symbols if symbol not in self._seen]
+        if left and self._request.is_cold:
+            self._measure(self._read(left))
+        elif left:
+            self._measure(_together([self._stored().get(symbol) for symbol in left], empty(CANDLES)))
         return pl.concat(self._measured).sort("symbol") if self._measured else pl.DataFrame()
 
-    def _measure_stored(self, symbols: Iterable[str]) -> None:
-        wanted = sorted(symbols)
-        if wanted:
-            self._measure(
-                self._shelf.candles.last_bars(
-                    self._plan.bar.name, self._request.bars, until=self._plan.at, symbols=wanted
-                )
-            )
+    def _stored(self) -> dict[str, pl.DataFrame]:
+        """Return symbol -> its bars of the window from before this scan: read once, not for each batch."""
+        if self._before is None:
+            rows = self._read([symbol for symbol in self._plan.symbols if symbol not in self._plan.whole])
+            parts = rows.partition_by("symbol", as_dict=True)
+            self._before = {str(key[0]): part for key, part in parts.items()}
+        return self._before
+
+    def _read(self, symbols: Sequence[str]) -> pl.DataFrame:
+        start, end = (from_ms(edge) for edge in self._plan.window)
+        if not symbols:
+            return empty(CANDLES)
+        return self._shelf.candles.read(self._plan.bar.name, start=start, end=end, symbols=symbols)
 
     def _measure(self, candles: pl.DataFrame) -> None:
         if candles.is_empty():
@@ -124,3 +133,12 @@ class Harvest:
                 return
             for part in parts:
                 self._measure(part)
+
+
+def _together(before: Sequence[pl.DataFrame | None], fresh: pl.DataFrame) -> pl.DataFrame:
+    """Return both, a bar that came again as it came now."""
+    parts = [part.select(list(CANDLES)) for part in before if part is not None]
+    if not parts:
+        return fresh
+    key = ["symbol", "open_time"]
+    return pl.concat([*parts, fresh]).unique(key, keep="last", maintain_order=True).sort(key)

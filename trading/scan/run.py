@@ -101,29 +101,37 @@ class _Scan:
     async def run(self) -> ScanReport:
         await asyncio.to_thread(_warm_up)
         self._account.begin()
+        # To learn how fast market time runs takes several looks, some way off: they go on beside the rest.
+        syncing = asyncio.create_task(self._sync())
+        try:
+            return await self._stages(syncing)
+        finally:
+            await syncing
+
+    async def _stages(self, syncing: asyncio.Task[None]) -> ScanReport:
         known = asyncio.create_task(asyncio.to_thread(self._births))
         try:
-            listed, markets = await self._list()
+            listed, markets = await self._list(syncing)
             tickers, at = await self._look(markets)
         finally:
             births_of = await known
-        chosen = self._choose(markets, tickers, at, births_of)
-        _, asked = await asyncio.gather(
-            asyncio.to_thread(self._keep_look, listed, tickers, at),
-            asyncio.to_thread(plan, self._shelf, self._request, chosen, at),
-        )
+        with self._account.stage("prefilter") as cost:
+            chosen, cost.reason = self._choose(markets, tickers, at, births_of)
+            cost.came_in, cost.went_out = markets.height, len(chosen)
+            _, asked = await asyncio.gather(
+                asyncio.to_thread(self._keep_look, listed, tickers, at),
+                asyncio.to_thread(plan, self._shelf, self._request, chosen, at),
+            )
         harvest = Harvest(self._shelf, self._request, asked)
         fetched, measured = await self._fetch(harvest, [page.want for page in asked.pages], chosen)
         kept = self._screen(measured, tickers, markets)
         return self._report(harvest, fetched, chosen, kept)
 
-    async def _list(self) -> tuple[list[Market], pl.DataFrame]:
+    async def _list(self, syncing: asyncio.Task[None]) -> tuple[list[Market], pl.DataFrame]:
         self._tell(Progress("listing", 0, 1))
         with self._account.stage("listing") as cost:
-            syncing = asyncio.create_task(self._sync())
             await self._until_time_is_known(syncing)
             listed = await self._gateway.markets()
-            await syncing
             markets, funnel = validate_markets(listed)
             cost.came_in, cost.went_out, cost.reason = len(listed), markets.height, _main_reason(funnel)
         return listed, markets
@@ -134,7 +142,7 @@ class _Scan:
             await self._gateway.sync_clock()
 
     async def _until_time_is_known(self, syncing: asyncio.Task[None]) -> None:
-        """Wait for the first word on market time; those that tell its pace come beside the listing."""
+        """Wait for the first word on market time: ccxt's listing needs it."""
         while not syncing.done():
             try:
                 self._gateway.clock.now_ms()
@@ -153,19 +161,14 @@ class _Scan:
 
     def _choose(
         self, markets: pl.DataFrame, tickers: pl.DataFrame, at: datetime, listed: dict[str, datetime]
-    ) -> list[str]:
+    ) -> tuple[list[str], str | None]:
+        """Return the symbols worth candles, most traded first, and what dropped most of the others."""
         rules, most = self._request.rules, self._request.symbols
-        with self._account.stage("prefilter") as cost:
-            cost.came_in = markets.height
-            if self._request.is_cold:
-                chosen = _most_traded(markets, tickers)[:most]
-                cost.reason = "off: a cold scan takes every sound symbol"
-            else:
-                rules = rules if most is None else replace(rules, max_survivors=most)
-                funnel = prefilter(markets, tickers, rules, at=at, listed=listed)
-                chosen, cost.reason = survivors(funnel), _main_reason(funnel)
-            cost.went_out = len(chosen)
-        return chosen
+        if self._request.is_cold:
+            return _most_traded(markets, tickers)[:most], "off: a cold scan takes every sound symbol"
+        rules = rules if most is None else replace(rules, max_survivors=most)
+        funnel = prefilter(markets, tickers, rules, at=at, listed=listed)
+        return survivors(funnel), _main_reason(funnel)
 
     async def _fetch(
         self, harvest: Harvest, wants: list[Want], chosen: list[str]

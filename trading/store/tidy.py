@@ -14,10 +14,11 @@ from trading.store.candles import CandleStore
 from trading.store.holdings import Month
 from trading.store.rewrite import is_settled
 
+KINDS = ("day", "month")
 # One row per day compacted or month rewritten.
 TIDIED: dict[str, pl.DataType | type[pl.DataType]] = {
     "timeframe": pl.String,
-    "kind": pl.String,  # day | month
+    "kind": pl.String,  # one of KINDS
     "name": pl.String,  # 2025-02-01 or 2025-02
     "files_before": pl.Int64,
     "steps": pl.Int64,
@@ -66,17 +67,7 @@ def tidy(
     BadInput
         If a bound is broken.
     """
-    if now.tzinfo is None:
-        raise BadInput(f"now must be aware (UTC), was {now.isoformat()}")
-    if max_files < 1 or grace < timedelta(0):
-        raise BadInput(f"max_files must be at least 1 and grace not negative, were {max_files} and {grace}")
-    names = store.timeframes() if timeframes is None else [find_timeframe(name).name for name in timeframes]
-    work = [
-        job
-        for name in names
-        for month in store.held(name)
-        for job in _jobs(name, month, now, max_files, grace)
-    ]
+    work = tidy_jobs(store, now, timeframes=timeframes, max_files=max_files, grace=grace)
     done = []
     for number, (name, kind, what, files) in enumerate(work):
         if kind == "month":
@@ -88,6 +79,28 @@ def tidy(
         if on_progress is not None:
             on_progress(number + 1, len(work))
     return pl.DataFrame(done, schema=TIDIED, orient="row")
+
+
+def tidy_jobs(
+    store: CandleStore,
+    now: datetime,
+    *,
+    timeframes: tuple[str, ...] | None = None,
+    max_files: int = 16,
+    grace: timedelta = GRACE,
+) -> list[tuple[str, str, str, int]]:
+    """Return what `tidy` would do: (timeframe, kind, day or month, files) each; see there."""
+    if now.tzinfo is None:
+        raise BadInput(f"now must be aware (UTC), was {now.isoformat()}")
+    if max_files < 1 or grace < timedelta(0):
+        raise BadInput(f"max_files must be at least 1 and grace not negative, were {max_files} and {grace}")
+    names = store.timeframes() if timeframes is None else [find_timeframe(name).name for name in timeframes]
+    return [
+        job
+        for name in names
+        for month in store.held(name)
+        for job in _jobs(name, month, now, max_files, grace)
+    ]
 
 
 def _jobs(

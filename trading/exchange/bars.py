@@ -17,6 +17,7 @@ import polars as pl
 
 from trading.exchange.bar_faults import REASONS, Table, Verdicts, grid_offset_ms, in_order, judge, quarantined
 from trading.exchange.errors import Reply, decode
+from trading.exchange.listing import is_plain_number
 from trading.market.errors import BadPayload
 from trading.market.frames import CANDLES, UTC_MS, empty
 from trading.market.timeframes import Timeframe
@@ -24,6 +25,8 @@ from trading.market.timeframes import Timeframe
 _WIDTH = 8
 _FIELDS = (0, 1, 2, 3, 4, 5, 7)
 _PRICES = ("open", "high", "low", "close", "volume", "quote_volume")
+# Texts that say of themselves that they are no number: not malformed, but not to be believed.
+_NO_NUMBERS = frozenset(("nan", "inf", "-inf", "infinity", "-infinity"))
 _EVER = (-(2**62), 2**62)
 OnRejected = Callable[[pl.DataFrame], None]
 
@@ -180,8 +183,10 @@ def _row_values(row: Any) -> list[float] | None:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError("a truth value is no number")
+    if isinstance(value, str) and not is_plain_number(value) and value.lower() not in _NO_NUMBERS:
+        raise ValueError("no plain number")  # float() would take "1_000", " 1" and digits of other scripts
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise TypeError("no number")
     try:
         return float(value)
     except OverflowError:

@@ -5,8 +5,9 @@ Tick and step are ten to the minus precision; `baseSizePrecision` is the smalles
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from trading.market.errors import BadPayload, UnknownSymbol
@@ -16,10 +17,20 @@ _ONLINE = "1"
 # tradeSideType: 1 both sides, 2 buy only, 3 sell only, 4 closed (MEXC's exchange information page).
 _BOTH_SIDES = "1"
 _MOST_DECIMALS = 30
+# A plain number as JSON or MEXC's strings have it; Decimal and float() would take "1_000" and "١" too.
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,5})?", re.ASCII)
+# Names become parts of paths, URLs, ids and lines of a terminal. Letters of any script are names: MEXC
+# lists such coins.
+_NO_NAME = re.compile(r"""[/\\:#?%&=<>|"'`\s]|^\.|\.\.""")
+_LONGEST_NAME, _LONGEST_TEXT = 40, 100
 
 
 def to_markets(
-    rows: Iterable[Any], unify: Callable[[str], str], api_symbols: set[str] | None = None
+    rows: Iterable[Any],
+    unify: Callable[[str], str],
+    api_symbols: set[str] | None = None,
+    *,
+    rejected: dict[str, str] | None = None,
 ) -> list[Market]:
     """Return one `Market` per usable row of exchangeInfo's `symbols`, in the venue's order.
 
@@ -29,35 +40,42 @@ def to_markets(
         Coin id -> unified coin name (MEXC's GAS is GASDAO).
     api_symbols : set of str or None
         Ids the venue says are open to the API (`defaultSymbols`); None where it did not say.
+    rejected : dict or None
+        Gets id -> reason of each row that is left out: without names that can be names, or with
+        numbers that are none.
 
     Notes
     -----
-    A row without names or with numbers that are none is left out. Where two ids give one unified
-    name, the later row stands, as in ccxt.
+    Where two ids give one unified name, the later row stands, as in ccxt.
     """
     found: dict[str, Market] = {}
-    for row in rows:
-        market = _market(row, unify, api_symbols)
-        if market is not None:
-            found[market.symbol] = market
+    for place, row in enumerate(rows):
+        try:
+            market = _market(row, unify, api_symbols)
+        except BadPayload as error:
+            if rejected is not None:
+                rejected[_told(row, place)] = str(error)
+            continue
+        found[market.symbol] = market
     return list(found.values())
 
 
-def _market(row: Any, unify: Callable[[str], str], api_symbols: set[str] | None) -> Market | None:
+def _told(row: Any, place: int) -> str:
+    """Return how a person may be told of a row: its id in quotes, escaped and cut, or its place."""
+    name = row.get("symbol") if isinstance(row, Mapping) else None
+    return ascii(name[:_LONGEST_NAME]) if isinstance(name, str) else f"row {place}"
+
+
+def _market(row: Any, unify: Callable[[str], str], api_symbols: set[str] | None) -> Market:
     if not isinstance(row, Mapping):
-        return None
-    exchange_id, base_id, quote_id = (row.get(name) for name in ("symbol", "baseAsset", "quoteAsset"))
-    if not all(isinstance(name, str) and name for name in (exchange_id, base_id, quote_id)):
-        return None
-    try:
-        tick = _step(row["quoteAssetPrecision"])
-        step = _step(row["baseAssetPrecision"])
-        min_amount = decimal(row.get("baseSizePrecision") or 0)
-        min_cost = decimal(row.get("quoteAmountPrecision") or 0)
-        max_cost = decimal(row.get("maxQuoteAmount") or 0)
-        fees = [decimal(row.get(name) or 0) for name in ("makerCommission", "takerCommission")]
-    except (KeyError, BadPayload):
-        return None
+        raise BadPayload(f"expected an object, got {type(row).__name__}")
+    exchange_id, base_id, quote_id = (_name(row, field) for field in ("symbol", "baseAsset", "quoteAsset"))
+    tick = _step(row.get("quoteAssetPrecision"))
+    step = _step(row.get("baseAssetPrecision"))
+    min_amount, min_cost, max_cost = (
+        _bound(row, field) for field in ("baseSizePrecision", "quoteAmountPrecision", "maxQuoteAmount")
+    )
+    fees = [decimal(row.get(field) or 0) for field in ("makerCommission", "takerCommission")]
     status = str(row.get("status", ""))
     is_open = (
         row.get("isSpotTradingAllowed") is True
@@ -65,10 +83,10 @@ def _market(row: Any, unify: Callable[[str], str], api_symbols: set[str] | None)
         and str(row.get("tradeSideType", _BOTH_SIDES)) == _BOTH_SIDES
         and (api_symbols is None or exchange_id in api_symbols)
     )
-    base, quote = unify(str(base_id)), unify(str(quote_id))
+    base, quote = unify(base_id), unify(quote_id)
     return Market(
         symbol=f"{base}/{quote}",
-        exchange_id=str(exchange_id),
+        exchange_id=exchange_id,
         base=base,
         quote=quote,
         status=status,
@@ -81,8 +99,34 @@ def _market(row: Any, unify: Callable[[str], str], api_symbols: set[str] | None)
         max_cost=max_cost,
         maker_fee=fees[0],
         taker_fee=fees[1],
-        full_name=str(row.get("fullName") or ""),
+        full_name=_text(row.get("fullName")),
     )
+
+
+def _name(row: Mapping[str, Any], field: str) -> str:
+    name = row.get(field)
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+        raise BadPayload(f"{field} must be a name of 1 to {_LONGEST_NAME} characters, was {ascii(name)[:60]}")
+    if _NO_NAME.search(name) or not name.isprintable():
+        raise BadPayload(f"{field} holds signs that no name has: {name!a}")
+    return name
+
+
+def _bound(row: Mapping[str, Any], field: str) -> Decimal:
+    bound = decimal(row.get(field) or 0)
+    if bound < 0:
+        raise BadPayload(f"{field} must be at least 0, was {bound}")
+    return bound
+
+
+def _text(value: Any) -> str:
+    """Return a text for people: what could steer a terminal is left out."""
+    return "".join(filter(str.isprintable, value[:_LONGEST_TEXT])) if isinstance(value, str) else ""
+
+
+def is_plain_number(text: str) -> bool:
+    """Whether `text` is a decimal number in ASCII digits, with nothing around or between them."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def decimal(value: Any) -> Decimal:
@@ -93,14 +137,13 @@ def decimal(value: Any) -> Decimal:
     BadPayload
         If it is no finite number.
     """
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise BadPayload(f"expected a number, got {str(value)[:40]!r}") from None
+    text = str(value) if isinstance(value, str | int | float | Decimal) else ""
+    if isinstance(value, bool) or not is_plain_number(text):
+        raise BadPayload(f"expected a number, got {ascii(value)[:40]}")
+    number = Decimal(text)
     # An exponent of a billion is finite too, and a gigabyte when written out.
-    is_sane = number.is_finite() and abs(number.adjusted()) <= _MOST_DECIMALS
-    if not is_sane or isinstance(value, bool):
-        raise BadPayload(f"expected a finite number within 10**±30, got {str(value)[:40]!r}")
+    if abs(number.adjusted()) > _MOST_DECIMALS:
+        raise BadPayload(f"expected a number within 10**±30, got {ascii(value)[:40]}")
     return number
 
 

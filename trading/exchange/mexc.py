@@ -15,7 +15,6 @@ from typing import Any
 
 import yarl
 from ccxt.async_support import mexc
-from ccxt.base.errors import BaseError
 
 from trading.exchange.bars import read_rows
 from trading.exchange.errors import decode, redact, without
@@ -25,7 +24,7 @@ from trading.exchange.throttle import Priority
 from trading.exchange.transport import Caller, Transport
 from trading.exchange.weights import weight_of
 from trading.market.clock import Clock
-from trading.market.errors import BadPayload
+from trading.market.errors import BadPayload, SluiceError
 
 
 class Venue(mexc):  # type: ignore[misc]  # ccxt ships no types
@@ -104,20 +103,24 @@ class CcxtWire(PublicWire):
             If ccxt could not make markets of the answer.
         """
 
-        async def load() -> list[Any]:
+        async def load() -> list[Any] | BadPayload:
             try:
                 markets = await self._venue.load_markets(True)
-            except (BaseError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-                # ccxt indexes into whatever came; any of these means that the answer was not usable.
-                raise BadPayload(
-                    f"ccxt load_markets: {type(error).__name__}: {redact(str(error))}"
-                ) from error
-            if not markets:
-                raise BadPayload("ccxt load_markets: the answer lists no market")
+            except SluiceError:
+                raise
+            except Exception as error:
+                # ccxt computes with whatever came; whatever it raises means that the answer was not usable.
+                # Told, not raised: the same answer would make it stumble again.
+                return BadPayload(f"ccxt load_markets: {type(error).__name__}: {redact(str(error))}")
             return [market["info"] for market in markets.values()]
 
         weight = weight_of("GET", "exchangeInfo")
-        return await self._caller.run(load, weight=weight, default=Priority.SCAN)
+        found = await self._caller.run(load, weight=weight, default=Priority.SCAN)
+        if isinstance(found, BadPayload):
+            raise found
+        if not found:
+            raise BadPayload("ccxt load_markets: the answer lists no market")
+        return found
 
     async def get(self, path: str, params: dict[str, Any], *, weight: int | None = None) -> Any:
         """GET a public endpoint (path after ``/api/v3/``)."""

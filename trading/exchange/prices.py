@@ -27,8 +27,8 @@ _WIRE = {
 def to_tickers(rows: Any, markets: Mapping[str, Market], *, now: datetime) -> pl.DataFrame:
     """Return `frames.TICKERS`, sorted by symbol: one row per listed pair the answer names.
 
-    A number that is missing, no number, or not finite becomes null; a price of zero too (MEXC sends
-    0 where a side of the book is empty). `at` is the newest close time in the answer, else `now`.
+    A number that is missing, no number, not finite or negative becomes null; a price of zero too (MEXC
+    sends 0 where a side of the book is empty). `at` is the newest close time in the answer, else `now`.
     Pairs that are not in `markets` (wire id -> market) are left out.
 
     Raises
@@ -40,7 +40,11 @@ def to_tickers(rows: Any, markets: Mapping[str, Market], *, now: datetime) -> pl
         rows = [rows]
     if not isinstance(rows, list):
         raise BadPayload(f"ticker/24hr: expected a list, got {type(rows).__name__}")
-    known = [row for row in rows if isinstance(row, dict) and row.get("symbol") in markets]
+    known = [
+        row
+        for row in rows
+        if isinstance(row, dict) and isinstance(name := row.get("symbol"), str) and name in markets
+    ]
     closes = [time for row in known if (time := _milliseconds(row.get("closeTime"))) is not None]
     at = pl.lit(max(closes) if closes else int(now.timestamp() * 1000)).cast(UTC_MS)
     frame = pl.DataFrame(
@@ -50,14 +54,17 @@ def to_tickers(rows: Any, markets: Mapping[str, Market], *, now: datetime) -> pl
         },
         schema={"symbol": pl.String, **dict.fromkeys(_WIRE, pl.String)},
     )
-    numbers = [_finite(name) for name in ("volume_base_24h", "volume_quote_24h")]
+    volumes = [
+        pl.when((volume := _finite(name)) >= 0).then(volume).alias(name)
+        for name in ("volume_base_24h", "volume_quote_24h")
+    ]
     prices = [
         pl.when((price := _finite(name)) > 0).then(price).alias(name)
         for name in ("last", "bid", "ask", "open_24h", "high_24h", "low_24h")
     ]
     return (
-        frame.with_columns(*numbers, *prices, at=at)
-        .with_columns(change_24h=pl.col("last") / pl.col("open_24h") - 1)
+        frame.with_columns(*volumes, *prices, at=at)
+        .with_columns(change_24h=_finite_only(pl.col("last") / pl.col("open_24h") - 1))
         .unique("symbol", keep="last")
         .sort("symbol")
         .select(list(TICKERS))
@@ -65,12 +72,15 @@ def to_tickers(rows: Any, markets: Mapping[str, Market], *, now: datetime) -> pl
 
 
 def _finite(name: str) -> pl.Expr:
-    number = pl.col(name).cast(pl.Float64, strict=False)
-    return pl.when(number.is_finite()).then(number).alias(name)
+    return _finite_only(pl.col(name).cast(pl.Float64, strict=False)).alias(name)
+
+
+def _finite_only(number: pl.Expr) -> pl.Expr:
+    return pl.when(number.is_finite()).then(number)
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None or isinstance(value, bool | list | dict) else str(value)
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
 def _milliseconds(value: Any) -> int | None:
@@ -103,6 +113,6 @@ def to_quotes(rows: Any, wanted: Mapping[str, Market], *, at: datetime) -> dict[
             amounts = decimal(row.get("bidQty") or 0), decimal(row.get("askQty") or 0)
         except BadPayload:
             continue
-        if bid > 0 and ask > 0:
+        if bid > 0 and ask > 0 and min(amounts) >= 0:
             found[market.symbol] = Quote(market.symbol, bid, ask, amounts[0], amounts[1], at)
     return found

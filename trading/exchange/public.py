@@ -26,10 +26,15 @@ _LOG = logging.getLogger(__name__)
 PAGE_BARS = 500
 # How old the last word on market time may be when candles are asked for, in wall seconds.
 _CLOCK_AGE_S = 5.0
+_EXAMPLES = 5
 
 
 class PublicMarketData:
-    """A `trading.exchange.gateway.PublicGateway`; `rejected` counts dropped candle rows by reason."""
+    """A `trading.exchange.gateway.PublicGateway`.
+
+    `rejected` counts dropped candle rows by reason; `left_out` names the markets that the last listing
+    had and we could not use, each with its reason.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class PublicMarketData:
         self._wire: PublicWire | None = None
         self._listing = asyncio.Lock()
         self.rejected: Counter[str] = Counter()
+        self.left_out: dict[str, str] = {}
 
     @property
     def clock(self) -> SyncedClock:
@@ -81,7 +87,9 @@ class PublicMarketData:
             _LOG.warning("load_markets failed, falling back to plain HTTP: %s", error)
             rows = await self._fallback_rows(error)
             wire = self._fallback
-        markets = to_markets(rows, self._unify, api_symbols)
+        left_out: dict[str, str] = {}
+        markets = to_markets(rows, self._unify, api_symbols, rejected=left_out)
+        self._tell(left_out)
         if not markets:
             raise BadPayload(f"exchangeInfo over {wire.name}: none of {len(rows)} rows is a usable market")
         self._table.replace(markets)
@@ -165,6 +173,12 @@ class PublicMarketData:
 
     async def close(self) -> None:
         """Nothing to release: the pool owns the connections."""
+
+    def _tell(self, left_out: dict[str, str]) -> None:
+        if left_out != self.left_out and left_out:
+            examples = "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:_EXAMPLES])
+            _LOG.warning("%d listed markets are left out: %s", len(left_out), examples)
+        self.left_out = left_out
 
     async def _ready(self) -> PublicWire:
         # Many workers begin at once; one of them asks for the listing, the others wait for it.

@@ -227,8 +227,8 @@ class AccountFeed:
 
     def _rest_s(self) -> float:
         now_s = self._wall()
-        due_s = [now_s + min(self.bounds.connection_s, 15.0)]
-        owed_s = (self._echoes.due_s(self.bounds.echo_s), self._backing.due_s())
+        due_s = [now_s + self.bounds.connection_s]
+        owed_s = (self._echoes.due_s(self.bounds.echo_s), self._backing.due_s(), self._keys.due_s)
         due_s += [at_s for at_s in owed_s if at_s is not None]
         if self.is_streaming:
             due_s.append(self._audited_s + self.bounds.audit_s)

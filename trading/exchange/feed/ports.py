@@ -72,6 +72,11 @@ class StreamSource(Protocol):
 class ListenKeys(Protocol):
     """The listen key of one account."""
 
+    @property
+    def due_s(self) -> float | None:
+        """Wall time at which `keep` has to be called next; None while there is no key."""
+        ...
+
     async def usable(self) -> str:
         """Return a key that the venue knows now: the one in use, kept alive, or a new one.
 

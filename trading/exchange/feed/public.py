@@ -209,10 +209,20 @@ class PublicFeed:
             if line is None or not track.is_doubtful(now_s):
                 continue
             others = line.streams - {track.stream}
-            if any(self._tracks[other].health.source is Origin.STREAM for other in others):
+            if not any(self._tracks[other].health.source is Origin.STREAM for other in others):
+                line.restart(f"{track.stream} and all with it are silent while the market moves")
+            elif track.doubts == 1:
                 await line.resubscribe(track.stream)
             else:
-                line.restart(f"{track.stream} and all with it are silent while the market moves")
+                await self._move(track.stream, line)
+
+    async def _move(self, stream: Stream, line: Line) -> None:
+        """Give a stream that stays silent to another connection; its neighbours keep theirs."""
+        await line.remove([stream])
+        other = self._roomy_line({line: [stream] * self.bounds.per_connection})
+        self._line_of[stream] = other
+        await other.add([stream])
+        other.start()
 
     def _tell(self, stream: Stream, source: Origin, value: Value) -> None:
         assert not isinstance(value, Balance)  # public values have a time of their own

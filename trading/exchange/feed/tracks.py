@@ -33,12 +33,15 @@ class Track:
         self.stream = stream
         self.bounds = bounds
         self.health = StreamHealth(stream, silent_from_s=now_s)
+        self.doubts = 0
         self._polled_s = float("-inf")
+        self._silent_since_s: float | None = None
         self._doubted_s: float | None = None
 
     def heard(self, now_s: float) -> None:
         """A message came over the stream: it lives."""
         self.health.heard(now_s)
+        self.doubts = 0
         self._doubted_s = None
 
     def up(self, now_s: float, *, again: bool) -> None:
@@ -65,6 +68,7 @@ class Track:
     def asked(self, now_s: float) -> None:
         """A poll begins."""
         self._polled_s = now_s
+        self._silent_since_s = self.health.silent_from_s if self.health.source is Origin.STREAM else None
         self.health.polls += 1
 
     def brought(self, news: int, now_s: float) -> None:
@@ -72,7 +76,8 @@ class Track:
         if not news:
             return
         self.health.missed += news
-        if self.health.source is Origin.STREAM:
+        # Only a stream that was up when it was asked behind its back, and is silent still, is to blame.
+        if self.health.source is Origin.STREAM and self.health.silent_from_s == self._silent_since_s:
             self.health.lost(f"silent for {self.health.silence_s(now_s):.1f} s while the market moved")
             self._doubted_s = now_s
 
@@ -81,6 +86,7 @@ class Track:
         if self._doubted_s is None or now_s - self._doubted_s < self.bounds.suspect_s:
             return False
         self._doubted_s = None
+        self.doubts += 1
         return True
 
 

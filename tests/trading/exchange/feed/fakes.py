@@ -307,6 +307,7 @@ class FakeKeys:
     closed: int = 0
     is_known: bool = True
     refusal: ExchangeError | None = None
+    due_s: float | None = None
     _key: str | None = None
 
     async def usable(self) -> str:

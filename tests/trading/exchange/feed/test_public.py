@@ -163,6 +163,27 @@ async def test_one_dead_stream_is_resubscribed_and_does_not_cost_its_neighbours(
     assert (venue.attempts, connection.is_open) == (1, True)
 
 
+async def test_stream_that_stays_dead_moves_to_another_connection(
+    feed: PublicFeed, venue: FakeSource, rest: FakePublic
+) -> None:
+    """Resubscribing did not help: BTC gets a connection of its own, ETH keeps the old one undisturbed."""
+    eth = Stream(Kind.QUOTES, "ETH/USDT")
+    await streaming(feed, BTC, eth)
+    old = venue.on(BTC)
+    ticks = iter(range(1, 10_000))
+
+    def eth_speaks() -> bool:
+        tick = next(ticks)
+        old.push(eth, quote(f"{tick}", tick, "ETH/USDT"))
+        rest.quoted["BTC/USDT"] = quote(f"{200 + tick}")
+        return len(venue.live) == 2 and BTC in venue.live[1].streams
+
+    await until(eth_speaks)
+    assert old.streams == {eth}
+    venue.live[1].push(BTC, quote("999", 99), at=from_ms(START_MS + 99_000))
+    assert row(feed, BTC).source is Origin.STREAM
+
+
 async def test_delisted_pair_does_not_blind_the_polling_of_others(
     feed: PublicFeed, venue: FakeSource, rest: FakePublic
 ) -> None:

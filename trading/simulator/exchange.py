@@ -144,7 +144,7 @@ def make_exchange(
         faults=faults or FaultPlan(seed=seed),
         news=NewsDesk(source, seed),
         listen_keys=ListenKeys(),
-        levers=Levers(market, book, matcher.advance, matcher.store.touch),
+        levers=Levers(market, book, matcher.end_stretch, matcher.store.touch),
         admin_token=admin_token,
         wall_s=wall_s,
     )

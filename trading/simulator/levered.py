@@ -121,10 +121,15 @@ class LeveredMarket:
             life.shown_from_ms = at_ms
         self._begin(life, Era(at_ms, old.ratio * ratio, pair))
 
-    def pair_at(self, symbol: str, at_ms: int) -> Pair:
-        """Return the facts of a symbol that were in force at `at_ms`."""
+    def era(self, symbol: str) -> int:
+        """Return the number of the present trading stretch: 0 until something was resumed or relisted."""
         life = self._lives.get(symbol)
-        return self._pairs[symbol] if life is None else life.at(at_ms).pair
+        return 0 if life is None else len(life.eras) - 1
+
+    def pair_of(self, symbol: str, era: int) -> Pair:
+        """Return the facts of a symbol in one of its trading stretches."""
+        life = self._lives.get(symbol)
+        return self._pairs[symbol] if life is None else life.eras[era].pair
 
     def trading_ms(self, symbol: str, now_ms: int) -> int:
         """Return `now_ms`, or when trading ended if it has: prices stand still from there."""
@@ -136,10 +141,12 @@ class LeveredMarket:
         """Return whether any lever was ever pulled on a symbol."""
         return symbol in self._lives
 
-    def ends(self, symbol: str, since_ms: int, now_ms: int) -> int | None:
-        """Return when the trading stretch that holds `since_ms` ended, None if not by `now_ms`."""
-        life = self._lives.get(symbol)
-        end_ms = self._pairs[symbol].delisted_ms if life is None else life.at(since_ms).end_ms
+    def ended_by_itself(self, symbol: str, now_ms: int) -> int | None:
+        """Return when trading of a symbol ended by itself, None if it has not by `now_ms`.
+
+        What a lever ended, the lever settles.
+        """
+        end_ms = None if symbol in self._lives else self._pairs[symbol].delisted_ms
         return end_ms if end_ms is not None and end_ms <= now_ms else None
 
     def _life(self, symbol: str) -> Life:

@@ -89,7 +89,7 @@ def read_events(raw: Mapping[str, object], now_ms: int) -> list[Event]:
 class Levers:
     """Events to come and events that have been, in the order of market time.
 
-    `settle` brings a symbol's open orders up to a market time: those of an ended stretch are cancelled.
+    `settle` ends the open orders of a symbol at a market time; `touch` notes that an account has changed.
     """
 
     market: LeveredMarket
@@ -149,7 +149,7 @@ class Levers:
             self._relist(event, is_replay=is_replay)
         elif not is_replay:  # an account's own state is saved with the account
             self._set_revoked(symbol, is_revoked=event.action == "revoke_key")
-        if event.action not in _TARGET and not is_replay:
+        if event.action in ("halt", "delist", "relist") and not is_replay:
             self.settle(symbol, at_ms)
         self.done.append(event)
         self.touch(_NOBODY)

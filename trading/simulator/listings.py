@@ -83,13 +83,13 @@ class Listing:
             raise bad_symbol()
         return pair
 
-    def terms(self, symbol: str, at_ms: int | None = None) -> Terms:
-        """Return the order terms of a pair that exists: as of now, or those in force at `at_ms`."""
-        pair = self.source.pairs[symbol] if at_ms is None else self.source.pair_at(symbol, at_ms)
+    def terms(self, symbol: str, era: int | None = None) -> Terms:
+        """Return the order terms of a pair that exists: as of now, or of one of its trading stretches."""
+        pair = self.source.pairs[symbol] if era is None else self.source.pair_of(symbol, era)
         found = self._terms.get(symbol)
         if found is None or found.pair is not pair:
             found = terms_of(pair)
-            if at_ms is None:
+            if era is None:
                 self._terms[symbol] = found
         return found
 

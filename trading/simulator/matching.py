@@ -133,15 +133,25 @@ class Matcher:
         if resting is None or since is None:
             self.cursors[symbol] = max(now_ms, since or now_ms)
             return
-        ended_ms = self.listing.source.ends(symbol, since, now_ms)
+        ended_ms = self.listing.source.ended_by_itself(symbol, now_ms)
         if now_ms > since:
             self.cursors[symbol] = now_ms
             until = now_ms if ended_ms is None else min(now_ms, ended_ms)
             if until > since:
                 self._cross(symbol, resting, since, until)
         if ended_ms is not None:
-            for order in [o for o in resting.orders.values() if o.created_ms <= ended_ms]:
-                self._close(self.accounts.owner(order.account_key), order, now_ms)
+            self._close_all(resting, now_ms)
+
+    def end_stretch(self, symbol: str, at_ms: int) -> None:
+        """Trading of `symbol` has ended at `at_ms`: fill what filled until then, cancel what is open."""
+        self.advance(symbol, at_ms)
+        resting = self.store.resting.get(symbol)
+        if resting is not None:
+            self._close_all(resting, at_ms)
+
+    def _close_all(self, resting: Resting, now_ms: int) -> None:
+        for order in list(resting.orders.values()):
+            self._close(self.accounts.owner(order.account_key), order, now_ms)
 
     def _cross(self, symbol: str, resting: Resting, since: int, until: int) -> None:
         whole = self.listing.source.step_path(symbol, since, until)
@@ -192,6 +202,7 @@ class Matcher:
             created_ms=now_ms,
             updated_ms=now_ms,
             fee_asset=account.fee_asset,
+            era=self.listing.source.era(request.symbol),
         )
 
     def _take(self, account: Account, order: Order, terms: Terms, takes: list[Take], now_ms: int) -> None:

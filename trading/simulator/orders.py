@@ -65,7 +65,8 @@ class Order:
 
     `locked` is what is still reserved in `account_key`'s wallet for it: quote for a buy, base for a
     sell. `budget` is the quoteOrderQty of a market order that was given by cost. `fee_asset` is the
-    account's choice at the time of the order. `most` is how many steps may ever fill (None: all): a
+    account's choice at the time of the order. `era` is the trading stretch whose ticks and steps these
+    are. `most` is how many steps may ever fill (None: all): a
     fault on purpose.
     """
 
@@ -86,6 +87,7 @@ class Order:
     executed: int = 0
     spent: int = 0
     locked: int = 0
+    era: int = 0
     most: int | None = None
 
     @property
@@ -252,6 +254,11 @@ class OrderStore:
             return order if order is not None and order.symbol == symbol else None
         same = [o for o in shelf.by_client.get(client_order_id or "", ()) if o.symbol == symbol]
         return next((o for o in reversed(same) if o.is_open), same[-1] if same else None)
+
+    def era_of(self, account_key: str, order_id: str) -> int:
+        """Return the trading stretch in whose units an account's order (and its fills) stand."""
+        order = self._shelves[account_key].by_id.get(order_id)
+        return 0 if order is None else order.era
 
     def open_orders(self, account_key: str, symbol: str | None = None) -> list[Order]:
         """Return an account's open orders, newest first."""

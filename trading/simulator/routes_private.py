@@ -99,7 +99,7 @@ def query_order(x: Exchange, call: Call) -> bytes:
 
 def _state(x: Exchange, order: Order) -> wire_account.Json:
     # An order keeps the units it was placed in, whatever its symbol has become since.
-    return wire_account.order_state(order, x.listing.terms(order.symbol, order.created_ms))
+    return wire_account.order_state(order, x.listing.terms(order.symbol, order.era))
 
 
 def cancel_order(x: Exchange, call: Call) -> bytes:
@@ -115,7 +115,7 @@ def cancel_order(x: Exchange, call: Call) -> bytes:
 
 
 def _terms(x: Exchange, order: Order) -> Terms:
-    return x.listing.terms(order.symbol, order.created_ms)
+    return x.listing.terms(order.symbol, order.era)
 
 
 def _find(x: Exchange, call: Call, unknown: Refusal) -> Order:
@@ -198,7 +198,10 @@ def my_trades(x: Exchange, call: Call) -> bytes:
     limit, order_id = call.limit(MAX_MY_TRADES, MAX_MY_TRADES), call.text("orderId")
     trades = reversed(x.matcher.store.trades(call.account.key, symbol))
     shown = [t for t in trades if since <= t.at_ms <= until and order_id in (None, t.order_id)][:limit]
-    return dumps([wire_account.fill(t, x.listing.terms(symbol, t.at_ms)) for t in shown])
+    store, key = x.matcher.store, call.account.key
+    return dumps(
+        [wire_account.fill(t, x.listing.terms(symbol, store.era_of(key, t.order_id))) for t in shown]
+    )
 
 
 def _window(call: Call, reach_ms: int) -> tuple[int, int]:

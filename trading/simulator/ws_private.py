@@ -1,6 +1,7 @@
 """Private streams: orders, fills and balances of an account, told in the moment they happen.
 
-Listens to the matching engine's `AccountEvents` and encodes only for accounts that somebody hears.
+Listens to the matching engine's `AccountEvents` and encodes only for accounts that somebody hears. What a
+taker traded is public too, without a name: it is passed on to whoever prints trades.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from trading.simulator.orders import Kind as OrderKind
 from trading.simulator.orders import Order, Side, Status, Trade
 from trading.simulator.units import ATOM_DECIMALS, atoms_text, trimmed
 from trading.simulator.ws_channels import Kind
-from trading.simulator.ws_public import symbol_id
+from trading.simulator.ws_public import Print, symbol_id
 from trading.simulator.ws_wire import (
     PRIVATE_ACCOUNT,
     PRIVATE_DEALS,
@@ -38,6 +39,8 @@ _ENDED = {Status.CANCELED: _CANCELED, Status.PARTIALLY_CANCELED: _PARTIALLY_CANC
 
 type Send = Callable[[str, Kind, bytes], None]
 """Takes account key, kind of stream, frame."""
+type Show = Callable[[str, Print], None]
+"""Takes symbol and a fill of whatever account."""
 
 
 class PrivateStreams:
@@ -49,12 +52,17 @@ class PrivateStreams:
         Says whether an account's stream of a kind has a subscriber.
     send : callable
         Takes the ready frame.
+    show : callable
+        Takes each taker's fill; resting orders fill out of the market's own volume.
     """
 
-    def __init__(self, exchange: Exchange, is_heard: Callable[[str, Kind], bool], send: Send) -> None:
+    def __init__(
+        self, exchange: Exchange, is_heard: Callable[[str, Kind], bool], send: Send, show: Show
+    ) -> None:
         self._exchange = exchange
         self._is_heard = is_heard
         self._send = send
+        self._show = show
         self._known: dict[tuple[str, str], tuple[int, int]] = {}
 
     def begin_balances(self, account: Account) -> None:
@@ -72,8 +80,10 @@ class PrivateStreams:
 
     def filled(self, order: Order, trade: Trade) -> None:
         """Send the fill, and the order with it."""
+        if not trade.is_maker:
+            self._show(trade.symbol, Print(trade.at_ms, trade.price, trade.quantity, _SIDE[trade.side]))
         if self._is_heard(order.account_key, Kind.FILLS):
-            terms = self._exchange.listing.terms(order.symbol)
+            terms = self._exchange.listing.terms(order.symbol, order.era)
             self._push(order.account_key, Kind.FILLS, PRIVATE_DEALS, _fill_body(trade, terms), order.symbol)
         self._order(order, trade.quantity, is_maker=trade.is_maker)
 
@@ -101,7 +111,7 @@ class PrivateStreams:
 
     def _order(self, order: Order, last_steps: int, *, is_maker: bool) -> None:
         if self._is_heard(order.account_key, Kind.ORDERS):
-            terms = self._exchange.listing.terms(order.symbol)
+            terms = self._exchange.listing.terms(order.symbol, order.era)
             body = _order_body(order, terms, last_steps, is_maker=is_maker)
             self._push(order.account_key, Kind.ORDERS, PRIVATE_ORDERS, body, order.symbol)
 

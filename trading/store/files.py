@@ -3,15 +3,21 @@
 Not here: what is written (lake.py, candles.py, warehouse.py).
 """
 
+import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
+
 from trading.market.errors import StoreError
+
+_SYSTEM_SAID = re.compile(r"([^:]+?) \(os error (\d+)\)")
 
 
 @contextmanager
@@ -30,8 +36,17 @@ def refusals(doing: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        told = error.strerror or type(error).__name__
-        raise StoreError(f"could not {doing}: {told}; what was stored before is untouched") from error
+        raise _refused(doing, error.strerror or type(error).__name__) from error
+    except pl.exceptions.ComputeError as error:
+        # Polars' Parquet writer wraps what the system said.
+        found = _SYSTEM_SAID.search(str(error))
+        if found is None or int(found[2]) == errno.ENOENT:
+            raise
+        raise _refused(doing, found[1]) from error
+
+
+def _refused(doing: str, told: str) -> StoreError:
+    return StoreError(f"could not {doing}: {told}; what was stored before is untouched")
 
 
 def unique_name(stem: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from trading.market.errors import BadInput, NoVersion, StoreError
 from trading.market.lineage import Version
-from trading.store.files import publish_directory, sync_path, unique_name, write_text
+from trading.store.files import publish_directory, refusals, sync_path, unique_name, write_text
 
 RECORD = "version.json"
 DATA = "data.parquet"
@@ -59,8 +59,14 @@ class Records:
     def publish(self, version: Version, write_data: Callable[[Path], None] | None) -> Version:
         """Publish `version` (and its data file, if any) whole, then point LATEST at it.
 
-        Returns the record that stands: the earlier one when this version was already published.
+        Returns the record that stands: the earlier one when this version was already published. Raises
+        `StoreError` if the file system refuses; nothing of it is visible then.
         """
+        with refusals(f"publish {version.asset}"):
+            self._publish(version, write_data)
+        return self.get(version.version_id)
+
+    def _publish(self, version: Version, write_data: Callable[[Path], None] | None) -> None:
         folder = self.folder(version.asset)
         target = folder / version.version_id
         if not target.is_dir():
@@ -79,7 +85,6 @@ class Records:
                 raise
         if self.latest_id(version.asset) != version.version_id:
             write_text(folder / _LATEST, version.version_id)
-        return self.get(version.version_id)
 
     def latest_id(self, asset: str) -> str | None:
         """Return the id LATEST points at, or None before the first publication."""

@@ -166,7 +166,7 @@ class ServedMarket(LeveredMarket):
             return plain
         first = max(1, first + self._away(foot, opened))
         last = max(1, last + self._away(foot, self.trading_ms(symbol, until)))
-        if window is not None:
+        if window is not None and until > opened:
             low, high = self._extremes(symbol, foot, opened, until, window)
         low = max(1, min(low, first, last, *(cell.low for cell in cells)))
         high = max(high, first, last, *(cell.high for cell in cells))

@@ -19,6 +19,7 @@ from trading.simulator.limits import LimitSettings
 from trading.simulator.serve import _Protocol, open_socket
 from trading.simulator.server import build_app
 from trading.simulator.signing import sign
+from trading.simulator.source import MarketSource
 
 
 @dataclass
@@ -111,17 +112,18 @@ def make_client() -> MakeClient:
     """Return a maker of clients: of `market`, with `rate` (0 = no limit) and other settings."""
 
     def make(
-        market: FakeMarket | None = None,
+        market: MarketSource | None = None,
         *,
         limits: LimitSettings | None = None,
         accounts: AccountBook | None = None,
         speed: float = 1.0,
+        start_ms: int = START_MS,
         **more: Any,
     ) -> Client:
         wall = Wall()
         exchange = make_exchange(
             market or FakeMarket(),
-            MarketClock(START_MS, speed, wall_ns=wall.read),
+            MarketClock(start_ms, speed, wall_ns=wall.read),
             seed=SEED,
             accounts=accounts or AccountBook(SEED),
             limits=limits or LimitSettings(rate_per_s=0),

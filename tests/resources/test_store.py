@@ -53,6 +53,29 @@ def test_decisions_are_as_of_the_newest_look(store):
     assert store.as_of() == later
 
 
+def test_a_look_at_unchanged_content_is_fresh(store):
+    """The version keeps its first time; decisions and listings are as of the newest look."""
+    for asset in ("tickers", "markets"):
+        look(store, AT, asset=asset)
+        look(store, AT + timedelta(minutes=15), asset=asset)
+    assert store.lake.latest("tickers").created_at == AT
+    assert store.as_of() == AT + timedelta(minutes=15)
+    assert store.listed_at() == AT + timedelta(minutes=15)
+
+
+def test_a_result_names_what_its_own_run_read(store):
+    """Another run publishes newer tickers between our reading and our publishing."""
+    mine = look(store, AT)
+    store.lake.read("tickers")
+    newer = look(Store(), AT + timedelta(minutes=15), ROWS.head(1))
+    made = store.publish("liquid_symbols", ROWS, key=["symbol"], inputs=["tickers"])
+    assert made.inputs == (mine.version_id,)
+    assert store.lake.latest("tickers") == newer
+    store.lake.read("tickers")
+    again = store.publish("liquid_symbols", ROWS, key=["symbol"], inputs=["tickers"])
+    assert again.inputs == (newer.version_id,)
+
+
 def test_publishing_before_the_first_look_needs_a_time(store):
     """Market time is never guessed."""
     with pytest.raises(MissingData, match="tickers"):

@@ -14,7 +14,7 @@ import assets.screening
 import assets.signals
 import assets.trade_pool
 import assets.xray
-from pipelines import jobs, schedules, sensors
+from pipelines import jobs, scanning, schedules, sensors
 from resources.cache import SignalBus
 from resources.dbt import Warehouse, dbt_cli
 from resources.exchange import Exchange
@@ -52,7 +52,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
         asset_checks=dg.load_asset_checks_from_modules(STAGES),
-        jobs=jobs.ALL,
+        jobs=[*jobs.ALL, scanning.cold_scan],
         schedules=schedules.ALL,
         sensors=sensors.ALL,
         resources={**resources, **(resource_overrides or {})},

@@ -38,8 +38,8 @@ _REFUSALS: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((10101, 30004, 2005, 88004, 88015), InsufficientFunds),
     **dict.fromkeys((30002, 88013), BelowMinimum),
     **dict.fromkeys((10096, 10097), BadPrecision),
-    # 10007 and 30020: pair closed to the API; 30019: market orders closed on this pair.
-    **dict.fromkeys((10007, 30000, 30014, 30016, 30019, 30020, 30021, 70011), SymbolHalted),
+    # 10007 and 30020: pair closed to the API; 30019 and 30051: market orders closed on this pair.
+    **dict.fromkeys((10007, 30000, 30014, 30016, 30019, 30020, 30021, 30051, 70011), SymbolHalted),
     **dict.fromkeys((-2011, 2011), NothingToCancel),
     -2013: OrderNotFound,
 }

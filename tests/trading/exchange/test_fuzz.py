@@ -33,7 +33,8 @@ NAMES = [
     "\u202eTDSU", "BTC\u200bUSDT", "\x1b[31mRED", "'; DROP TABLE candles;--", "symbol=BTCUSDT", "#1", "{}",
 ]  # fmt: skip
 NUMBERS = [
-    "NaN", "nan", "Infinity", "-inf", "1e400", "-1e400", "1e-400", "9" * 400, "1_000", "0x10", "", " 1", "1,5",
+    "NaN", "nan", "Infinity", "-inf", "1e400", "-1e400", "1e-400", "9" * 400, "1_000", "0x10", "",
+    " 1", "1,5",
     "١٢", "-1", "0", "-0", "1e999999999", "2.", ".", "--1", "1e", "null", "true",
 ]  # fmt: skip
 odd = st.one_of(

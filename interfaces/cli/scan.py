@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trading.scan.request import ScanRequest
 
 app = typer.Typer(help="Scan the market at the speed the limiter allows; what each stage cost.")
-COLUMNS = ["stage", "in", "out", "requests", "weight", "wait_s", "cpu_s", "elapsed_s", "reason"]
+COLUMNS = ["stage", "in", "out", "requests", "weight", "wait_s", "cpu_s", "elapsed_s"]
 _SHOWN_FAILURES = 5
 
 
@@ -184,16 +184,17 @@ def _print(
         print_json(report.to_dict() | more)
         return
     rows: list[dict[str, Any]] = [stage.to_dict() for stage in report.stages]
-    rows.append(
-        dict.fromkeys(COLUMNS)
-        | {"stage": "all", "requests": report.requests, "weight": report.weight, "wait_s": report.wait_s}
-        | {"cpu_s": report.cpu_s, "elapsed_s": report.elapsed_s}
-    )
+    total = {"requests": report.requests, "weight": report.weight, "wait_s": round(report.wait_s, 3)}
+    total |= {"cpu_s": round(report.cpu_s, 3), "elapsed_s": round(report.elapsed_s, 3)}
+    rows.append(dict.fromkeys(COLUMNS) | {"stage": "all"} | total)
     kind = "Cold" if report.is_cold else "Warm"
     title = (
         f"{kind} scan of world {place.world}: {report.symbols:,} symbols, {request.bars} x {report.timeframe}"
     )
     print_table(rows, COLUMNS, title=title)
+    reasons = [f"{stage.stage}: {stage.reason}" for stage in report.stages if stage.reason]
+    if reasons:
+        print(f"Dropped most by: {'; '.join(reasons)}.")
     print(_verdict(report))
     print(f"Kept {len(report.kept):,} symbols; {report.bars:,} bars stored in {report.batches} batches.")
     started = (

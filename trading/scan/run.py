@@ -165,7 +165,7 @@ class _Scan:
         """Return the symbols worth candles, most traded first, and what dropped most of the others."""
         rules, most = self._request.rules, self._request.symbols
         if self._request.is_cold:
-            return _most_traded(markets, tickers)[:most], "off: a cold scan takes every sound symbol"
+            return _most_traded(markets, tickers)[:most], "off"
         rules = rules if most is None else replace(rules, max_survivors=most)
         funnel = prefilter(markets, tickers, rules, at=at, listed=listed)
         return survivors(funnel), _main_reason(funnel)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from typer import Option
+from typer import BadParameter, Option
 
 from interfaces.cli.output import AsJson, print_json, print_table
 from trading.market.errors import BadInput, Unreachable
@@ -43,7 +43,7 @@ def faults(
         _live(at.rstrip("/"), put, clear, admin_token, as_json)
         return
     if put is not None or clear:
-        raise BadInput("--set and --clear need --at, the address of a running exchange")
+        raise BadParameter("--set and --clear need --at, the address of a running exchange")
     _kinds(as_json)
 
 

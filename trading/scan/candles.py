@@ -22,8 +22,8 @@ from trading.market.timeframes import Timeframe, from_ms, timeframe, to_ms
 from trading.scan.request import ScanRequest
 from trading.screening.screen import measure
 
-# A first bar so long after the span that was asked for begins is a birth, and no quiet night.
-_BIRTH = timedelta(days=1)
+# A symbol without a bar for so long and bars afterwards was born, or has slept: neither has a history.
+_QUIET = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,21 @@ def scan_window(request: ScanRequest, at: datetime) -> Span:
     return bar_window(bar, start_ms, now_ms, now_ms)
 
 
-def births(shelf: Shelf, request: ScanRequest) -> dict[str, datetime]:
-    """Return symbol -> open of its first bar, for those that were asked for a day or more before it."""
-    asked = {symbol: spans[0][0] for symbol, spans in shelf.coverage.spans(request.timeframe).items()}
-    if not asked:
+def births(shelf: Shelf, timeframe: str, at: datetime, days: float | None) -> dict[str, datetime]:
+    """Return symbol -> open of its first bar, for those whose first bar is younger than `days` at `at`.
+
+    A symbol is known to be young when bars from a day before were asked for as well and there are none: then
+    the bar is a birth, and no quiet night or short history of ours. Reads the last `days` + 1 days only.
+    """
+    if days is None:
         return {}
-    rows = shelf.candles.scan(request.timeframe, symbols=list(asked)).group_by("symbol")
+    bound = at - timedelta(days=days)
+    before = bound - _QUIET
+    asked = shelf.coverage.spans(timeframe)
+    known = [symbol for symbol, spans in asked.items() if spans[0][0] <= to_ms(before)]
+    rows = shelf.candles.scan(timeframe, start=before, symbols=known).group_by("symbol")
     first = rows.agg(pl.col("open_time").min()).collect()
-    return {
-        symbol: opened for symbol, opened in first.iter_rows() if opened - from_ms(asked[symbol]) >= _BIRTH
-    }
+    return {symbol: opened for symbol, opened in first.iter_rows() if opened > bound}
 
 
 class Harvest:

@@ -109,13 +109,10 @@ class _Scan:
             await syncing
 
     async def _stages(self, syncing: asyncio.Task[None]) -> ScanReport:
-        known = asyncio.create_task(asyncio.to_thread(self._births))
-        try:
-            listed, markets = await self._list(syncing)
-            tickers, at = await self._look(markets)
-        finally:
-            births_of = await known
+        listed, markets = await self._list(syncing)
+        tickers, at = await self._look(markets)
         with self._account.stage("prefilter") as cost:
+            births_of = await asyncio.to_thread(self._births, at)
             chosen, cost.reason = self._choose(markets, tickers, at, births_of)
             cost.came_in, cost.went_out = markets.height, len(chosen)
             _, asked = await asyncio.gather(
@@ -204,8 +201,9 @@ class _Scan:
             cost.came_in, cost.went_out, cost.reason = measured.height, len(kept), _main_reason(verdicts)
         return kept
 
-    def _births(self) -> dict[str, datetime]:
-        return {} if self._request.is_cold else births(self._shelf, self._request)
+    def _births(self, at: datetime) -> dict[str, datetime]:
+        days = None if self._request.is_cold else self._request.rules.min_listed_days
+        return births(self._shelf, self._request.timeframe, at, days)
 
     def _keep_look(self, listed: list[Market], tickers: pl.DataFrame, at: datetime) -> None:
         """Keep what was seen, for whoever asks later who was listed and traded then."""

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.trading.scan.virtual import loop_time, run_virtually
 from trading.exchange.scan import Batch, Want, fetch_candles
@@ -200,3 +202,39 @@ async def test_banned_address_asks_for_nothing_more() -> None:
     result = await fetch_candles(fake, [Want(name, limit=1) for name in names(1_000)], "15m")
     assert len(fake.asked) <= 101 + 64
     assert len(result.failed) == 1_000 - result.frame.height
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pages=st.lists(st.integers(1, 4), min_size=1, max_size=40),
+    failing=st.sets(st.integers(0, 120)),
+    concurrency=st.none() | st.integers(1, 9),
+    whole=st.booleans(),
+    latency_s=st.floats(0, 3),
+)
+def test_every_want_is_in_one_batch_or_its_symbol_has_failed(
+    pages: list[int], failing: set[int], concurrency: int | None, whole: bool, latency_s: float
+) -> None:
+    """Whatever fails, however far away, whichever number in flight: nothing is lost, nothing comes twice."""
+    wants = [
+        Want(f"S{number:03d}/USDT", since_ms=page * 5 * BAR_MS, limit=5)
+        for number, count in enumerate(pages)
+        for page in range(count)
+    ]
+
+    async def main() -> tuple[list[Want], dict[str, str]]:
+        fake, got = Fake(latency_s=latency_s), []
+        calls = iter(range(len(wants)))
+        fake.answer = lambda symbol: BadPayload("odd") if next(calls) in failing else None
+        result = await fetch_candles(
+            fake, wants, "15m", concurrency=concurrency, on_batch=got.append, whole_symbols=whole
+        )
+        assert sum(batch.frame.height for batch in got) == 5 * sum(len(batch.wants) for batch in got)
+        return [want for batch in got for want in batch.wants], result.failed
+
+    came, failed = run_virtually(main())
+    assert len(came) == len(set(came))
+    lost = set(wants) - set(came)
+    assert {want.symbol for want in lost} == set(failed)
+    if whole:
+        assert not {want.symbol for want in came} & set(failed)

@@ -29,15 +29,18 @@ def test_window_holds_the_last_closed_bars(timeframe: str, bars_wanted: int, sta
     assert [from_ms(edge).isoformat()[:16] for edge in window] == [start, end]
 
 
-def test_first_bar_is_a_birth_only_where_earlier_days_were_asked_for(tmp_path: Path) -> None:
-    """Asked from ten days back: NEW began yesterday. OLD was there from the start of what was asked."""
+def test_first_bar_is_a_birth_only_where_days_before_it_were_asked_for(tmp_path: Path) -> None:
+    """NEW has a day of bars, asked for from ten days back. LATE was never asked for before: who knows."""
     shelf, end = Shelf.at(tmp_path), to_ms(AT) // BAR_MS * BAR_MS
-    start = end - 10 * 86_400_000
-    shelf.candles.append("15m", bars("NEW/USDT", end - 96 * BAR_MS, end), tag="a")
-    shelf.candles.append("15m", bars("OLD/USDT", start, end), tag="b")
-    shelf.coverage.record("15m", [("NEW/USDT", start, end), ("OLD/USDT", start, end)])
-    assert births(shelf, ScanRequest()) == {"NEW/USDT": from_ms(end - 96 * BAR_MS)}
-    assert births(Shelf.at(tmp_path / "empty"), ScanRequest()) == {}
+    start, yesterday = end - 10 * 86_400_000, end - 96 * BAR_MS
+    for name, since in (("NEW/USDT", yesterday), ("LATE/USDT", yesterday), ("OLD/USDT", start)):
+        shelf.candles.append("15m", bars(name, since, end), tag=name[:3])
+    asked = [("NEW/USDT", start, end), ("OLD/USDT", start, end), ("LATE/USDT", yesterday, end)]
+    shelf.coverage.record("15m", asked)
+    assert births(shelf, "15m", AT, 2.0) == {"NEW/USDT": from_ms(yesterday)}
+    assert births(shelf, "15m", AT, 0.5) == {}
+    assert births(shelf, "15m", AT, None) == {}
+    assert births(Shelf.at(tmp_path / "empty"), "15m", AT, 2.0) == {}
 
 
 def test_symbol_with_impossible_stored_bars_fails_alone(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.trading.scan.fake_venue import AT, BAR_MS, FakeVenue, everything, market, symbols
+from tests.trading.scan.fake_venue import AT, BAR_MS, FakeVenue, bars, everything, market, symbols
 from tests.trading.scan.virtual import run_virtually
+from trading.history.shelf import Shelf
 from trading.market.errors import BadPayload, Unreachable
 from trading.scan.account import ScanReport
 from trading.scan.progress import Progress
@@ -211,3 +212,15 @@ def test_empty_venue_is_an_answer(tmp_path: Path) -> None:
     """Nothing listed: nothing asked, nothing kept, no crash."""
     report = scan(venue_of(0), tmp_path)
     assert (report.symbols, report.kept, report.requests) == (0, [], 3)
+
+
+def test_young_listing_is_not_asked_for_again(tmp_path: Path) -> None:
+    """S0003 has bars of one day only, asked for over five: the warm scan drops it by age, before candles."""
+    shelf, end = Shelf.at(tmp_path), int(AT.timestamp() * 1000) // BAR_MS * BAR_MS
+    shelf.candles.append("15m", bars("S0003/USDT", end - 96 * BAR_MS, end), tag="born")
+    shelf.coverage.record("15m", [("S0003/USDT", end - 500 * BAR_MS, end)])
+    venue = venue_of(8)
+    venue.clock.advance(BAR_MS)
+    report = scan(venue, tmp_path, WARM)
+    assert {symbol for symbol, _, _ in venue.asked} == set(symbols(8)) - {"S0003/USDT"}
+    assert {stage.stage: stage.reason for stage in report.stages}["prefilter"] == "young: 1"

@@ -58,11 +58,11 @@ def test_without_the_token_nothing_is_set(venue, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (["--clear"], "--at"),
-        (["--at", "file:///etc"], "http"),
-        (["--at", "http://127.0.0.1:1"], "no embedded"),
+        (["--clear"], 2, "--at"),
+        (["--at", "file:///etc"], 1, "http"),
+        (["--at", "http://127.0.0.1:1"], 1, "no embedded"),
     ],
 )
 def test_senseless_use_is_one_sentence(arguments, code, words, capsys):

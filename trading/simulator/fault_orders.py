@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from trading.simulator.book import Take
 from trading.simulator.faults import Fault, Struck
 from trading.simulator.orders import Kind, Order, OrderRequest
 from trading.simulator.wire import Refusal
@@ -61,3 +62,15 @@ def fill_share(struck: Struck) -> float | None:
     """Return which share of an order may ever fill; None: all."""
     fault = struck["partial_fill"]
     return None if fault is None else fault.rule.number("share")
+
+
+def at_most(order: Order, takes: list[Take]) -> list[Take]:
+    """Return the fills of a taker, cut to what the order may ever fill."""
+    if order.most is None:
+        return takes
+    kept, left = [], order.most
+    for take in takes:
+        if left > 0:
+            kept.append(Take(take.price, min(take.steps, left)))
+        left -= take.steps
+    return kept

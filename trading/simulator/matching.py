@@ -12,6 +12,7 @@ from itertools import pairwise
 from trading.simulator.accounts import Account, AccountBook, FeeAsset
 from trading.simulator.book import BookMaker, Take
 from trading.simulator.events import CANCELLED, DEALT, NOBODY, PLACED, UNFROZEN, AccountEvents
+from trading.simulator.fault_orders import at_most
 from trading.simulator.intake import plan_order
 from trading.simulator.listings import Listing, Terms
 from trading.simulator.orders import (
@@ -81,7 +82,7 @@ class Matcher:
         self.store.add(order)
         self.events.order_changed(order)
         self.events.balances_changed(account, (asset,), PLACED, now_ms)
-        self._take(account, order, terms, _at_most(order, plan.takes), now_ms)
+        self._take(account, order, terms, at_most(order, plan.takes), now_ms)
         if order.is_open and order.kind in (Kind.MARKET, Kind.IOC, Kind.FOK):
             self._close(account, order, now_ms)
         return order
@@ -281,17 +282,6 @@ class Matcher:
             return None
         mx = self.listing.source.pairs[symbol]
         return int(self.listing.source.price(symbol, now_ms) * 10 ** (ATOM_DECIMALS - mx.price_decimals))
-
-
-def _at_most(order: Order, takes: list[Take]) -> list[Take]:
-    if order.most is None:
-        return takes
-    kept, left = [], order.most
-    for take in takes:
-        if left > 0:
-            kept.append(Take(take.price, min(take.steps, left)))
-        left -= take.steps
-    return kept
 
 
 def _crosses(order: Order, step: PathStep) -> bool:

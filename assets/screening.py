@@ -31,11 +31,14 @@ def liquid_symbols(
     sentence. Survivors are capped by volume. Thresholds: the launchpad (`preset: owner` takes the old
     bot's numbers). If empty: is the venue halted, or are all quotes stale?
     """
+    from trading.history.shelf import Shelf
+    from trading.scan.candles import births
     from trading.screening.filters import prefilter
 
-    rules = _rules(config)
+    rules, settings, at = _rules(config), load_settings(store.world), store.as_of()
+    young = births(Shelf.at(settings.lake_dir), settings.timeframe, at, rules.min_listed_days)
     frame = prefilter(
-        store.lake.read("validated_markets"), store.lake.read("tickers"), rules, at=store.as_of()
+        store.lake.read("validated_markets"), store.lake.read("tickers"), rules, at=at, listed=young
     )
     version = store.publish(
         "liquid_symbols",

@@ -33,7 +33,8 @@ class Priority(IntEnum):
     SCAN = 3
 
 
-# The share of the burst that each level leaves to more urgent ones, which so find tokens at once.
+# The share of the burst (at most of a second's worth) that each level leaves to more urgent ones, which
+# so find tokens at once.
 _LEFT = {Priority.EXIT: 0.0, Priority.RECONCILE: 0.0, Priority.ENTRY: 0.1, Priority.SCAN: 0.2}
 
 
@@ -149,5 +150,5 @@ class Budget:
         return -1 if is_ahead else place.level, place.ticket
 
     def _needed(self, place: Place) -> float:
-        left = _LEFT.get(Priority(place.level), 0.0) * self.burst
+        left = _LEFT[Priority(place.level)] * min(self.burst, max(self.rate_per_s, 1.0))
         return min(float(place.weight), self.burst - left) + left

@@ -115,6 +115,18 @@ async def test_scans_leave_some_of_the_burst_so_that_an_exit_need_not_wait() -> 
         await settle()
 
 
+async def test_what_scans_leave_is_at_most_a_fifth_of_a_second() -> None:
+    """A venue that lets 500 go at once is not kept waiting for a hundred of them: 10/s leave 2."""
+    wall = Wall()
+    limiter = limiter_at(wall, 10, burst=500)
+    tasks = [asyncio.create_task(limiter.acquire()) for _ in range(510)]
+    await settle()
+    assert sum(task.done() for task in tasks) == 498
+    for task in tasks:
+        task.cancel()
+    await settle()
+
+
 async def test_reconciliation_keeps_its_share_under_a_flood_of_exits() -> None:
     """A fifth of the rate is theirs however many exits wait; the scans get nothing meanwhile."""
     wall = Wall()

@@ -5,11 +5,14 @@ loses and doubles nothing.
 """
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
 import structlog
 
+from trading.exchange.gateway import Quote
+from trading.exchange.throttle import Priority, priority
 from trading.execution.desk import Desk
 from trading.execution.entries import Entries
 from trading.execution.reconcile import Reconcile
@@ -88,7 +91,9 @@ class Intake:
         ]
         if not turns:
             return 0
-        quotes = await self._desk.quotes(signal.symbol for signal in batch.signals)
+        with priority(Priority.ENTRY):  # a scan of another process must not hold up an entry
+            quotes = await self._desk.quotes(signal.symbol for signal in batch.signals)
+        self._look_for_jumps(batch, quotes)
         planned = 0
 
         async def serve(place: int, user: User) -> None:
@@ -102,6 +107,13 @@ class Intake:
 
         await self._desk.together(partial(serve, *turn) for turn in turns)
         return planned
+
+    def _look_for_jumps(self, batch: SignalSet, quotes: Mapping[str, Quote]) -> None:
+        """A price far from what the signal saw suspends the symbol before anybody enters it."""
+        at_ms = to_ms(batch.created_at)
+        seen = {signal.symbol: (signal.limit_price, at_ms) for signal in batch.signals}
+        self._desk.prices.believe(quotes, seen, at_ms=self._desk.now_ms())
+        self._desk.prices.refresh()
 
     async def _send_planned(self, user: User) -> None:
         mine = self._desk.log.orders.find(statuses=[IntentStatus.NEW], user_id=user.user_id, leg=Leg.OPEN)

@@ -64,6 +64,17 @@ def test_burst_and_folder_of_the_shared_budget_reach_the_gateway(monkeypatch, tm
     assert (found.burst, found.limiter_path) == (7.5, tmp_path / "elsewhere")
 
 
+def test_clock_drift_is_held_against_real_time_only(monkeypatch):
+    """The embedded exchange keeps a time of its own; MEXC's is everybody's."""
+    monkeypatch.setenv("SLUICE_EXCHANGE__BASE_URL", "http://127.0.0.1:9")
+    assert load_settings().exchange_settings.max_drift_s is None
+    monkeypatch.setenv("SLUICE_EXCHANGE__KIND", "mexc")
+    assert load_settings().exchange_settings.max_drift_s == 2.0
+    monkeypatch.setenv("SLUICE_EXCHANGE__MAX_DRIFT_S", "0")
+    with pytest.raises(BadInput, match="greater than 0"):
+        load_settings()
+
+
 @pytest.mark.parametrize("source", ["environment", "nested", "dotenv", "file"])
 def test_an_unknown_key_is_an_error_wherever_it_stands(monkeypatch, tmp_path, source):
     """A typing error must not be silently the default."""

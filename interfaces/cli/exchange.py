@@ -8,6 +8,7 @@ from typer import Option
 
 from interfaces.cli.faults import faults as list_faults
 from interfaces.cli.verify import verify
+from interfaces.cli.watch import watch
 
 app = typer.Typer(help="The embedded exchange that speaks MEXC's wire protocol.", no_args_is_help=True)
 
@@ -70,6 +71,7 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
 
 
 app.command()(verify)
+app.command()(watch)
 
 
 app.command("faults")(list_faults)

@@ -29,7 +29,7 @@ from trading.exchange.errors import redact
 from trading.exchange.feed.events import Stream
 from trading.exchange.feed.mexc_wire import Reader, channel, stream_of
 from trading.exchange.feed.ports import Sink, Wall
-from trading.market.errors import BadPayload, Unreachable
+from trading.market.errors import BadInput, BadPayload, Unreachable
 from trading.market.symbols import Market
 
 REAL_URL = "wss://wbs-api.mexc.com/ws"
@@ -80,6 +80,10 @@ class MexcSocket:
         async with self._turns:
             await connection.dial(self._session(), self._timeout_s)
         return connection
+
+    def check(self, stream: Stream) -> None:
+        """Raise `BadInput` if the symbol is not listed or the timeframe not streamed."""
+        self.name(stream)
 
     def name(self, stream: Stream) -> str:
         """Return the channel of `stream`."""
@@ -170,7 +174,14 @@ class MexcConnection:
             return
 
     async def _send(self, method: str, streams: Sequence[Stream]) -> None:
-        names = [self._source.name(stream) for stream in streams]
+        names = []
+        for stream in streams:
+            try:
+                names.append(self._source.name(stream))
+            except BadInput as error:  # delisted since it was first asked for
+                self._sink.refused([stream], str(error))
+        if not names:
+            return
         try:
             await self._client.send({"method": method, "params": names})
         except (OSError, aiohttp.ClientError) as error:

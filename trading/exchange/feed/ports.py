@@ -58,6 +58,10 @@ class Connection(Protocol):
 class StreamSource(Protocol):
     """Opens connections to the venue's streams."""
 
+    def check(self, stream: Stream) -> None:
+        """Raise `BadInput` (unknown symbol or timeframe) if the venue has no such stream."""
+        ...
+
     async def connect(self, sink: Sink, *, listen_key: str | None = None) -> Connection:
         """Open one connection; with `listen_key` it is the private one of that key's account.
 

@@ -107,11 +107,12 @@ class PublicFeed:
         Raises
         ------
         BadInput
-            If a stream is private, or has no symbol, or candles have no timeframe.
+            If a stream is private, or names no listed symbol, or candles no timeframe that is streamed.
         """
         fresh = [stream for stream in dict.fromkeys(streams) if stream not in self._tracks]
         for stream in fresh:
             _check(stream)
+            self._source.check(stream)
         for stream in fresh:
             self._tracks[stream] = self._track(stream)
         given: dict[Line, list[Stream]] = {}

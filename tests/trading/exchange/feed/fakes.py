@@ -170,6 +170,9 @@ class FakeSource:
     is_confirming: bool = True
     attempts: int = 0
 
+    def check(self, stream: Stream) -> None:
+        """Everything exists here."""
+
     async def connect(self, sink: Sink, *, listen_key: str | None = None) -> FakeConnection:
         self.attempts += 1
         if not self.is_up:

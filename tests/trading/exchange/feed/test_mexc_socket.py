@@ -16,7 +16,7 @@ from tests.trading.exchange.feed.fakes import until
 from tests.trading.exchange.feed.test_mexc_wire import LISTED, SENT_MS, kline
 from trading.exchange.feed.events import Kind, Stream, Value
 from trading.exchange.feed.mexc_socket import MexcConnection, MexcSocket, _names
-from trading.market.errors import UnknownSymbol, Unreachable
+from trading.market.errors import BadInput, UnknownSymbol, Unreachable
 from trading.market.symbols import Market
 
 BTC = Stream(Kind.QUOTES, "BTC/USDT")
@@ -138,6 +138,28 @@ async def test_thirty_streams_are_asked_for_in_one_message(
             ],
         }
     ]
+
+
+async def test_pair_that_was_delisted_is_refused_and_the_others_are_asked_for(
+    connection: MexcConnection, server: Server, ear: Ear
+) -> None:
+    """A resubscription after a new listing: one unknown name must not end the connection."""
+    gone = Stream(Kind.QUOTES, "GONE/USDT")
+    await connection.subscribe([gone, BTC])
+    await until(lambda: server.sent)
+    assert server.sent[0]["params"] == ["spot@public.aggre.bookTicker.v3.api.pb@100ms@BTCUSDT"]
+    assert ear.told == [("refused", ([gone], "no symbol 'GONE/USDT'"))]
+
+
+async def test_streams_that_do_not_exist_are_refused_before_anything_is_sent(
+    session: aiohttp.ClientSession,
+) -> None:
+    """In one sentence, by the listing."""
+    made = source("ws://127.0.0.1:9/ws", session)
+    with pytest.raises(UnknownSymbol, match="GONE/USDT"):
+        made.check(Stream(Kind.QUOTES, "GONE/USDT"))
+    with pytest.raises(BadInput, match="asked for 3m"):
+        made.check(Stream(Kind.CANDLES, "BTC/USDT", "3m"))
 
 
 async def test_pushes_are_heard_in_the_order_they_were_sent(

@@ -23,7 +23,7 @@ A rule in a file (TOML, or JSON with the same names):
     symbol = "BTCUSDT"          # and key, nth, max_hits, probability,
     nth = [3]                   # market_from/until, wall_from_s/until_s
     [[events]]
-    action = "halt"             # resume, delist, relist, revoke_key, restore_key
+    action = "halt"             # resume, delist, relist, print, revoke_key, restore_key
     symbol = "ETHUSDT"
     at = 2026-08-18T12:00:00Z   # or after_s; left out: now
 

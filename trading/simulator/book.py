@@ -83,7 +83,7 @@ class BookMaker:
         """
         pair = self._source.pairs[symbol]
         return (
-            self._source.price(symbol, now_ms),
+            self._source.mid(symbol, now_ms),
             self._source.half_spread(symbol, now_ms),
             self._gone(symbol, Side.BUY, now_ms),
             self._gone(symbol, Side.SELL, now_ms),

@@ -11,8 +11,8 @@ from fractions import Fraction
 from trading.market.errors import BadInput
 from trading.simulator.accounts import AccountBook
 from trading.simulator.fault_rules import moment_ms
-from trading.simulator.levered import LeveredMarket
-from trading.simulator.source import DELISTED, HALTED
+from trading.simulator.served import ServedMarket
+from trading.simulator.source import DELISTED, HALTED, ONLINE
 
 NEVER = 2**62
 _NOBODY = ""  # whose account has changed when only the market has
@@ -21,6 +21,7 @@ _FIELDS = {
     "resume": (),
     "delist": (),
     "relist": ("ratio", "price_decimals", "amount_decimals", "gap_s", "keep_history", "convert_balances"),
+    "print": ("factor",),
     "revoke_key": (),
     "restore_key": (),
 }
@@ -92,7 +93,7 @@ class Levers:
     `settle` ends the open orders of a symbol at a market time; `touch` notes that an account has changed.
     """
 
-    market: LeveredMarket
+    market: ServedMarket
     accounts: AccountBook
     settle: Callable[[str, int], None]
     touch: Callable[[str], None]
@@ -147,6 +148,9 @@ class Levers:
             self.market.resume(symbol, at_ms)
         elif event.action == "relist":
             self._relist(event, is_replay=is_replay)
+        elif event.action == "print":
+            if not is_replay:  # what is on the tape is saved with the tape
+                self._print(symbol, at_ms, _number(event.options, "factor", 10.0))
         elif not is_replay:  # an account's own state is saved with the account
             self._set_revoked(symbol, is_revoked=event.action == "revoke_key")
         if event.action in ("halt", "delist", "relist") and not is_replay:
@@ -177,6 +181,16 @@ class Levers:
         if event.options.get("convert_balances", False) is True and not is_replay:
             self.settle(event.target, event.at_ms)
             self._convert(self.market.pairs[event.target].base, ratio)
+
+    def _print(self, symbol: str, at_ms: int, factor: float) -> None:
+        # One step at an absurd price: everybody sees it, in tickers and in candles, for good.
+        pair = self.market.pairs.get(symbol)
+        if pair is None or pair.status != ONLINE:
+            raise BadInput(f"{symbol} is not trading at market time {at_ms}")
+        if not 1e-6 <= factor <= 1e6:
+            raise BadInput(f"factor must be between 1e-06 and 1e+06, was {factor:g}")
+        absurd = max(1, round(self.market.price(symbol, at_ms) * factor))
+        self.market.imprint(symbol, at_ms, [(absurd, 1)], 0.0)
 
     def _convert(self, asset: str, ratio: float) -> None:
         # A swap of coins: whoever held 1,000 old ones at a ratio of 1000 holds one new one; what is

@@ -20,7 +20,7 @@ from trading.simulator.ws_depth import DepthFeed
 from trading.simulator.ws_faults import deliver
 from trading.simulator.ws_private import PrivateStreams
 from trading.simulator.ws_protocol import TRANSPORT_KEY
-from trading.simulator.ws_public import Feed, make_feed
+from trading.simulator.ws_public import DealsFeed, Feed, Print, make_feed
 from trading.simulator.ws_session import BROKEN, GOING, POLICY, Session, StreamSettings
 from trading.simulator.ws_wire import text_frame
 
@@ -54,7 +54,7 @@ class StreamHub:
         self._exchange = exchange
         self._topics: dict[str, _Topic] = {}
         self._private: dict[tuple[str, Kind], set[Session]] = {}
-        self._streams = PrivateStreams(exchange, self._is_heard, self._send_private)
+        self._streams = PrivateStreams(exchange, self._is_heard, self._send_private, self._show)
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._match_due_s = 0.0
@@ -180,6 +180,12 @@ class StreamHub:
     def _send_private(self, account_key: str, kind: Kind, frame: bytes) -> None:
         for session in list(self._private.get((account_key, kind), ())):
             self._deliver(session, session.channels[f"spot@{kind.value}"], frame)
+
+    def _show(self, symbol: str, fill: Print) -> None:
+        for pace in ("10ms", "100ms"):
+            topic = self._topics.get(f"spot@{Kind.DEALS.value}@{pace}@{symbol}")
+            if topic is not None and isinstance(topic.feed, DealsFeed):
+                topic.feed.add(fill)
 
     def _pace(self, channel: Channel) -> float:
         s = self.settings

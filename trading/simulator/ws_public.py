@@ -6,7 +6,7 @@ and dropped with the last. Nothing here knows connections or when to look.
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trading.simulator.exchange import Exchange
 from trading.simulator.source import QUOTE_VOLUME_DECIMALS, Bars, Pair
@@ -122,11 +122,20 @@ def _pairs_of(bars: Bars) -> list[tuple[int, ...]]:
     return list(rows.values())
 
 
+class Print(NamedTuple):
+    """One public trade; `side` as the schema numbers it: 1 bought, 2 sold."""
+
+    at_ms: int
+    price: int
+    steps: int
+    side: int
+
+
 class DealsFeed:
     """Public trades: the path since the last look as at most three prints, its whole volume in them.
 
     Extremes and last price are printed, so candles built from the trades have the highs and lows of
-    the kline stream. Own fills are not among them: they eat the book, not the market's volume.
+    the kline stream. What takers here traded comes print by print, as `add` is told.
     """
 
     def __init__(self, exchange: Exchange, channel: Channel) -> None:
@@ -137,9 +146,36 @@ class DealsFeed:
         self._event = channel.name.rpartition("@")[0]
         self._cursor: int | None = None
         self._last = 0
+        self._ours: list[Print] = []
+
+    def add(self, fill: Print) -> None:
+        """Take in a taker's fill: it goes out with the next look."""
+        self._ours.append(fill)
 
     def frames(self, now_ms: int) -> list[bytes]:
         """Return one frame with the new trades, or nothing."""
+        prints = self._market(now_ms)
+        if self._ours:
+            prints = sorted([*prints, *self._ours], key=lambda fill: fill.at_ms)
+            self._ours = []
+        if not prints:
+            return []
+        pair = self._source.pairs[self._symbol]
+        body = b"".join(
+            nested(
+                1,
+                text(1, fixed(fill.price, pair.price_decimals))
+                + text(2, fixed(fill.steps, pair.amount_decimals))
+                + whole(3, fill.side)
+                + whole(4, fill.at_ms),
+            )
+            for fill in prints
+        )
+        body += text(2, self._event)
+        name, symbol = self._channel.name, self._symbol
+        return [binary_frame(wrapper(name, AGGRE_DEALS, body, symbol=symbol, send_ms=now_ms))]
+
+    def _market(self, now_ms: int) -> list[Print]:
         symbol = self._symbol
         since, self._cursor = self._cursor, now_ms
         if since is None or since >= now_ms:
@@ -151,22 +187,13 @@ class DealsFeed:
             return []
         path = (low, high, last) if last >= before else (high, low, last)
         prices = [p for number, p in enumerate(path) if number == 2 or p != path[number + 1]]
-        body = b"".join(nested(1, item) for item in self._items(prices, volume, before, since, now_ms))
-        body += text(2, self._event)
-        return [binary_frame(wrapper(self._channel.name, AGGRE_DEALS, body, symbol=symbol, send_ms=now_ms))]
-
-    def _items(self, prices: list[int], volume: int, before: int, since: int, now_ms: int) -> list[bytes]:
-        pair, count, items = self._source.pairs[self._symbol], min(len(prices), volume), []
+        count, prints = min(len(prices), volume), []
         for number, price in enumerate(prices[-count:]):
             steps = volume // count + (number < volume % count)
-            items.append(
-                text(1, fixed(price, pair.price_decimals))
-                + text(2, fixed(steps, pair.amount_decimals))
-                + whole(3, 1 if price >= before else 2)
-                + whole(4, since + (now_ms - since) * (number + 1) // count)
-            )
+            at_ms = since + (now_ms - since) * (number + 1) // count
+            prints.append(Print(at_ms, price, steps, 1 if price >= before else 2))
             before = price
-        return items
+        return prints
 
 
 class BookTickerFeed:

@@ -124,6 +124,23 @@ def test_a_redenomination_converts_what_accounts_hold(client: Any) -> None:
     assert price(client).startswith("100")
 
 
+def test_an_absurd_print_stands_in_ticker_and_candle_alike(client: Any) -> None:
+    """One step at five times 100.00: last price and high for everyone, gone from the last price in a minute,
+    in the candle and the 24 h high for good; no order of ours is touched by it."""
+    placed = client.signed("POST", "order", **LIMIT).body["orderId"]
+    assert pull(client, "print", symbol="AAAUSDT", factor=5).status == 200
+    asked = {"symbol": "AAAUSDT", "interval": "5m", "startTime": START_MS}
+    ticker = client.get("/api/v3/ticker/24hr", symbol="AAAUSDT").body
+    assert (price(client), ticker["lastPrice"], ticker["highPrice"]) == ("500.00",) * 3
+    client.forward(10 * MINUTE)
+    assert price(client) == "101.00"
+    rows = client.get("/api/v3/klines", **asked).body
+    assert [row[2] for row in rows] == ["500.00", "101.00", "101.00"]
+    assert rows[0][5] == "300.001"
+    assert client.get("/api/v3/ticker/24hr", symbol="AAAUSDT").body["highPrice"] == "500.00"
+    assert state(client, placed)["status"] == "NEW"
+
+
 def test_a_revoked_key_is_unknown_until_it_is_restored(client: Any) -> None:
     """10072 from the event's market time on; the account itself is untouched."""
     pull(client, "revoke_key", key="demo-key-0001", after_s=60)
@@ -154,6 +171,7 @@ def test_events_may_be_dated_and_are_listed(client: Any) -> None:
         {"action": "halt", "symbol": "AAAUSDT", "x": 1},
         {"action": "halt", "symbol": "AAAUSDT", "at": "noon"}, {"action": "revoke_key", "key": "nobody"},
         {"action": "relist", "symbol": "AAAUSDT", "price_decimals": 1.5},
+        {"action": "print", "symbol": "AAAUSDT", "factor": 0}, {"action": "print", "symbol": "NOPE"},
     ],
 )  # fmt: skip
 def test_senseless_events_are_refused(client: Any, raw: dict[str, Any]) -> None:

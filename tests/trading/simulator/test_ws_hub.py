@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 import time
+from decimal import Decimal
 
 import orjson
 import pytest
@@ -210,6 +211,30 @@ def test_resting_order_tells_its_fill_without_being_asked() -> None:
             statuses.append(ear.data()["privateOrders"]["status"])
         assert statuses[0] == 1
         assert set(statuses[1:-1]) <= {3}
+
+
+def test_own_taker_shows_on_candles_and_trades_alike() -> None:
+    """What a taker here traded is in the volume of both public streams."""
+    exchange = exchange_of(FakeMarket(steps_per_minute=0))
+    account = exchange.accounts.find(demo_credentials(SEED, 1)[0])
+    with served(exchange) as port, Ear(port) as ear:
+        ear.ask("SUBSCRIPTION", KLINE, DEALS)
+        params = {"symbol": "AAAUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": "50"}
+        place = ROUTES_PRIVATE[("POST", "order")]
+        hub = exchange.depth_version.__self__  # type: ignore[union-attr]  # the hub's own method
+        ear.data()
+        hub._task.get_loop().call_soon_threadsafe(
+            lambda: place(exchange, Call(params, exchange.clock.now_ms(), account))
+        )
+        volumes: dict[str, Decimal] = {}
+        while len(volumes) < 2:
+            heard = ear.data()
+            if "publicSpotKline" in heard and heard["publicSpotKline"]["volume"] != "0":
+                volumes["kline"] = Decimal(heard["publicSpotKline"]["volume"])
+            if "publicAggreDeals" in heard:
+                deals = heard["publicAggreDeals"]["deals"]
+                volumes["deals"] = sum((Decimal(deal["quantity"]) for deal in deals), Decimal(0))
+        assert volumes["kline"] == volumes["deals"]
 
 
 def test_broken_stream_ends_its_hearers_and_no_others() -> None:

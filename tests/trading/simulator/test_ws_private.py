@@ -17,6 +17,7 @@ from trading.simulator.exchange import make_exchange
 from trading.simulator.limits import LimitSettings
 from trading.simulator.ws_channels import Kind
 from trading.simulator.ws_private import PrivateStreams
+from trading.simulator.ws_public import Print
 
 BODIES = {Kind.ORDERS: "privateOrders", Kind.FILLS: "privateDeals", Kind.ACCOUNT: "privateAccount"}
 
@@ -27,7 +28,13 @@ class Ears:
     def __init__(self, client: Client, who: int = 1) -> None:
         self.key, _ = demo_credentials(SEED, who)
         self.heard: list[tuple[Kind, dict[str, Any]]] = []
-        streams = PrivateStreams(client.exchange, lambda key, _kind: key == self.key, self._hear)
+        self.shown: list[tuple[str, Print]] = []
+        streams = PrivateStreams(
+            client.exchange,
+            lambda key, _kind: key == self.key,
+            self._hear,
+            lambda symbol, fill: self.shown.append((symbol, fill)),
+        )
         streams.begin_balances(client.exchange.accounts.find(self.key))
         client.exchange.matcher.events = streams
 
@@ -149,6 +156,7 @@ def test_others_are_not_heard(client: Client) -> None:
     ears = Ears(client, who=1)
     client.signed("POST", "order", who=2, symbol="AAAUSDT", side="BUY", type="MARKET", quoteOrderQty="50")
     assert ears.heard == []
+    assert [symbol for symbol, _ in ears.shown] == ["AAAUSDT"]  # what was traded is public, by whom is not
 
 
 def _client() -> Client:

@@ -15,7 +15,7 @@ from trading.market.timeframes import DAY_MS, HOUR_MS
 from trading.simulator.orders import Side
 from trading.simulator.recorded import RecordedMarket, recorded
 from trading.simulator.ws_channels import parse_channel
-from trading.simulator.ws_public import MAX_BARS, make_feed
+from trading.simulator.ws_public import MAX_BARS, Print, make_feed
 
 KLINE = "spot@public.kline.v3.api.pb@AAAUSDT@"
 DEALS = "spot@public.aggre.deals.v3.api.pb@100ms@AAAUSDT"
@@ -31,7 +31,7 @@ class Listener:
         self.exchange = exchange_of(self.market)
         channel = parse_channel(name)
         assert channel is not None
-        self.feed = make_feed(self.exchange, channel)
+        self.feed: Any = make_feed(self.exchange, channel)
 
     def at(self, ms: int) -> list[dict[str, Any]]:
         """Return the messages at `ms` after the start."""
@@ -144,6 +144,18 @@ def test_deals_name_the_side_by_the_last_step():
     ]
     assert deals["eventType"] == "spot@public.aggre.deals.v3.api.pb@100ms"
     assert heard["sendTime"] == str(START_MS + 3_000)
+
+
+def test_fills_of_takers_are_trades_too():
+    """They stand among the market's prints by time, with the taker's side, even where nothing else traded."""
+    ear = Listener(DEALS, FakeMarket(steps_per_minute=0))
+    ear.at(0)
+    ear.feed.add(Print(START_MS + 70, 10_010, 5, 1))
+    ear.feed.add(Print(START_MS + 90, 9_990, 7, 2))
+    (heard,) = ear.at(100)
+    assert [(d["price"], d["quantity"], d["tradeType"]) for d in heard["publicAggreDeals"]["deals"]] == [
+        ("100.10", "0.005", 1), ("99.90", "0.007", 2)]  # fmt: skip
+    assert ear.at(200) == []
 
 
 def test_book_ticker_shows_what_rest_shows_and_only_when_it_changes():

@@ -238,7 +238,9 @@ async def test_polling_ends_when_nothing_can_fill_any_more(
     monkeypatch.setattr("trading.exchange.feed.account_polls._AFTER_S", 0.2)
     feed = make(refusal="polled only")
     await feed.open()
-    rest.states["o1"] = order("o1", OrderStatus.FILLED, "10")
+    rest.states["o1"] = order("o1", OrderStatus.FILLED, "2")
+    # Whole: an order that counts more than was told is asked about for minutes.
+    rest.executions = [fill("t1"), fill("t2")]
     await WatchedAccount(rest, feed).submit(MARKET)
     await until(lambda: rest.calls["fills"] >= 2)
     calls = -1

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from trading.exchange.gateway import AccountGateway, PublicGateway, Quote
+from trading.execution.price_watch import PriceWatch
 from trading.execution.settings import EngineSettings
 from trading.market.clock import Clock, SystemClock
 from trading.market.errors import SymbolHalted
@@ -26,7 +27,12 @@ class Desk:
     settings: EngineSettings = field(default_factory=EngineSettings)
     wall: Clock = field(default_factory=SystemClock)
     markets: dict[str, Market] = field(default_factory=dict)
+    prices: PriceWatch = field(init=False)
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Put the price watch before every quote that decides anything."""
+        self.prices = PriceWatch(self.log.suspensions, self.log.outbox, self.wall, self.settings.jumps)
 
     @property
     def users(self) -> Directory:

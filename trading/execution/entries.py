@@ -120,6 +120,9 @@ class Entries:
         refused = user.refuses(signal.symbol)
         if refused is not None:
             raise _Refused("user_list", refused)
+        suspended = self._desk.prices.suspended(signal.symbol)
+        if suspended is not None:
+            raise _Refused("suspended", suspended)
         if signal.symbol in standing.frozen:
             raise _Refused("frozen", f"an earlier order in {signal.symbol} is lost and not explained yet")
         market = self._market(signal)

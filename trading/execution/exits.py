@@ -1,7 +1,8 @@
 """Open positions watched, and left: stop, target and maximum hold by the one exit machine of `trading.risk`.
 
 Exits arm from the order log alone, so they are armed the moment a process starts. Once an exit has
-begun it goes on until nothing sellable is left, whatever the price does then.
+begun it goes on until nothing sellable is left, whatever the price does then. A print that the price watch
+doubts sells nothing: the second look, a second later, decides.
 """
 
 from decimal import Decimal
@@ -48,9 +49,12 @@ class Exits:
             return 0
         before = self._desk.log.orders.exits_of_open_trades()
         quotes = await self._desk.quotes(trade.symbol for trade in trades)
+        paid = {trade.symbol: (trade.open_price, trade.opened_ms) for trade in trades}
+        believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())
         await self._desk.together(
             partial(self._watch, trade, before.get(trade.trade_id, []), quotes.get(trade.symbol))
             for trade in trades
+            if trade.symbol in believed or trade.symbol not in quotes
         )
         return len(trades)
 

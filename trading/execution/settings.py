@@ -1,12 +1,13 @@
 """How the engine behaves, in one frozen place. Seconds ending in `_s` are wall time unless said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trading.market.errors import BadInput
 from trading.market.orders import OrderType
 from trading.risk.limits import PositionLimits
 from trading.risk.sizing import SizingRules
+from trading.universe.jump_guard import JumpRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class EngineSettings:
         a crash. Exits are not held back.
     seed : int
         Of the rotation in which users are served.
+    jumps : JumpRules
+        Which prints need a second look, and which suspend a symbol.
     """
 
     intake_s: float = 0.5
@@ -70,6 +73,7 @@ class EngineSettings:
     concurrency: int = 16
     entry_slots: int = 4
     seed: int = 0
+    jumps: JumpRules = field(default_factory=JumpRules)
 
     def __post_init__(self) -> None:
         if self.entry_type not in (OrderType.IOC, OrderType.LIMIT):

@@ -21,9 +21,13 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "order_found": lambda p: f"A lost order in {p['symbol']} turned up and was taken over.",
     "exit_held_up": lambda p: f"The exit of {p['symbol']} cannot go on by itself: {p['reason']}",
     "run_failed": lambda p: f"{p['text']}",
+    "symbol_suspended": lambda p: (
+        f"{p['symbol']} takes no new entries until somebody has looked: {p['reason']}. "
+        f"`sluice universe release {p['symbol']} --reason ...` lets it back."
+    ),
     "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
 }
-_ALERTS = frozenset({"order_lost", "exit_held_up", "account_trouble", "run_failed"})
+_ALERTS = frozenset({"order_lost", "exit_held_up", "account_trouble", "run_failed", "symbol_suspended"})
 
 
 def wording(event_id: str, user_id: str, kind: str, payload: Payload) -> Message:

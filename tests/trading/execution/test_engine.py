@@ -17,8 +17,12 @@ from trading.market.clock import ManualClock
 from trading.market.errors import BadInput, StoreError, Unreachable
 from trading.market.orders import OrderRequest, OrderType, Side
 from trading.store.order_log.records import Leg
+from trading.universe.jump_guard import JumpRules
 
-QUICK = EngineSettings(intake_s=5.0, watch_s=0.02, follow_s=0.02, courier_s=0.02)
+# The manual wall clock of these tests stands still: a second look confirms a jump at once.
+QUICK = EngineSettings(
+    intake_s=5.0, watch_s=0.02, follow_s=0.02, courier_s=0.02, jumps=JumpRules(confirm_after_s=0.0)
+)
 
 
 @pytest.fixture
@@ -101,6 +105,8 @@ async def test_message_that_could_not_be_delivered_is_delivered_later(world):
             raise OSError("no network")
 
     world.set_prices("111")
+    await engine.exits.step()
+    world.wall.advance(1100)  # the second look that confirms the jump
     await engine.exits.step()
     await engine.follow.step()
     with pytest.raises(OSError, match="no network"):

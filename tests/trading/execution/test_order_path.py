@@ -13,6 +13,7 @@ from trading.execution.settings import EngineSettings
 from trading.execution.venue_audit import lost_and_doubled
 from trading.market.orders import OrderStatus, OrderType, Side
 from trading.store.order_log.records import IntentStatus, Leg
+from trading.universe.jump_guard import JumpRules
 
 ONE = ("AAA/USDT",)
 
@@ -176,7 +177,7 @@ async def test_exit_that_has_begun_goes_on_though_the_price_recovers(tmp_path):
     await steps(world, engine, 4)
     world.faults.share = Decimal("0.5")
     world.set_prices("94")
-    await steps(world, engine, 1)
+    await steps(world, engine, 4)  # the first look doubts the print; one a second later sells
     world.set_prices("99")
     world.faults.share = Decimal(1)
     await steps(world, engine, 6)
@@ -240,7 +241,9 @@ async def test_resting_entry_is_cancelled_after_its_time(tmp_path):
 
 async def test_rest_of_an_entry_is_cancelled_before_the_exit(tmp_path):
     """A half-filled resting entry whose stop is hit: cancel the rest, then sell what was bought."""
-    settings = EngineSettings(entry_type=OrderType.LIMIT, entry_timeout_market_s=10**6)
+    settings = EngineSettings(
+        entry_type=OrderType.LIMIT, entry_timeout_market_s=10**6, jumps=JumpRules(confirm_after_s=0.0)
+    )
     world = make(tmp_path, settings=settings)
     world.faults.share = Decimal("0.5")
     engine = await world.boot()

@@ -1,0 +1,115 @@
+"""Every quote that decides anything passes here first: whether it is believed, whether the symbol is open.
+
+A jump beyond the bound is recorded in the order log at once, so that it outlives this process and the
+pipeline reads it. What a jump is: `trading.universe.jump_guard`.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Protocol
+
+import structlog
+
+from trading.exchange.gateway import Quote
+from trading.market.clock import Clock
+from trading.store.order_log.records import Event
+from trading.store.order_log.suspensions import Suspension
+from trading.universe.jump_guard import Jump, JumpGuard, JumpRules, JumpState
+
+_log = structlog.get_logger("execution.price_watch")
+OPERATOR = "operator"
+
+
+class Register(Protocol):
+    """Where suspensions are kept; see `trading.store.order_log.suspensions.Suspensions`."""
+
+    def suspend(self, found: Suspension) -> bool:
+        """Suspend a symbol; False if it is already."""
+        ...
+
+    def settle(self, symbol: str, state: str, reason: str) -> bool:
+        """Note what a second look said."""
+        ...
+
+    def active(self) -> dict[str, Suspension]:
+        """Return what holds now, by symbol."""
+        ...
+
+
+class Post(Protocol):
+    """Where the operator's messages go; see `trading.store.order_log.outbox.Outbox`."""
+
+    def post(self, event: Event) -> None:
+        """Write one event down."""
+        ...
+
+
+class PriceWatch:
+    """Judges bids: what a position would be sold at, and what an entry is compared with."""
+
+    def __init__(self, register: Register, post: Post, wall: Clock, rules: JumpRules | None = None) -> None:
+        self._guard = JumpGuard(rules)
+        self._register = register
+        self._post = post
+        self._wall = wall
+        self._suspended: dict[str, Suspension] = {}
+
+    def believe(
+        self, quotes: Mapping[str, Quote], seeds: Mapping[str, tuple[Decimal, int]], *, at_ms: int
+    ) -> set[str]:
+        """Judge one look at many symbols; return those whose quote may be acted on.
+
+        Parameters
+        ----------
+        quotes : mapping
+            Symbol -> quote of this look.
+        seeds : mapping
+            Symbol -> a price known from elsewhere (what was paid, what the signal saw) and its market time.
+        at_ms : int
+            Market time of the look.
+        """
+        believed: set[str] = set()
+        for symbol, quote in quotes.items():
+            seed = seeds.get(symbol)
+            judged = self._guard.look(
+                symbol,
+                float(quote.bid),
+                at_ms=at_ms,
+                wall_ms=self._wall.now_ms(),
+                seed=None if seed is None else (float(seed[0]), seed[1]),
+            )
+            if judged.jump is not None:
+                self._note(judged.jump)
+            if judged.is_trusted:
+                believed.add(symbol)
+        return believed
+
+    def refresh(self) -> None:
+        """Read which symbols are suspended now: others suspend and release them too."""
+        self._suspended = self._register.active()
+
+    def suspended(self, symbol: str) -> str | None:
+        """Return why `symbol` takes no entries, or None. As of the last `refresh`."""
+        found = self._suspended.get(symbol)
+        return None if found is None else f"suspended for review since {found.at_ms}: {found.reason}"
+
+    def _note(self, jump: Jump) -> None:
+        if jump.state is JumpState.BAD_PRINT:
+            self._register.settle(jump.symbol, jump.state.value, jump.reason)
+            return
+        began = self._register.suspend(
+            Suspension(
+                symbol=jump.symbol,
+                source="engine",
+                state=jump.state.value,
+                reason=jump.reason,
+                at_ms=jump.at_ms,
+                price_before=Decimal(repr(jump.before)),
+                price_after=Decimal(repr(jump.after)),
+            )
+        )
+        if began:
+            _log.warning("symbol_suspended", symbol=jump.symbol, reason=jump.reason)
+            payload: dict[str, object] = {"symbol": jump.symbol, "reason": jump.reason}
+            key = f"symbol_suspended:{jump.symbol}:{jump.at_ms}"
+            self._post.post(Event(key, OPERATOR, "symbol_suspended", payload, jump.at_ms))

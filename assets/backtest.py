@@ -5,6 +5,7 @@ import polars as pl
 
 from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
+from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.store import Store
 from trading.backtest.approval import ApprovalRules
@@ -46,7 +47,10 @@ def backtest_results(
     version = store.publish("backtest_results", result.metrics, key=["symbol"], **about)
     return materialized(
         version,
-        {"trades": result.trades.height, "best": table(result.metrics.sort("total_return", descending=True))},
+        {
+            "trades": result.trades.height,
+            "best": table(result.metrics.sort("total_return", descending=True, nulls_last=True)),
+        },
     )
 
 
@@ -61,18 +65,20 @@ def trades_follow_their_signals(store: Store) -> dg.AssetCheckResult:
 
 @dg.asset(group_name=GROUP, deps=[backtest_results], kinds={"polars"}, owners=["team:trading"])
 def approved_symbols(
-    context: dg.AssetExecutionContext, config: ApprovalConfig, store: Store
+    context: dg.AssetExecutionContext, config: ApprovalConfig, store: Store, order_log: OrderLogResource
 ) -> dg.MaterializeResult[None]:
     """Pairs that may be traded until the next research pass. **One row per backtested pair.**
 
     Each rule stands with value, bound and verdict in `approval_rules`; false discoveries are controlled
-    across pairs. **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches
-    this table; the ids of data, code and parameters it rests on travel to every order.
+    across pairs; a pair that is suspended for review is refused. **None approved is a normal outcome**
+    and says why. `approved_symbols_sensor` watches this table; the ids of data, code and parameters it
+    rests on travel to every order.
     """
-    from trading.backtest.approval import approve
+    from trading.backtest.approval import approve, without
 
     rules = domain(ApprovalRules, config)
     verdicts = approve(store.lake.read("backtest_results"), store.lake.read("backtest_trades"), rules)
+    verdicts = without(verdicts, order_log.suspended())
     about = {
         "inputs": ["backtest_results", "backtest_trades"],
         "params": store.params(rules),

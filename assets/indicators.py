@@ -22,7 +22,7 @@ ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 
 @dg.asset(
     group_name="indicators",
-    deps=["screened_symbols", ALL_DAYS],
+    deps=["screened_symbols", "instruments", ALL_DAYS],
     kinds={"polars", "talib"},
     owners=["team:trading"],
 )
@@ -39,9 +39,7 @@ def indicators(
 
     settings, rules = load_settings(store.world), IndicatorSettings()
     wanted = store.approved() if config.only_approved else store.kept("screened_symbols")
-    bars = store.candles.last_bars(
-        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=wanted
-    )
+    bars = store.bars(settings.timeframe, settings.history_bars, symbols=wanted)
     frame = indicator_table(bars, rules)
     version = store.publish(
         "indicators",

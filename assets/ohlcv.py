@@ -9,12 +9,13 @@ from assets.launchpad import domain, launchpad
 from assets.partitions import DAY
 from assets.results import materialized, table, verdict
 from resources.exchange import Exchange
-from resources.progress import reporter
+from resources.progress import logged, reporter
 from resources.store import Store
 from trading.history.passes import HistoryRequest, Refresh
 from trading.history.status import HistoryRules
 
 GROUP = "ohlcv"
+ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 OhlcvConfig = launchpad(HistoryRequest, "OhlcvConfig")
 RULES = HistoryRules()
 
@@ -48,11 +49,39 @@ def ohlcv(
 
     window = context.partition_time_window
     request = domain(HistoryRequest, config)
-    done = fetch_history(
-        exchange, store, request, (window.start, window.end), context.run_id, reporter("ohlcv")
-    )
+    tell = logged(reporter("ohlcv"), context.log.info)
+    done = fetch_history(exchange, store, request, (window.start, window.end), context.run_id, tell)
     context.log.info(done.sentence)
     return materialized(done.version, _figures(done) | _state(store))
+
+
+@dg.asset(group_name=GROUP, deps=[ALL_DAYS], kinds={"parquet"}, owners=["team:trading"])
+def candles_tidied(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """Candle files of days and months that are over, merged. **One row per bar length and month.**
+
+    | | |
+    |---|---|
+    | Days | one file each, once they are over |
+    | Months | files by symbol, once they are over: one symbol over a month is one small read |
+    | Readers | see the same bars before, during and after |
+    | If it fails | nothing is lost; the next run finishes what a killed one left |
+    """
+    from resources.history import tidy_history
+
+    version, tidied = tidy_history(store, context.run_id)
+    context.log.info(tidied.sentence)
+    return materialized(version, {"days merged": len(tidied.days), "months": table(tidied.frame())})
+
+
+@dg.asset_check(
+    asset=candles_tidied, blocking=True, description="Months rewritten by symbol hold the bars they held."
+)
+def tidying_changed_nothing(store: Store) -> dg.AssetCheckResult:
+    """Fail when a rewritten month has fewer bars than before, or as many with another content."""
+    from trading.history.tidy import wrong_months
+
+    wrong = wrong_months(store.lake.read("candles_tidied"))
+    return verdict(wrong.is_empty(), months=table(wrong))
 
 
 @dg.asset_check(

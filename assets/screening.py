@@ -59,7 +59,12 @@ def something_is_liquid(store: Store) -> dg.AssetCheckResult:
     return verdict(kept > 0 and frame["symbol"].n_unique() == frame.height, kept=kept, rows=frame.height)
 
 
-@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"polars"}, owners=["team:trading"])
+@dg.asset(
+    group_name=GROUP,
+    deps=[ALL_DAYS, "liquid_symbols", "instruments"],
+    kinds={"polars"},
+    owners=["team:trading"],
+)
 def screened_symbols(
     context: dg.AssetExecutionContext, config: ScreeningConfig, store: Store
 ) -> dg.MaterializeResult[None]:
@@ -72,9 +77,7 @@ def screened_symbols(
     from trading.screening.filters import screen
 
     rules, settings = _rules(config), load_settings(store.world)
-    bars = store.candles.last_bars(
-        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=store.kept("liquid_symbols")
-    )
+    bars = store.bars(settings.timeframe, settings.history_bars, symbols=store.kept("liquid_symbols"))
     frame = screen(
         bars,
         store.lake.read("tickers"),

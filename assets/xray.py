@@ -16,12 +16,15 @@ ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 def _closes(store: Store) -> pl.DataFrame:
     """Closed bars of every pair that survived the pre-filter, over the configured history."""
     settings, symbols = load_settings(store.world), store.kept("liquid_symbols")
-    return store.candles.last_bars(
-        settings.timeframe, settings.history_bars, until=store.as_of(), symbols=symbols
-    )
+    return store.bars(settings.timeframe, settings.history_bars, symbols=symbols)
 
 
-@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"numpy"}, owners=["team:trading"])
+@dg.asset(
+    group_name=GROUP,
+    deps=[ALL_DAYS, "liquid_symbols", "instruments"],
+    kinds={"numpy"},
+    owners=["team:trading"],
+)
 def correlations(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """The most correlated peers of each pair. **One row per pair and peer**, rank 1 first.
 
@@ -61,7 +64,12 @@ def correlations_are_correlations(store: Store) -> dg.AssetCheckResult:
     return verdict(wild == 0 and thin == 0, pairs=frame.height, outside_range=wild, under_30_bars=thin)
 
 
-@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"hdbscan"}, owners=["team:trading"])
+@dg.asset(
+    group_name=GROUP,
+    deps=[ALL_DAYS, "liquid_symbols", "instruments"],
+    kinds={"hdbscan"},
+    owners=["team:trading"],
+)
 def clusters(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """Groups of pairs that move together once the market's own move is taken out. **One row per pair.**
 
@@ -102,7 +110,12 @@ def market_has_groups(store: Store) -> dg.AssetCheckResult:
     return verdict(groups > 0, dg.AssetCheckSeverity.WARN, groups=groups, symbols=frame.height)
 
 
-@dg.asset(group_name=GROUP, deps=[ALL_DAYS, "liquid_symbols"], kinds={"polars"}, owners=["team:trading"])
+@dg.asset(
+    group_name=GROUP,
+    deps=[ALL_DAYS, "liquid_symbols", "instruments"],
+    kinds={"polars"},
+    owners=["team:trading"],
+)
 def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """Calm, normal or turbulent, bar by bar, from the whole market. **One row per bar.**
 

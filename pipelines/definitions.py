@@ -13,6 +13,7 @@ import assets.ohlcv
 import assets.screening
 import assets.signals
 import assets.trade_pool
+import assets.universe
 import assets.xray
 from pipelines import jobs, scanning, schedules, sensors
 from resources.cache import SignalBus
@@ -26,6 +27,7 @@ from resources.store import Store
 STAGES = [
     assets.markets,
     assets.ohlcv,
+    assets.universe,
     assets.screening,
     assets.indicators,
     assets.xray,

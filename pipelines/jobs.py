@@ -9,18 +9,19 @@ from resources.order_log import OrderLogResource
 from resources.store import Store
 
 MARTS = dg.AssetSelection.groups("marts")
+TIDYING = dg.AssetSelection.assets("candles_tidied")
 LEARNING = dg.AssetSelection.groups("trade_pool", "learning")
 
 research = dg.define_asset_job(
     "research",
-    selection=dg.AssetSelection.all() - MARTS,
+    selection=dg.AssetSelection.all() - MARTS - TIDYING,
     partitions_def=DAY,
     description="The whole line once: markets to approved symbols, with what the trade pool taught.",
 )
 market_scan = dg.define_asset_job(
     "market_scan",
     selection=dg.AssetSelection.assets(
-        "tickers", "ohlcv", "market_regime", "news_events", "indicators", "signals"
+        "tickers", "ohlcv", "instruments", "market_regime", "news_events", "indicators", "signals"
     ),
     partitions_def=DAY,
     description="Every bar: new candles of the survivors, fresh indicators, regime, news and signals.",
@@ -35,6 +36,11 @@ retraining = dg.define_asset_job(
     "retraining",
     selection=LEARNING,
     description="What live trading taught: pool, training set, candidate, verdict.",
+)
+tidying = dg.define_asset_job(
+    "tidying",
+    selection=TIDYING,
+    description="Merge the candle files of days and months that are over.",
 )
 marts = dg.define_asset_job("marts", selection=MARTS, description="Rebuild the warehouse and dbt's marts.")
 
@@ -68,4 +74,4 @@ def live_trading_job() -> None:
     hand_over()
 
 
-ALL = [research, market_scan, signal_tick, retraining, marts, live_trading_job]
+ALL = [research, market_scan, signal_tick, retraining, marts, tidying, live_trading_job]

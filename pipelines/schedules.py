@@ -12,17 +12,27 @@ RUNNING = dg.DefaultScheduleStatus.RUNNING
 
 
 @dg.schedule(
-    job=jobs.market_scan, cron_schedule="*/15 * * * *", execution_timezone="UTC", default_status=RUNNING
+    job=jobs.market_scan,
+    cron_schedule="*/15 * * * *",
+    execution_timezone="UTC",
+    default_status=RUNNING,
+    description="Every quarter of an hour: what the newest closed bars say.",
 )
 def market_scan_schedule(exchange: Exchange) -> dg.RunRequest:
-    """Every quarter of an hour: what the newest closed bars say. Days are market days, not this machine's."""
+    """Ask for the market's days, not this machine's: an embedded exchange may live in another year."""
     settings = load_settings()
     return dg.RunRequest(tags=days_of_refresh(exchange.market_time(), timeframe(settings.timeframe)))
 
 
-@dg.schedule(job=jobs.research, cron_schedule="5 0 * * *", execution_timezone="UTC", default_status=RUNNING)
+@dg.schedule(
+    job=jobs.research,
+    cron_schedule="5 0 * * *",
+    execution_timezone="UTC",
+    default_status=RUNNING,
+    description="Every night: the whole market through the whole line, from listing to approval.",
+)
 def nightly_research_schedule(exchange: Exchange) -> dg.RunRequest:
-    """Every night: the whole market through the whole line, from listing to approval."""
+    """Ask for as many days as the configured history fills."""
     settings = load_settings()
     return dg.RunRequest(
         tags=days_of_history(exchange.market_time(), timeframe(settings.timeframe), settings.history_bars)
@@ -45,4 +55,18 @@ hourly_marts_schedule = dg.ScheduleDefinition(
     default_status=RUNNING,
     description="Every hour: the tables that people read. No trading decision waits for them.",
 )
-ALL = [market_scan_schedule, nightly_research_schedule, weekly_retraining_schedule, hourly_marts_schedule]
+nightly_tidying_schedule = dg.ScheduleDefinition(
+    name="nightly_tidying_schedule",
+    job=jobs.tidying,
+    cron_schedule="40 1 * * *",
+    execution_timezone="UTC",
+    default_status=RUNNING,
+    description="Every night: one file for each day that is over, files by symbol for each month.",
+)
+ALL = [
+    market_scan_schedule,
+    nightly_research_schedule,
+    weekly_retraining_schedule,
+    hourly_marts_schedule,
+    nightly_tidying_schedule,
+]

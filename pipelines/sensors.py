@@ -10,7 +10,12 @@ from resources.store import Store
 RUNNING = dg.DefaultSensorStatus.RUNNING
 
 
-@dg.sensor(job=live_trading_job, minimum_interval_seconds=4, default_status=RUNNING)
+@dg.sensor(
+    job=live_trading_job,
+    minimum_interval_seconds=4,
+    default_status=RUNNING,
+    description="Hand over a signal set when an approved symbol wants in at the newest closed bar.",
+)
 def approved_symbols_sensor(
     context: dg.SensorEvaluationContext, store: Store
 ) -> dg.RunRequest | dg.SkipReason:
@@ -33,7 +38,9 @@ def approved_symbols_sensor(
     return dg.RunRequest(run_key=batch.signal_set_id, tags={"sluice/signal_set": batch.signal_set_id})
 
 
-@dg.run_failure_sensor(default_status=RUNNING)
+@dg.run_failure_sensor(
+    default_status=RUNNING, description="Tell the operator that a run failed, once per run."
+)
 def run_failure_alert_sensor(context: dg.RunFailureSensorContext, order_log: OrderLogResource) -> None:
     """Tell the operator that a run failed, once per run, through the one outbox."""
     order_log.alert(

@@ -10,7 +10,12 @@ from resources.settings import load_settings
 from resources.store import Store
 from trading.history.agreement import SOURCE, agreement, publish_agreement, stored_agreement
 from trading.history.passes import HistoryRequest, Refresh, recorded, refresh
+from trading.history.tidy import Tidied, tidy
+from trading.market.lineage import Version
 from trading.market.timeframes import timeframe as find_timeframe
+
+# One row per month that the newest tidying rewrote.
+TIDIED = "candles_tidied"
 
 
 def fetch_history(
@@ -50,3 +55,12 @@ def compare_aggregates(exchange: Exchange, store: Store) -> pl.DataFrame:
     # Only now is the exchange needed.
     bar = find_timeframe(load_settings(store.world).timeframe)
     return exchange.call(lambda pool: agreement(pool.public, shelf, bar, at=at))
+
+
+def tidy_history(store: Store, run_id: str) -> tuple[Version, Tidied]:
+    """Merge the files of days and months that are over; publish which months were rewritten."""
+    at = store.as_of()
+    tidied = tidy(store.shelf, at=at)
+    key = ["timeframe", "month"]
+    version = store.publish(TIDIED, tidied.frame(), key=key, inputs=["ohlcv_days"], at=at, run_id=run_id)
+    return version, tidied

@@ -28,6 +28,11 @@ class OrderLogResource(dg.ConfigurableResource[None]):
         finally:
             log.close()
 
+    def suspended(self) -> dict[str, str]:
+        """Return the symbols that are suspended for review now, each with its reason."""
+        with self.open() as log:
+            return {symbol: found.reason for symbol, found in log.suspensions.active().items()}
+
     def alert(self, key: str, text: str) -> None:
         """Put an alert for the operator into the outbox; the same `key` again changes nothing."""
         with self.open() as log:

@@ -12,6 +12,7 @@ from pydantic import PrivateAttr
 from resources.settings import load_settings
 from trading.history.shelf import Shelf
 from trading.market.errors import MissingData
+from trading.market.instruments import cut
 from trading.market.lineage import Version
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
@@ -52,6 +53,13 @@ class Store(dg.ConfigurableResource[None]):
         if not looks:
             raise MissingData("nothing has been looked at yet: materialise `tickers` first")
         return max(looks)
+
+    def bars(self, timeframe: str, bars: int, *, symbols: Sequence[str]) -> pl.DataFrame:
+        """Return the last closed bars of `symbols`, only those of the instrument that each name means now."""
+        found = self.candles.last_bars(timeframe, bars, until=self.as_of(), symbols=symbols)
+        if self.lake.latest("instruments") is None:
+            return found
+        return cut(found, self.lake.read("instruments"))
 
     def kept(self, funnel: str) -> list[str]:
         """Return the symbols that the newest `funnel` table kept, sorted."""

@@ -24,6 +24,7 @@ COMMANDS = {
     ),
     "data": Mount("interfaces.cli.data", "What candles are stored; mend holes in them; fetch history."),
     "exchange": Mount("interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol."),
+    "universe": Mount("interfaces.cli.universe", "What each name means, and which symbols are suspended."),
     "trade": Mount("interfaces.cli.trade", "The trading engine: orders, exits, reconciliation."),
     "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade."),
     "config": Mount("interfaces.cli.config", "Settings in force, secrets masked."),

@@ -12,6 +12,9 @@ from typing import Any
 
 from trading.market.errors import SluiceError
 
+# As in workspace.yaml.
+LOCATION = "sluice"
+_HOME_TAG = ".dagster/repository"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -40,6 +43,8 @@ class Line:
 
         self._dg = dg
         self._defs = defs
+        # Without it the runs are in the list of runs but not on their jobs' own pages.
+        self._home_tag = {_HOME_TAG: f"{defs.get_repository_def().name}@{LOCATION}"}
         self._instance = dg.DagsterInstance.get()
         self._cursor: str | None = None
         self._jobs: dict[str, Any] = {}
@@ -60,7 +65,7 @@ class Line:
             result = self._job(job).execute_in_process(
                 instance=self._instance,
                 run_config={**_QUIET, **({"ops": dict(ops)} if ops else {})},
-                tags={**(tags or {}), "sluice/by": "sluice run"},
+                tags={**(tags or {}), **self._home_tag, "sluice/by": "sluice run"},
                 raise_on_error=False,
             )
         if not result.success:

@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from interfaces.run.record import ScanSpeed
-from trading.exchange.public import PAGE_BARS
 from trading.exchange.pool import ExchangeSettings, GatewayPool
+from trading.exchange.public import PAGE_BARS
 
 SAMPLE = 30
 

@@ -70,6 +70,16 @@ def ohlcv_days(timeframe: str = "15m") -> pl.DataFrame:
     return pl.DataFrame([row])
 
 
+def instruments() -> pl.DataFrame:
+    row = {"symbol": "BTC/USDT", "instrument_id": "BTC/USDT#20260801T0000", "start": AT, "end": None}
+    return pl.DataFrame([row | {"reason": "first_seen"}], schema_overrides={"end": pl.Datetime("ms", "UTC")})
+
+
+def candles_tidied() -> pl.DataFrame:
+    counts = {"files_before": 9, "files_after": 1, "bars_before": 40, "bars_after": 40}
+    return pl.DataFrame([{"month": "2026-07", **counts, "hash_before": "a", "hash_after": "a"}])
+
+
 def indicators() -> pl.DataFrame:
     return candles(2).with_columns(
         rsi_14=pl.lit(40.0), bb_lower=pl.lit(98.0), bb_upper=pl.lit(104.0), ema_200=pl.lit(None, pl.Float64)
@@ -161,6 +171,8 @@ SOUND = {
     "liquid_symbols": lambda: funnel("prefilter"),
     "screened_symbols": lambda: funnel("screening"),
     "ohlcv_days": ohlcv_days,
+    "candles_tidied": candles_tidied,
+    "instruments": instruments,
     "indicators": indicators,
     "correlations": correlations,
     "clusters": clusters,

@@ -19,7 +19,7 @@ from trading.market.timeframes import timeframe
 
 # What a market with crossed quotes must not reach.
 BELOW_TICKERS = {
-    *("liquid_symbols", "ohlcv", "screened_symbols", "indicators", "correlations", "clusters"),
+    *("liquid_symbols", "ohlcv", "instruments", "screened_symbols", "indicators", "correlations", "clusters"),
     *("market_regime", "signals", "backtest_results", "approved_symbols"),
 }
 FIRST_LOOK = ["markets", "validated_markets", "tickers", "liquid_symbols"]

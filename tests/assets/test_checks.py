@@ -8,7 +8,19 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets import backtest, indicators, learning, markets, marts, ohlcv, screening, signals, trade_pool, xray
+from assets import (
+    backtest,
+    indicators,
+    learning,
+    markets,
+    marts,
+    ohlcv,
+    screening,
+    signals,
+    trade_pool,
+    universe,
+    xray,
+)
 from pipelines.definitions import defs
 from resources.exchange import Exchange
 from resources.order_log import OrderLogResource
@@ -162,6 +174,14 @@ POISONS = [
     (ohlcv.holes_are_few, "a hole", with_open_hole),
     (ohlcv.quarantine_is_small, "a doubtful bar", with_doubtful_bar),
     (ohlcv.aggregates_agree, "another close", with_other_minutes),
+    (ohlcv.tidying_changed_nothing, "a bar lost", table("candles_tidied", bars_after=39)),
+    (ohlcv.tidying_changed_nothing, "a bar changed", table("candles_tidied", hash_after="b")),
+    (
+        universe.names_mean_one_thing,
+        "no names",
+        lambda store: publish(store, "instruments", tables.instruments().clear()),
+    ),
+    (universe.names_mean_one_thing, "a name twice alive", twice("instruments")),
     (indicators.indicators_are_in_range, "RSI of 120", table("indicators", rsi_14=120.0)),
     (indicators.indicators_are_in_range, "RSI below 0", table("indicators", rsi_14=-0.1)),
     (indicators.indicators_are_in_range, "bands crossed", table("indicators", bb_lower=104.5)),

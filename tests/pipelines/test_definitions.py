@@ -144,15 +144,19 @@ def test_jobs_run_the_line_whole_and_in_parts(graph):
     assert "approved_symbols" not in assets_of("market_scan")
     assert assets_of("retraining") == {"trade_pool", "training_set", "signal_model"}
     assert "warehouse" in assets_of("marts")
+    assert "candles_tidied" not in research
+    assert assets_of("tidying") == {"candles_tidied"}
 
 
 def test_schedules_run_by_default_and_in_utc():
     """`make dev` is alive without a click; a schedule in local time would miss the market's midnight."""
     schedules = defs.get_repository_def().schedule_defs
-    assert {schedule.job_name for schedule in schedules} == {"market_scan", "research", "retraining", "marts"}
+    jobs = {schedule.job_name for schedule in schedules}
+    assert jobs == {"market_scan", "research", "retraining", "marts", "tidying"}
     for schedule in schedules:
         assert schedule.default_status == RUNNING, schedule.name
         assert schedule.execution_timezone == "UTC", schedule.name
+        assert schedule.description, schedule.name
     scan = next(schedule for schedule in schedules if schedule.job_name == "market_scan")
     assert scan.cron_schedule == "*/15 * * * *"
 
@@ -163,6 +167,7 @@ def test_sensors_run_by_default_and_look_at_every_loop_of_the_daemon():
     assert set(sensors) == {"approved_symbols_sensor", "run_failure_alert_sensor"}
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+        assert sensor.description, sensor.name
     approved = sensors["approved_symbols_sensor"]
     assert approved.minimum_interval_seconds in range(1, 5)
     assert [job.name for job in approved.jobs] == ["live_trading_job"]

@@ -4,6 +4,7 @@ The figures come from `metrics`; what is done with an approval (a signal set) is
 "None approved" is a normal outcome, and the table says why.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,6 +143,18 @@ def approve(metrics: pl.DataFrame, trades: pl.DataFrame, rules: ApprovalRules | 
     table = pl.concat(checked).select(pl.col(name).cast(dtype) for name, dtype in APPROVAL_RULES.items())
     table = table.sort("symbol", "position")
     return Approval(_verdict_rows(metrics, trades, table, is_tested, rules.shrink_trades), table)
+
+
+def without(verdicts: Approval, suspended: Mapping[str, str]) -> Approval:
+    """Return `verdicts` with the approved ones among `suspended` (symbol -> why) refused for it."""
+    hit = pl.col("symbol").is_in(list(suspended)) & pl.col("is_approved")
+    words = "suspended for review: " + pl.col("symbol").replace_strict(dict(suspended), default="")
+    symbols = verdicts.symbols.with_columns(
+        failed_rule=pl.when(hit).then(pl.lit("suspended")).otherwise("failed_rule"),
+        reason=pl.when(hit).then(words).otherwise("reason"),
+        is_approved=pl.col("is_approved") & ~hit,
+    )
+    return Approval(symbols.select(verdicts.symbols.columns), verdicts.rules)
 
 
 def _p_bounds(metrics: pl.DataFrame, is_tested: Bools, rate: float) -> pl.Series:

@@ -84,16 +84,6 @@ def wrong_months(months: pl.DataFrame) -> pl.DataFrame:
     return months.filter(lost | other)
 
 
-def wrong_months(months: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of a table of `MONTHS` whose rewrite lost or changed a bar; empty if none did.
-
-    More bars than before are right: a late one may have come while the month was being rewritten.
-    """
-    lost = pl.col("bars_after") < pl.col("bars_before")
-    changed = (pl.col("bars_after") == pl.col("bars_before")) & (pl.col("hash_after") != pl.col("hash_before"))
-    return months.filter(lost | changed)
-
-
 def _rewritten(store: CandleStore, timeframe: str, month: str) -> MonthTidied:
     files, (bars, content) = _files(store, timeframe, month), _content(store, timeframe, month)
     store.rewrite_month(timeframe, month)

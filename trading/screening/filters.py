@@ -101,7 +101,7 @@ def prefilter(
     frame = frame.sort("volume_quote_24h", descending=True, nulls_last=True, maintain_order=True)
     frame = frame.with_columns(listed_days=_listed_days(frame["symbol"], listed or {}, at))
     is_reference = frame["symbol"].is_in(list(rules.references))
-    funnel = apply_rules(frame.filter(~is_reference), _prefilter_rules(rules, at), "prefilter")
+    funnel = apply_rules(frame.filter(~is_reference), prefilter_rules(rules, at), "prefilter")
     references = apply_rules(frame.filter(is_reference), [], "prefilter").with_columns(
         reason=pl.lit("kept as a reference of the market regime")
     )
@@ -109,7 +109,12 @@ def prefilter(
     return pl.concat([references, _cap(funnel, room, rules.max_survivors)])
 
 
-def _prefilter_rules(rules: ScreeningRules, at: datetime | None) -> list[Rule]:
+def prefilter_rules(rules: ScreeningRules, at: datetime | pl.Expr | None) -> list[Rule]:
+    """Return the chain of the pre-filter, for frames with the columns of MARKETS, TICKERS and `listed_days`.
+
+    The rules on the age of quotes are left out where `at`, the time of use, is None; an expression gives
+    each row its own time of use.
+    """
     bid, ask, volume = pl.col("bid"), pl.col("ask"), pl.col("volume_quote_24h")
     spread = (ask - bid) / ((ask + bid) / 2)
     is_quoted = (pl.col("last") > 0) & (bid > 0) & (ask >= bid)
@@ -125,7 +130,8 @@ def _prefilter_rules(rules: ScreeningRules, at: datetime | None) -> list[Rule]:
         chain.append(Rule("excluded", none, None, ~excluded, "its base is on the list of exclusions"))
     chain.append(Rule("ticker", pl.col("last"), 0.0, is_quoted, "no two-sided quote: last price {value}"))
     if at is not None and rules.max_ticker_age_s is not None:
-        age = (pl.lit(at) - pl.col("at")).dt.total_milliseconds() / 1000
+        now = pl.lit(at) if isinstance(at, datetime) else at
+        age = (now - pl.col("at")).dt.total_milliseconds() / 1000
         bound = rules.max_ticker_age_s
         chain.append(Rule("age", age, bound, age <= bound, "quote is {value} s old, more than {bound}"))
     if rules.min_listed_days is not None:
@@ -175,4 +181,12 @@ def survivors(funnel: pl.DataFrame) -> list[str]:
     return funnel.filter(pl.col("is_kept"))["symbol"].to_list()
 
 
-__all__ = ["PASSED", "funnel_summary", "prefilter", "screen", "survivors", "validate_markets"]
+__all__ = [
+    "PASSED",
+    "funnel_summary",
+    "prefilter",
+    "prefilter_rules",
+    "screen",
+    "survivors",
+    "validate_markets",
+]

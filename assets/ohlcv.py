@@ -11,8 +11,8 @@ from assets.results import materialized, table, verdict
 from resources.exchange import Exchange
 from resources.progress import logged, reporter
 from resources.store import Store
-from trading.history.passes import HistoryRequest, Refresh
-from trading.history.status import HistoryRules
+from trading.ohlcv.passes import HistoryRequest, Refresh
+from trading.ohlcv.status import HistoryRules
 
 GROUP = "ohlcv"
 ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
@@ -78,7 +78,7 @@ def candles_tidied(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
 )
 def tidying_changed_nothing(store: Store) -> dg.AssetCheckResult:
     """Fail when a rewritten month has fewer bars than before, or as many with another content."""
-    from trading.history.tidy import wrong_months
+    from trading.ohlcv.tidy import wrong_months
 
     wrong = wrong_months(store.lake.read("candles_tidied"))
     return verdict(wrong.is_empty(), months=table(wrong))
@@ -106,7 +106,7 @@ def candles_are_possible(store: Store) -> dg.AssetCheckResult:
 )
 def holes_are_few(store: Store) -> dg.AssetCheckResult:
     """Fail when more is missing between stored bars, and not confirmed by the venue, than the rules allow."""
-    from trading.history.status import open_gap_share
+    from trading.ohlcv.status import open_gap_share
 
     share = open_gap_share(store.shelf)
     return verdict(share <= RULES.max_open_gap_share, share=share, bound=RULES.max_open_gap_share)
@@ -118,7 +118,7 @@ def holes_are_few(store: Store) -> dg.AssetCheckResult:
 )
 def quarantine_is_small(store: Store) -> dg.AssetCheckResult:
     """Fail when the venue sends more bars that no market can have printed than the rules allow."""
-    from trading.history.status import quarantine_reasons, quarantine_share
+    from trading.ohlcv.status import quarantine_reasons, quarantine_share
 
     share, reasons = quarantine_share(store.shelf), table(quarantine_reasons(store.shelf))
     return verdict(
@@ -161,7 +161,7 @@ def _figures(done: Refresh) -> dict[str, object]:
 
 def _state(store: Store) -> dict[str, object]:
     """Return what stands beside the candles after the pass: holes and doubtful bars, by kind."""
-    from trading.history.status import gap_counts, quarantine_reasons
+    from trading.ohlcv.status import gap_counts, quarantine_reasons
 
     return {"holes": table(gap_counts(store.shelf)), "quarantine": table(quarantine_reasons(store.shelf))}
 

@@ -31,7 +31,7 @@ def liquid_symbols(
     sentence. Survivors are capped by volume. Thresholds: the launchpad (`preset: owner` takes the old
     bot's numbers). If empty: is the venue halted, or are all quotes stale?
     """
-    from trading.history.shelf import Shelf
+    from trading.ohlcv.shelf import Shelf
     from trading.scan.candles import births
     from trading.screening.filters import prefilter
 

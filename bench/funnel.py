@@ -24,9 +24,9 @@ from interfaces.run.children import free_port
 from interfaces.run.market import MarketControl
 from trading.exchange.pool import ExchangeSettings, GatewayPool
 from trading.exchange.scan import fetch_candles
-from trading.history.plan import missing_pages
 from trading.market.symbols import Market
 from trading.market.timeframes import timeframe
+from trading.ohlcv.plan import missing_pages
 from trading.screening.filters import prefilter, survivors, validate_markets
 from trading.screening.rules import preset
 from trading.screening.screen import screen

@@ -1,4 +1,4 @@
-"""Candles of the world in use, brought up to date through its exchange. The work is `trading.history`'s."""
+"""Candles of the world in use, brought up to date through its exchange. The work is `trading.ohlcv`'s."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,11 +8,11 @@ import polars as pl
 from resources.exchange import Exchange
 from resources.settings import load_settings
 from resources.store import Store
-from trading.history.agreement import SOURCE, agreement, publish_agreement, stored_agreement
-from trading.history.passes import HistoryRequest, Refresh, recorded, refresh
-from trading.history.tidy import Tidied, tidy
 from trading.market.lineage import Version
 from trading.market.timeframes import timeframe as find_timeframe
+from trading.ohlcv.agreement import SOURCE, agreement, publish_agreement, stored_agreement
+from trading.ohlcv.passes import HistoryRequest, Refresh, recorded, refresh
+from trading.ohlcv.tidy import Tidied, tidy
 
 # One row per month that the newest tidying rewrote.
 TIDIED = "candles_tidied"

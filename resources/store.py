@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import PrivateAttr
 
 from resources.settings import load_settings
-from trading.history.shelf import Shelf
+from trading.ohlcv.shelf import Shelf
 from trading.market.errors import MissingData
 from trading.market.instruments import cut
 from trading.market.lineage import Version

@@ -1,4 +1,4 @@
-"""`sluice data`: what candles are stored, holes mended, history fetched. The work is `trading.history`'s."""
+"""`sluice data`: what candles are stored, holes mended, history fetched. The work is `trading.ohlcv`'s."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
 """What `sluice data` does: opens the world's exchange and shelf, runs passes under a progress bar, reports.
 
-Words of options become domain values here; the passes themselves are `trading.history`'s.
+Words of options become domain values here; the passes themselves are `trading.ohlcv`'s.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ import polars as pl
 from interfaces.cli.output import progress
 from resources.settings import Settings, load_settings
 from trading.exchange.pool import GatewayPool
-from trading.history.agreement import AGREEMENT, agreement
-from trading.history.choices import chosen_moment, chosen_symbols, chosen_timeframes
-from trading.history.passes import Passes, check_window, mend, recorded, refresh
-from trading.history.shelf import Shelf
-from trading.history.status import history_status, said_range, stored_range, stored_timeframes
-from trading.history.tidy import tidy
 from trading.market.errors import MissingData
 from trading.market.symbols import Market
 from trading.market.timeframes import from_ms
 from trading.market.timeframes import timeframe as find_timeframe
+from trading.ohlcv.agreement import AGREEMENT, agreement
+from trading.ohlcv.choices import chosen_moment, chosen_symbols, chosen_timeframes
+from trading.ohlcv.passes import Passes, check_window, mend, recorded, refresh
+from trading.ohlcv.shelf import Shelf
+from trading.ohlcv.status import history_status, said_range, stored_range, stored_timeframes
+from trading.ohlcv.tidy import tidy
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from assets.ohlcv import OhlcvConfig
 from assets.screening import ScreeningConfig
 from assets.signals import SignalConfig
 from trading.backtest.approval import ApprovalRules
-from trading.history.passes import HistoryRequest
 from trading.learning.evaluation import EvaluationRules
 from trading.market.errors import BadInput
+from trading.ohlcv.passes import HistoryRequest
 from trading.risk.exits import ExitRules
 from trading.screening.rules import PRESETS, ScreeningRules
 from trading.signals.strategy import SignalRules

@@ -19,9 +19,9 @@ import polars as pl
 import pytest
 
 from tests.integration.exchange_process import ROOT, ExchangeProcess, exchange_process
-from trading.history.coverage import Coverage
-from trading.history.shelf import LEDGER
 from trading.market.lineage import content_hash
+from trading.ohlcv.coverage import Coverage
+from trading.ohlcv.shelf import LEDGER
 from trading.store.candles import CandleStore
 
 NOW = datetime(2025, 3, 10, 12, 3, tzinfo=UTC)

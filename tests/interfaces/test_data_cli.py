@@ -8,7 +8,7 @@ import pytest
 
 from interfaces.cli.main import run
 from tests.assets.embedded import embedded_world, settings_of
-from trading.history.shelf import Shelf
+from trading.ohlcv.shelf import Shelf
 
 START = "2025-03-10T12:03:00Z"
 SPAN = ("--from", "2025-03-08", "--to", "2025-03-09", "--symbols", "BTCUSDT,eth/usdt")

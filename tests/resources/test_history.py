@@ -11,10 +11,10 @@ from resources.exchange import Exchange
 from resources.history import compare_aggregates, fetch_history
 from resources.store import Store
 from tests.assets.embedded import settings_of
-from tests.trading.history.venue import BAR, DAY, NOON, TODAY, FakeVenue
+from tests.trading.ohlcv.venue import BAR, DAY, NOON, TODAY, FakeVenue
 from trading.exchange.throttle import LimiterStats
-from trading.history.passes import HistoryRequest
 from trading.market.errors import BadInput
+from trading.ohlcv.passes import HistoryRequest
 
 
 class FakeExchange(Exchange):

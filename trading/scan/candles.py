@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from trading.exchange.scan import Batch
-from trading.history.backfill import Books
-from trading.history.plan import Page, bar_window, missing_pages
-from trading.history.shelf import Shelf
-from trading.history.spans import Span
 from trading.market.errors import InvalidBars
 from trading.market.frames import CANDLES, empty
 from trading.market.timeframes import Timeframe, from_ms, timeframe, to_ms
+from trading.ohlcv.backfill import Books
+from trading.ohlcv.plan import Page, bar_window, missing_pages
+from trading.ohlcv.shelf import Shelf
+from trading.ohlcv.spans import Span
 from trading.scan.request import ScanRequest
 from trading.screening.screen import measure
 

@@ -15,11 +15,11 @@ import polars as pl
 
 from trading.exchange.gateway import PublicGateway
 from trading.exchange.scan import FetchResult, Want, fetch_candles
-from trading.history.shelf import Shelf
 from trading.market.errors import BadPayload, Unreachable
 from trading.market.frames import FUNNEL, empty
 from trading.market.listing import to_frame
 from trading.market.symbols import Market
+from trading.ohlcv.shelf import Shelf
 from trading.scan.account import Account, Bucket, ScanReport, StageCost
 from trading.scan.candles import Harvest, births, plan
 from trading.scan.progress import Estimate, Listener, Progress

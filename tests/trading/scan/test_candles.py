@@ -6,10 +6,10 @@ import pytest
 
 from tests.trading.scan.fake_venue import AT, BAR_MS, bars
 from trading.exchange.scan import Batch
-from trading.history.shelf import Shelf
 from trading.market.errors import BadInput, UnknownTimeframe
 from trading.market.frames import QUARANTINE, empty
 from trading.market.timeframes import from_ms, to_ms
+from trading.ohlcv.shelf import Shelf
 from trading.scan.candles import Harvest, births, plan, scan_window
 from trading.scan.request import ScanRequest
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.trading.scan.fake_venue import AT, BAR_MS, FakeVenue, bars, everything, market, symbols
 from tests.trading.scan.virtual import run_virtually
-from trading.history.shelf import Shelf
 from trading.market.errors import BadPayload, Unreachable
+from trading.ohlcv.shelf import Shelf
 from trading.scan.account import ScanReport
 from trading.scan.progress import Progress
 from trading.scan.run import ScanRequest, run_scan

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.history.coverage import Coverage
-from trading.history.spans import length, union, without
 from trading.market.errors import StoreError
+from trading.ohlcv.coverage import Coverage
+from trading.ohlcv.spans import length, union, without
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=12)
 
@@ -62,7 +62,7 @@ def test_a_killed_writer_leaves_whole_batches_only(tmp_path):
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from trading.history.coverage import Coverage\n"
+        "from trading.ohlcv.coverage import Coverage\n"
         "ledger = Coverage(Path(sys.argv[1]))\n"
         "ledger.record('15m', [('A', 0, 10)])\n"
         "def answers():\n"

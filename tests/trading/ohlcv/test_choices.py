@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from trading.history.choices import chosen_moment, chosen_symbols, chosen_timeframes
 from trading.market.errors import BadInput, UnknownSymbol, UnknownTimeframe
 from trading.market.symbols import Market
+from trading.ohlcv.choices import chosen_moment, chosen_symbols, chosen_timeframes
 
 ONE = Decimal(1)
 

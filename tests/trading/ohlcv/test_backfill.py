@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.trading.history.venue import BAR, DAY, NOON, TODAY, World
-from trading.history.coverage import Coverage
+from tests.trading.ohlcv.venue import BAR, DAY, NOON, TODAY, World
 from trading.market.errors import StoreError, Unreachable
 from trading.market.timeframes import timeframe, to_ms
+from trading.ohlcv.coverage import Coverage
 
 HOUR = timedelta(hours=1)
 

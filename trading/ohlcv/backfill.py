@@ -15,12 +15,12 @@ import polars as pl
 
 from trading.exchange.gateway import PublicGateway
 from trading.exchange.scan import Batch, fetch_candles
-from trading.history.coverage import Answer
-from trading.history.plan import Page, missing_pages
-from trading.history.shelf import Shelf
-from trading.history.spans import Span, length, without
 from trading.market.errors import Unreachable
 from trading.market.timeframes import Timeframe
+from trading.ohlcv.coverage import Answer
+from trading.ohlcv.plan import Page, missing_pages
+from trading.ohlcv.shelf import Shelf
+from trading.ohlcv.spans import Span, length, without
 
 Progress = Callable[[int, int], None]
 # A bar may reach the venue's answer some seconds after its close: so many slots at the end of the window

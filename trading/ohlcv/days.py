@@ -9,9 +9,9 @@ from datetime import datetime
 
 import polars as pl
 
-from trading.history.backfill import Pass
-from trading.history.shelf import Shelf
 from trading.market.lineage import Version
+from trading.ohlcv.backfill import Pass
+from trading.ohlcv.shelf import Shelf
 from trading.store.files import locked
 
 DAYS = "ohlcv_days"

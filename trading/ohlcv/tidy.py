@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from trading.history.shelf import Shelf
 from trading.market.frames import CANDLES
+from trading.ohlcv.shelf import Shelf
 from trading.store.candles import CandleStore
 from trading.store.tidy import tidy_jobs
 

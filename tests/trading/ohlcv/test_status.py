@@ -5,9 +5,10 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from tests.trading.history.venue import BAR, DAY, NOON, TODAY, World
-from trading.history.days import record_days, recorded_days
-from trading.history.status import (
+from tests.trading.ohlcv.venue import BAR, DAY, NOON, TODAY, World
+from trading.market.frames import GAPS
+from trading.ohlcv.days import record_days, recorded_days
+from trading.ohlcv.status import (
     gap_counts,
     history_status,
     open_gap_share,
@@ -16,7 +17,6 @@ from trading.history.status import (
     stored_range,
     stored_timeframes,
 )
-from trading.market.frames import GAPS
 
 HOUR = timedelta(hours=1)
 START = TODAY - 2 * DAY

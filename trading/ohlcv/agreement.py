@@ -11,11 +11,11 @@ import polars as pl
 
 from trading.exchange.gateway import PublicGateway
 from trading.exchange.scan import Want, fetch_candles
-from trading.history.shelf import Shelf
 from trading.market.aggregate import aggregate, aggregate_mismatches
 from trading.market.frames import CANDLES, UTC_MS, empty
 from trading.market.timeframes import Timeframe, to_ms
 from trading.market.timeframes import timeframe as find_timeframe
+from trading.ohlcv.shelf import Shelf
 from trading.store.gaps import CONFIRMED
 
 AGREEMENT = "candle_agreement"

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from trading.exchange.gateway import PublicGateway
-from trading.history.backfill import Pass, Pressure, Progress, backfill
-from trading.history.days import record_days, record_scan
-from trading.history.plan import bar_window
-from trading.history.repair import Repair, repair
-from trading.history.shelf import Shelf
 from trading.market.errors import BadInput
 from trading.market.lineage import Version
 from trading.market.timeframes import Timeframe, to_ms
+from trading.ohlcv.backfill import Pass, Pressure, Progress, backfill
+from trading.ohlcv.days import record_days, record_scan
+from trading.ohlcv.plan import bar_window
+from trading.ohlcv.repair import Repair, repair
+from trading.ohlcv.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from trading.history.days import recorded_days
-from trading.history.shelf import Shelf
 from trading.market.timeframes import TIMEFRAMES
+from trading.ohlcv.days import recorded_days
+from trading.ohlcv.shelf import Shelf
 from trading.store.gaps import CONFIRMED, OPEN
 
 _FOLDER = "timeframe="

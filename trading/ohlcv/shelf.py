@@ -10,9 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
-from trading.history.coverage import Coverage
-from trading.history.spans import Span, union, without
 from trading.market.timeframes import Timeframe, from_ms
+from trading.ohlcv.coverage import Coverage
+from trading.ohlcv.spans import Span, union, without
 from trading.store.candles import CandleStore
 from trading.store.gaps import GapBook
 from trading.store.lake import Lake

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from trading.exchange.public import PAGE_BARS
 from trading.exchange.scan import Want
-from trading.history.spans import Span, without
 from trading.market.timeframes import Timeframe
+from trading.ohlcv.spans import Span, without
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from tests.trading.history.venue import DAY, World
-from trading.history.tidy import MONTHS, Tidied, tidy, wrong_months
+from tests.trading.ohlcv.venue import DAY, World
 from trading.market.lineage import content_hash
+from trading.ohlcv.tidy import MONTHS, Tidied, tidy, wrong_months
 
 LATER = datetime(2026, 9, 5, 12, 3, tzinfo=UTC)
 FIRST = datetime(2026, 8, 30, tzinfo=UTC)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.exchange.public import PAGE_BARS
-from trading.history.plan import Page, bar_window, missing_pages, pages_of
-from trading.history.spans import Span, without
 from trading.market.timeframes import TIMEFRAMES, Timeframe, timeframe, to_ms
+from trading.ohlcv.plan import Page, bar_window, missing_pages, pages_of
+from trading.ohlcv.spans import Span, without
 
 QUARTER = timeframe("15m")
 START = 1_786_924_800_000  # 2026-08-17 00:00 UTC

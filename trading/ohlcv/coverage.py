@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from trading.history.spans import Span, union, without
 from trading.market.errors import StoreError
+from trading.ohlcv.spans import Span, union, without
 
 # Symbol, start, end.
 Answer = tuple[str, int, int]

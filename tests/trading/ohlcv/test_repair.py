@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.trading.history.venue import BAR, DAY, TODAY, World
+from tests.trading.ohlcv.venue import BAR, DAY, TODAY, World
 from trading.store.gaps import CONFIRMED, OPEN, REFETCHED
 
 HOUR = timedelta(hours=1)

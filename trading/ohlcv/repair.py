@@ -13,12 +13,12 @@ import polars as pl
 
 from trading.exchange.gateway import PublicGateway
 from trading.exchange.scan import fetch_candles
-from trading.history.backfill import Books, Progress
-from trading.history.plan import Page, pages_of
-from trading.history.shelf import Shelf
-from trading.history.spans import Span
 from trading.market.frames import GAPS, conform
 from trading.market.timeframes import Timeframe, from_ms, to_ms
+from trading.ohlcv.backfill import Books, Progress
+from trading.ohlcv.plan import Page, pages_of
+from trading.ohlcv.shelf import Shelf
+from trading.ohlcv.spans import Span
 from trading.store.gaps import CONFIRMED, OPEN, REFETCHED, find_gaps
 
 _NAME = ["symbol", "start", "end"]

@@ -8,13 +8,13 @@ from pathlib import Path
 import polars as pl
 
 from trading.exchange.throttle import LimiterStats
-from trading.history.backfill import Pass, backfill
-from trading.history.plan import bar_window
-from trading.history.repair import Repair, repair
-from trading.history.shelf import Shelf
 from trading.market.errors import Unreachable
 from trading.market.frames import CANDLES, QUARANTINE, empty
 from trading.market.timeframes import Timeframe, from_ms, timeframe, to_ms
+from trading.ohlcv.backfill import Pass, backfill
+from trading.ohlcv.plan import bar_window
+from trading.ohlcv.repair import Repair, repair
+from trading.ohlcv.shelf import Shelf
 
 BAR = timeframe("15m")
 DAY = timedelta(days=1)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from trading.history.agreement import agreement, stored_agreement
-from trading.history.shelf import Shelf
 from trading.market.aggregate import aggregate
 from trading.market.frames import CANDLES
 from trading.market.timeframes import from_ms, timeframe
+from trading.ohlcv.agreement import agreement, stored_agreement
+from trading.ohlcv.shelf import Shelf
 
 START = datetime(2026, 8, 17, tzinfo=UTC)
 AT = START + timedelta(hours=2)

@@ -5,6 +5,7 @@ frozen dataclasses in that stage's `rules.py`). Paths are resolved against the p
 folder a command happens to be called from. See `sluice config show` and `.env.example`.
 """
 
+import json
 import os
 import re
 from pathlib import Path
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     exchange : ExchangeConfig
         The venue.
     timeframe : str
-        Bar length that signals are made on.
+        Bar length that signals are made on; unless set, the one that the world's record names, else 15m.
     history_bars : int
         Bars of history per surviving symbol; the longest warm-up (EMA 200) must fit well inside.
     feeds : tuple of str
@@ -118,6 +119,8 @@ class Settings(BaseSettings):
             rate = rate_of_world(self.record_path)
             if rate is not None:
                 object.__setattr__(self, "exchange", self.exchange.model_copy(update={"rate_per_s": rate}))
+        if "timeframe" not in self.model_fields_set:
+            object.__setattr__(self, "timeframe", _timeframe_of_world(self.record_path) or self.timeframe)
         running = running_addresses(self.world_dir)
         if self.exchange.kind == "embedded" and self.exchange.base_url is None and "exchange" in running:
             served = self.exchange.model_copy(update={"base_url": running["exchange"]})
@@ -225,6 +228,14 @@ def load_settings(world: str = "", **overrides: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # checked by pydantic at run time
     except ValidationError as error:
         raise BadInput(_in_words(error)) from None
+
+
+def _timeframe_of_world(record: Path) -> str | None:
+    """Return the bar length that this world's candles have, where a record names one that exists."""
+    try:
+        return known_timeframe(json.loads(record.read_text())["timeframe"]).name
+    except (OSError, ValueError, KeyError, TypeError, BadInput):
+        return None
 
 
 def current_world(home: Path) -> str:

@@ -53,6 +53,21 @@ def test_rate_is_the_careful_one_unless_the_world_or_a_person_says_more(monkeypa
     assert load_settings("demo").exchange.rate_per_s == 20
 
 
+def test_bars_are_as_long_as_the_world_s_own_unless_a_person_says_otherwise(monkeypatch, tmp_path):
+    """A world of hourly candles has no quarters of an hour: commands must not look for them by default."""
+    record = tmp_path / "data" / "hourly" / "world.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"timeframe": "1h"}')
+    assert (load_settings("hourly").timeframe, load_settings("other").timeframe) == ("1h", "15m")
+    assert load_settings("hourly", timeframe="4h").timeframe == "4h"
+    monkeypatch.setenv("SLUICE_TIMEFRAME", "15m")
+    assert load_settings("hourly").timeframe == "15m"
+    monkeypatch.delenv("SLUICE_TIMEFRAME")
+    for broken in ('{"timeframe": "1 hour"}', '{"timeframe": 60}', "{}", "[]", "{broken"):
+        record.write_text(broken)
+        assert load_settings("hourly").timeframe == "15m", broken
+
+
 def test_burst_and_folder_of_the_shared_budget_reach_the_gateway(monkeypatch, tmp_path):
     """All worlds share one folder, since they leave by one address."""
     monkeypatch.setenv("SLUICE_EXCHANGE__BASE_URL", "http://127.0.0.1:9")

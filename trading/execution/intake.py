@@ -51,6 +51,7 @@ class Intake:
 
     async def step(self) -> int:
         """Plan and send entries of every set that has users left to serve; return how many were planned."""
+        self._desk.prices.refresh()
         await self._wire.send_new(Leg.OPEN)  # left over from before a restart, or tried again
         planned = 0
         for signal_set_id in self._desk.log.sets.live(self._desk.now_ms()):

@@ -108,6 +108,7 @@ class PriceWatch:
                 price_after=Decimal(repr(jump.after)),
             )
         )
+        self.refresh()
         if began:
             _log.warning("symbol_suspended", symbol=jump.symbol, reason=jump.reason)
             payload: dict[str, object] = {"symbol": jump.symbol, "reason": jump.reason}

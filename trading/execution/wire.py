@@ -90,6 +90,10 @@ class Wire:
         if intent.expires_ms <= self._desk.now_ms():
             self._desk.log.orders.void(intent.coid, EXPIRED)
             raise _NotOursError
+        suspended = self._desk.prices.suspended(intent.symbol) if intent.leg is Leg.OPEN else None
+        if suspended is not None:  # since it was planned
+            self._desk.log.orders.void(intent.coid, f"not sent: {suspended}")
+            raise _NotOursError
         if not self._desk.log.orders.mark_sent(intent.coid):
             raise _NotOursError
 

@@ -5,6 +5,7 @@ import polars as pl
 
 from assets.results import materialized, table, verdict
 from resources.exchange import Exchange
+from resources.order_log import OrderLogResource
 from resources.store import Store
 from trading.market.listing import from_frame, to_frame
 
@@ -70,20 +71,29 @@ def most_markets_are_valid(store: Store) -> dg.AssetCheckResult:
 
 @dg.asset(group_name=GROUP, deps=[validated_markets], kinds={"ccxt", "parquet"}, owners=["team:trading"])
 def tickers(
-    context: dg.AssetExecutionContext, exchange: Exchange, store: Store
+    context: dg.AssetExecutionContext, exchange: Exchange, store: Store, order_log: OrderLogResource
 ) -> dg.MaterializeResult[None]:
     """One look at all prices, in one call. **One row per pair and look**, appended for good.
 
     Source: 24-hour tickers of the whole venue. Volumes are over 24 hours, `change_24h` is a fraction.
     Its market time, or that of newer candles, is the moment that everything below is *as of*.
+
+    A price beyond the bound since the look before suspends its pair for review (`sluice universe suspended`):
+    no new entries until somebody has looked. If many jump at once, the look is not believed and nobody is.
     """
+    from trading.universe.jump_scan import believed_jumps
+
+    before = store.lake.read("tickers") if store.lake.latest("tickers") is not None else None
     frame, at = exchange.look()
+    jumps = believed_jumps(before, frame)
+    suspended = order_log.suspend(jumps)
     version = store.publish(
         "tickers", frame, key=["symbol"], inputs=["validated_markets"], at=at, run_id=context.run_id
     )
     busiest = frame.sort("volume_quote_24h", descending=True)
-    looks = len(store.lake.versions("tickers"))
-    return materialized(version, {"looks kept": looks, "busiest": table(busiest, rows=10)})
+    looks = store.lake.looks("tickers").height
+    figures = {"looks kept": looks, "jumped": len(jumps), "suspended now": suspended}
+    return materialized(version, {**figures, "busiest": table(busiest, rows=10)})
 
 
 @dg.asset_check(asset=tickers, blocking=True, description="No crossed quotes, and most pairs have a price.")
@@ -94,3 +104,17 @@ def quotes_are_not_crossed(store: Store) -> dg.AssetCheckResult:
     priced = frame.filter(pl.col("last") > 0).height
     sound = store.lake.read("validated_markets").height
     return verdict(crossed == 0 and priced * 2 >= sound, crossed=crossed, priced=priced, sound=sound)
+
+
+@dg.asset_check(
+    asset=tickers, blocking=True, description="Not many prices jumped at once since the last look."
+)
+def few_prices_jumped(store: Store) -> dg.AssetCheckResult:
+    """Fail when over a twentieth of the pairs jumped between two looks: the look is wrong, not the market."""
+    from trading.universe.jump_scan import is_believed, jumps_between
+
+    looks = store.lake.looks("tickers").tail(2)["version_id"].to_list()
+    before, after = store.lake.read("tickers", looks[0]), store.lake.read("tickers", looks[-1])
+    jumps = jumps_between(before, after)
+    names = ", ".join(jump.symbol for jump in jumps[:10])
+    return verdict(is_believed(jumps, after), pairs=after.height, jumped=len(jumps), which=names)

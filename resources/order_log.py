@@ -1,7 +1,8 @@
 """The SQL order log as a Dagster resource: the truth of every order, read here and handed signal sets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 
 import dagster as dg
 
@@ -9,6 +10,8 @@ from resources.settings import load_settings
 from trading.market.clock import SystemClock
 from trading.store.order_log import OrderLog
 from trading.store.order_log.records import Event
+from trading.store.order_log.suspensions import Suspension
+from trading.universe.jump_guard import Jump
 
 # Alerts that belong to no user go to the operator.
 OPERATOR = "operator"
@@ -31,9 +34,29 @@ class OrderLogResource(dg.ConfigurableResource[None]):
     def suspended(self) -> dict[str, str]:
         """Return the symbols that are suspended for review now, each with its reason."""
         with self.open() as log:
-            return {symbol: found.reason for symbol, found in log.suspensions.active().items()}
+            holding = log.suspensions.active().items()
+            return {symbol: f"suspended for review: {found.reason}" for symbol, found in holding}
+
+    def suspend(self, jumps: Sequence[Jump]) -> int:
+        """Suspend the symbols of `jumps` for review; return how many were not suspended before."""
+        if not jumps:
+            return 0
+        with self.open() as log:
+            return sum(log.suspensions.suspend(_suspension(jump)) for jump in jumps)
 
     def alert(self, key: str, text: str) -> None:
         """Put an alert for the operator into the outbox; the same `key` again changes nothing."""
         with self.open() as log:
             log.outbox.post(Event(key, OPERATOR, "run_failed", {"text": text}, SystemClock().now_ms()))
+
+
+def _suspension(jump: Jump) -> Suspension:
+    return Suspension(
+        symbol=jump.symbol,
+        source="scan",
+        state=jump.state.value,
+        reason=jump.reason,
+        at_ms=jump.at_ms,
+        price_before=Decimal(repr(jump.before)),
+        price_after=Decimal(repr(jump.after)),
+    )

@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-import polars as pl
-
 from trading.market.errors import BadInput
 
 
@@ -201,42 +199,3 @@ class JumpGuard:
         symbol: str, good: _Good, price: float, at_ms: int, state: JumpState = JumpState.UNCONFIRMED
     ) -> Jump:
         return Jump(symbol, good.price, price, good.at_ms, at_ms, state)
-
-
-def jumps_between(before: pl.DataFrame, after: pl.DataFrame, rules: JumpRules | None = None) -> list[Jump]:
-    """Return the symbols whose last price lies beyond the upper bound between two looks at all tickers.
-
-    Parameters
-    ----------
-    before, after : DataFrame of TICKERS
-        Two looks; symbols that only one of them prices are left out.
-
-    Returns
-    -------
-    list of Jump
-        Sorted by symbol; unconfirmed, since each look is one print.
-    """
-    rules = rules or JumpRules()
-    price = pl.col("last") > 0
-    pairs = (
-        after.filter(price)
-        .select("symbol", "last", pl.col("at").dt.epoch("ms"))
-        .join(
-            before.filter(price).select(
-                "symbol", pl.col("last").alias("was"), pl.col("at").dt.epoch("ms").alias("was_ms")
-            ),
-            on="symbol",
-        )
-        .sort("symbol")
-    )
-    passed = (pl.col("at") - pl.col("was_ms")) / 1000
-    bound = (math.log(rules.suspend) * (passed / rules.per_s).clip(1.0).sqrt()).clip(
-        None, math.log(rules.most)
-    )
-    found = pairs.filter(
-        ((pl.col("last") / pl.col("was")).log().abs() > bound) & passed.is_between(0, rules.forget_s)
-    )
-    return [
-        Jump(row["symbol"], row["was"], row["last"], row["was_ms"], row["at"], JumpState.UNCONFIRMED)
-        for row in found.to_dicts()
-    ]

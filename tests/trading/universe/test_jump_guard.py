@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from trading.market.errors import BadInput
 from trading.market.frames import TICKERS, UTC_MS
-from trading.universe.jump_guard import JumpGuard, JumpRules, JumpState, jumps_between
+from trading.universe.jump_guard import JumpGuard, JumpRules, JumpState
+from trading.universe.jump_scan import believed_jumps, jumps_between
 
 MINUTE = 60_000
 
@@ -130,3 +131,16 @@ def test_jumps_between_two_looks_at_the_market():
     before = tickers(0, {"A": 1.0, "B": 1.0, "C": 1.0})
     after = tickers(MINUTE, {"A": 10.0, "B": 1.2, "D": 5.0})
     assert [(jump.symbol, jump.after) for jump in jumps_between(before, after)] == [("A", 10.0)]
+
+
+def test_a_look_in_which_everything_jumps_suspends_nobody():
+    """3 of 40 pairs are more than a twentieth: the look is wrong. 2 of 40 are not: both are suspended."""
+    names = [f"S{number:02}" for number in range(40)]
+    before = tickers(0, dict.fromkeys(names, 1.0))
+
+    def after(jumped: int) -> pl.DataFrame:
+        return tickers(MINUTE, {name: 10.0 if name in names[:jumped] else 1.0 for name in names})
+
+    assert believed_jumps(before, after(3)) == []
+    assert [jump.symbol for jump in believed_jumps(before, after(2))] == ["S00", "S01"]
+    assert believed_jumps(None, after(2)) == []

@@ -25,21 +25,22 @@ def backtest_results(
     Entry at the open after the signal's bar, plus half the spread, slippage and the taker fee; exits by the
     same machine that the live engine runs; stop before target inside one bar; no fill without volume.
     Returns are fractions, 365 days a year. Every trade is in the table `backtest_trades`.
+
+    A signal counts only on bars at which the pair was in the universe **of that bar**, by recorded looks
+    where there are any, else by candles (`universe_source`, `universe_share`); never by today's list.
     """
+    from resources.universe import publish_members
     from trading.backtest.engine import run_backtest
     from trading.market.timeframes import timeframe
 
     exits, bar = domain(ExitRules, config), timeframe(load_settings(store.world).timeframe)
+    bars, listed = store.lake.read("indicators"), store.lake.read("validated_markets")
+    known, looks = publish_members(store, bars, context.run_id), store.lake.read("tickers")
     result = run_backtest(
-        store.lake.read("indicators"),
-        store.lake.read("signals"),
-        store.lake.read("validated_markets"),
-        exits,
-        tickers=store.lake.read("tickers"),
-        bar_ms=bar.ms,
+        bars, store.lake.read("signals"), listed, exits, tickers=looks, bar_ms=bar.ms, members=known
     )
     about = {
-        "inputs": ["signals", "indicators", "validated_markets", "tickers"],
+        "inputs": ["signals", "indicators", "validated_markets", "tickers", "backtest_universe"],
         "params": store.params(exits),
         "run_id": context.run_id,
     }
@@ -49,6 +50,7 @@ def backtest_results(
         version,
         {
             "trades": result.trades.height,
+            "universe": table(result.metrics.group_by("universe_source").len("pairs")),
             "best": table(result.metrics.sort("total_return", descending=True, nulls_last=True)),
         },
     )
@@ -63,6 +65,18 @@ def trades_follow_their_signals(store: Store) -> dg.AssetCheckResult:
     return verdict(early + backwards == 0, trades=trades.height, before_signal=early, backwards=backwards)
 
 
+@dg.asset_check(
+    asset=backtest_results, blocking=True, description="No trade on a bar outside the universe of that bar."
+)
+def trades_stay_in_their_universe(store: Store) -> dg.AssetCheckResult:
+    """Fail on a trade whose signal's bar closed while the pair was not in the universe: hindsight."""
+    trades, known = store.lake.read("backtest_trades"), store.lake.read("backtest_universe")
+    members = known.filter("is_member").select("symbol", signal_time="open_time")
+    outside = trades.join(members, on=["symbol", "signal_time"], how="anti")
+    names = ", ".join(outside["symbol"].unique().sort().head(10))
+    return verdict(outside.is_empty(), trades=trades.height, outside=outside.height, which=names)
+
+
 @dg.asset(group_name=GROUP, deps=[backtest_results], kinds={"polars"}, owners=["team:trading"])
 def approved_symbols(
     context: dg.AssetExecutionContext, config: ApprovalConfig, store: Store, order_log: OrderLogResource
@@ -74,10 +88,12 @@ def approved_symbols(
     and says why. `approved_symbols_sensor` watches this table; the ids of data, code and parameters it
     rests on travel to every order.
     """
+    from resources.universe import not_candidates
     from trading.backtest.approval import approve, without
 
-    rules = domain(ApprovalRules, config)
-    verdicts = approve(store.lake.read("backtest_results"), store.lake.read("backtest_trades"), rules)
+    rules, results = domain(ApprovalRules, config), store.lake.read("backtest_results")
+    verdicts = approve(results, store.lake.read("backtest_trades"), rules)
+    verdicts = without(verdicts, not_candidates(store, results["symbol"]), rule="not_candidate")
     verdicts = without(verdicts, order_log.suspended())
     about = {
         "inputs": ["backtest_results", "backtest_trades"],

@@ -33,19 +33,23 @@ def indicators(
 
     Source: `ohlcv`, the configured history up to the newest `tickers`. RSI in 0..100, ATR and MACD in
     quote units. Null until an indicator has seen enough bars to be right to 0.1 %: null, never wrong.
+    Pairs that were delisted within the history are here too, for the backtest; what a name meant before its
+    present instrument is a series of its own, named by the instrument's id.
     """
     from trading.indicators.settings import IndicatorSettings
     from trading.indicators.table import indicator_table
 
     settings, rules = load_settings(store.world), IndicatorSettings()
     wanted = store.approved() if config.only_approved else store.kept("screened_symbols")
-    bars = store.bars(settings.timeframe, settings.history_bars, symbols=wanted)
+    # Between scans only what may be traded counts; a backtest needs what ended meanwhile as well.
+    read = store.bars if config.only_approved else store.series
+    bars = read(settings.timeframe, settings.history_bars, symbols=wanted)
     frame = indicator_table(bars, rules)
     version = store.publish(
         "indicators",
         frame,
         key=["symbol", "open_time"],
-        inputs=["ohlcv_days", "screened_symbols"],
+        inputs=["ohlcv_days", "screened_symbols", "instruments"],
         params=store.params(rules),
         run_id=context.run_id,
     )

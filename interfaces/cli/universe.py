@@ -1,15 +1,133 @@
-"""`sluice universe`: what each name means now, and which symbols are suspended for review."""
+"""`sluice universe`: who existed and was tradable when, what each name means, who is suspended for review."""
 
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from interfaces.cli.output import AsJson, print_json, print_table
 
-app = typer.Typer(help="What each name means, and which symbols are suspended.", no_args_is_help=True)
+if TYPE_CHECKING:
+    import polars as pl
+
+app = typer.Typer(
+    help="The universe of any known moment (--at), what each name means, and who is suspended for review.",
+    invoke_without_command=True,
+)
 INSTRUMENT = ["instrument_id", "start", "end", "reason", "evidence"]
+PAST = ["symbol", "is_tradable", "is_member", "rule", "value", "bound", "reason", "not_knowable"]
 SUSPENDED = ["symbol", "since", "price_before", "price_after", "state", "source", "reason"]
+
+
+@app.callback()
+def universe(
+    context: typer.Context,
+    at: Annotated[str, Option(help="The moment, UTC, e.g. 2025-03-01T12:00Z; or now.", metavar="TIME")] = "",
+    symbol: Annotated[str, Option(help="Only this symbol, with its instrument.", metavar="SYMBOL")] = "",
+    preset: Annotated[
+        str, Option(help="Thresholds: default or owner. Without it, the settings' own.", metavar="NAME")
+    ] = "",
+    members: Annotated[bool, Option("--members", help="List those who would have passed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say who existed at a moment, who was tradable, and who would have passed which filter then.
+
+    Recorded looks answer where there is one less than an hour old; other moments are rebuilt from candles
+    and say so: what candles cannot tell (spread, the API flag) is named, and taken as passed.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not at:
+        print(context.get_help())
+        raise typer.Exit(2 if symbol or preset or members or as_json else 0)
+    found = past_universe(_moment(at), preset)
+    if symbol:
+        _print_symbol(found, symbol, as_json=as_json)
+    elif as_json:
+        print_json(_document(found))
+    else:
+        _print_counts(found, at)
+        if members:
+            rows = found.filter(found["is_member"]).to_dicts()
+            print_table(rows, ["symbol", "is_tradable", "not_knowable", "seen_at"], title="Members")
+
+
+def past_universe(at: datetime, preset: str = "") -> "pl.DataFrame":
+    """Return the universe of this world as of `at`; `preset` names the thresholds, empty = the settings'."""
+    from resources.settings import load_settings
+    from resources.universe import births_before
+    from trading.screening.rules import preset as named
+    from trading.store.candles import CandleStore
+    from trading.store.lake import Lake
+    from trading.universe.past import universe_at
+
+    settings = load_settings()
+    rules = named(preset or settings.preset)
+    return universe_at(
+        Lake(settings.lake_dir),
+        CandleStore(settings.lake_dir),
+        at,
+        rules,
+        timeframe=settings.timeframe,
+        listed=births_before(settings, at, rules),
+    )
+
+
+def _moment(text: str) -> datetime:
+    if text == "now":
+        from resources.store import Store
+
+        return Store().as_of()
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"must be a time such as 2025-03-01T12:00Z, was {text!r}", param_hint="--at"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _document(found: "pl.DataFrame") -> dict[str, Any]:
+    from trading.universe.past import summary
+
+    first = found.row(0, named=True)
+    return {
+        "source": first["source"],
+        "seen_at": found["seen_at"].max(),
+        "existed": found.height,
+        "tradable": int(found["is_tradable"].sum()),
+        "tradable_unknown": found["is_tradable"].null_count(),
+        "members": int(found["is_member"].sum()),
+        "by_rule": summary(found).to_dicts(),
+        "symbols": found.to_dicts(),
+    }
+
+
+def _print_counts(found: "pl.DataFrame", at: str) -> None:
+    document = _document(found)
+    print_table(document["by_rule"], ["rule", "pairs", "example"], title=f"Universe at {at}")
+    open_ = f"{document['tradable']:,} tradable"
+    if document["tradable_unknown"]:
+        open_ += f", {document['tradable_unknown']:,} not knowable"
+    print(f"{document['existed']:,} existed ({open_}); {document['members']:,} would have passed")
+    if document["source"] == "recorded":
+        print(f"recorded: a look of {document['seen_at']:%Y-%m-%d %H:%M:%S} UTC")
+    else:
+        gaps = "; ".join(sorted({row["not_knowable"] for row in document["symbols"]} - {""}))
+        print(f"rebuilt from candles, newest bar closed {document['seen_at']:%Y-%m-%d %H:%M} UTC")
+        print(f"not knowable and taken as passed: {gaps or 'nothing'}")
+
+
+def _print_symbol(found: "pl.DataFrame", symbol: str, *, as_json: bool) -> None:
+    from trading.market.errors import UnknownSymbol
+
+    rows = found.filter(found["symbol"] == symbol).to_dicts()
+    if not rows:
+        raise UnknownSymbol(_near(symbol, found["symbol"].to_list()))
+    print_table(
+        rows, PAST, title=f"{rows[0]['instrument_id'] or symbol} ({rows[0]['source']})", as_json=as_json
+    )
 
 
 @app.command()
@@ -95,4 +213,4 @@ def _near(symbol: str, names: list[str]) -> str:
     from difflib import get_close_matches
 
     near = ", ".join(get_close_matches(symbol, names)) or "none"
-    return f"no instrument is called {symbol[:40]!r}; near ones: {near}"
+    return f"nothing is called {symbol[:40]!r}; near ones: {near}"

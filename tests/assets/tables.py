@@ -153,6 +153,12 @@ def backtest_trades() -> pl.DataFrame:
     )
 
 
+def backtest_universe() -> pl.DataFrame:
+    return candles(10).select(
+        "symbol", "open_time", is_member=pl.lit(value=True), rule=pl.lit("passed"), source=pl.lit("rebuilt")
+    )
+
+
 def approved_symbols() -> pl.DataFrame:
     return pl.DataFrame(
         {
@@ -184,6 +190,7 @@ SOUND = {
     "model_evaluation": model_evaluation,
     "signals": signals,
     "backtest_trades": backtest_trades,
+    "backtest_universe": backtest_universe,
     "approved_symbols": approved_symbols,
 }
 

@@ -153,6 +153,21 @@ def with_other_minutes(store: Store) -> None:
 
 NAN = float("nan")
 LATER = AT + timedelta(milliseconds=1)
+
+
+def jumped(store: Store) -> None:
+    """A minute later every price is ten times what it was."""
+    later = tables.tickers().with_columns(pl.col("last") * 10, pl.col("at") + timedelta(minutes=1))
+    publish(store, "tickers", later, AT + timedelta(minutes=1))
+
+
+def outside_the_universe(store: Store) -> None:
+    """The pair was too thin on the bar that signalled."""
+    publish(
+        store, "backtest_universe", tables.backtest_universe().with_columns(is_member=pl.lit(value=False))
+    )
+
+
 POISONS = [
     (markets.markets_are_listed_once, "nothing listed", emptied("markets")),
     (markets.markets_are_listed_once, "an id twice", table("markets", 1, exchange_id="AAAUSDT")),
@@ -161,6 +176,7 @@ POISONS = [
     (markets.quotes_are_not_crossed, "bid above ask", table("tickers", bid=100.2)),
     (markets.quotes_are_not_crossed, "few prices", unpriced),
     (markets.quotes_are_not_crossed, "no quotes", emptied("tickers")),
+    (markets.few_prices_jumped, "all ten times as high", jumped),
     (screening.something_is_liquid, "nothing kept", dropped("liquid_symbols")),
     (screening.something_is_liquid, "a symbol twice", twice("liquid_symbols")),
     (screening.every_candidate_is_judged, "nothing judged", emptied("screened_symbols")),
@@ -213,6 +229,8 @@ POISONS = [
         "closed first",
         table("backtest_trades", close_time=NEWEST - 9 * BAR),
     ),
+    (backtest.trades_stay_in_their_universe, "was not in it", outside_the_universe),
+    (backtest.trades_stay_in_their_universe, "unknown then", emptied("backtest_universe")),
     (backtest.every_verdict_has_a_reason, "no backtest", table("approved_symbols", backtest_id=None)),
     (backtest.every_verdict_has_a_reason, "no words", table("approved_symbols", 1, reason="")),
     (backtest.every_verdict_has_a_reason, "no reason", table("approved_symbols", 1, reason=None)),

@@ -26,6 +26,7 @@ APPROVALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "total_return": pl.Float64,
     "p_value": pl.Float64,
     "backtest_id": pl.String,  # lineage id of the metrics row, where it has one
+    "universe_source": pl.String,  # what told who was in the universe: recorded | rebuilt | mixed
 }
 # One row per symbol and rule, in the order in which rules are asked.
 APPROVAL_RULES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -145,12 +146,12 @@ def approve(metrics: pl.DataFrame, trades: pl.DataFrame, rules: ApprovalRules | 
     return Approval(_verdict_rows(metrics, trades, table, is_tested, rules.shrink_trades), table)
 
 
-def without(verdicts: Approval, suspended: Mapping[str, str]) -> Approval:
-    """Return `verdicts` with the approved ones among `suspended` (symbol -> why) refused for it."""
-    hit = pl.col("symbol").is_in(list(suspended)) & pl.col("is_approved")
-    words = "suspended for review: " + pl.col("symbol").replace_strict(dict(suspended), default="")
+def without(verdicts: Approval, refused: Mapping[str, str], *, rule: str = "suspended") -> Approval:
+    """Return `verdicts` with the approved ones among `refused` (symbol -> why) refused, under `rule`."""
+    hit = pl.col("symbol").is_in(list(refused)) & pl.col("is_approved")
+    words = pl.col("symbol").replace_strict(dict(refused), default="", return_dtype=pl.String)
     symbols = verdicts.symbols.with_columns(
-        failed_rule=pl.when(hit).then(pl.lit("suspended")).otherwise("failed_rule"),
+        failed_rule=pl.when(hit).then(pl.lit(rule)).otherwise("failed_rule"),
         reason=pl.when(hit).then(words).otherwise("reason"),
         is_approved=pl.col("is_approved") & ~hit,
     )
@@ -236,11 +237,13 @@ def _verdict_rows(
     n = pl.col("trades")
     score = (n * pl.col("mean_return").fill_null(0.0) + shrink * toward) / (n + shrink)
     backtest = pl.col("lineage_id") if "lineage_id" in metrics.columns else pl.lit(None, pl.String)
+    source = pl.col("universe_source") if "universe_source" in metrics.columns else pl.lit(None, pl.String)
     frame = metrics.join(failed, on="symbol", how="left", maintain_order="left").with_columns(
         pl.col("failed_rule").is_null().alias("is_approved"),
         pl.col("reason").fill_null("every rule passed"),
         score.fill_nan(0.0).alias("score"),
         backtest.alias("backtest_id"),
+        source.alias("universe_source"),
     )
     rows = frame.select(pl.col(name).cast(dtype) for name, dtype in APPROVALS.items())
     return rows.sort("is_approved", "score", "symbol", descending=[True, True, False])

@@ -87,3 +87,13 @@ def signal_masks(block: Block, signals: pl.DataFrame) -> tuple[Bools, Bools]:
         joined["is_entry"].fill_null(False).to_numpy().astype(np.bool_),
         joined["is_exit"].fill_null(False).to_numpy().astype(np.bool_),
     )
+
+
+def member_mask(block: Block, members: pl.DataFrame | None) -> Bools:
+    """Return per candle row whether the symbol was in the universe at its close; without `members` all."""
+    if members is None:
+        return np.ones(len(block.candles), np.bool_)
+    times = block.candles.select("symbol", pl.col("open_time").dt.cast_time_unit("ms"))
+    known = members.select("symbol", pl.col("open_time").dt.cast_time_unit("ms"), "is_member")
+    joined = times.join(known, on=["symbol", "open_time"], how="left", maintain_order="left")
+    return joined["is_member"].fill_null(False).to_numpy().astype(np.bool_)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from trading.backtest.block import Block, candle_block, signal_masks
+from trading.backtest.block import Block, candle_block, member_mask, signal_masks
 from trading.backtest.costs import CostModel, symbol_costs
 from trading.backtest.kernel import Bools, Floats, Ints, outcomes_kernel, trades_kernel
 from trading.backtest.metrics import METRICS, equity_curve, symbol_metrics
 from trading.market.errors import BadInput
 from trading.risk.exits import ExitCode, ExitRules
+from trading.universe.members import with_sources
 
 _UTC_MS = pl.Datetime("ms", "UTC")
 _REASONS = np.array([code.reason for code in ExitCode])
@@ -91,6 +92,7 @@ def run_backtest(
     tickers: pl.DataFrame | None = None,
     rules: BacktestRules | None = None,
     bar_ms: int | None = None,
+    members: pl.DataFrame | None = None,
 ) -> BacktestResult:
     """Trade `signals` on `candles`, one position per symbol, and measure each symbol.
 
@@ -108,6 +110,10 @@ def run_backtest(
         Spread and volume per symbol, see `costs.symbol_costs`.
     bar_ms : int, optional
         Bar length; found from the candles where not given.
+    members : DataFrame of `trading.universe.members.MEMBERS`, optional
+        On which bars a symbol was in the universe. Elsewhere nothing is entered, neither on a signal nor at
+        random; bars that are not named are no members. The figures then say what told the universe
+        (`universe_source`, `universe_share`). Without it every bar is a member.
 
     Returns
     -------
@@ -125,14 +131,18 @@ def run_backtest(
     block = candle_block(candles, bar_ms)
     table = symbol_costs(block.symbols, markets, costs, tickers)
     is_entry, is_exit = signal_masks(block, signals)
+    is_open = member_mask(block, members)
+    is_entry &= is_open
     if not exits.use_exit_signal:
         is_exit = np.zeros_like(is_exit)
     rows, marks = _trade(block, is_entry, is_exit, _price_cost(table), exits, rules)
     trades = _trades_frame(block, rows, marks, table, signals)
-    every = outcomes(block, np.ones(len(block.candles), np.bool_), is_exit, table, exits, rules).net_return
+    every = outcomes(block, is_open, is_exit, table, exits, rules).net_return
     fee = table["taker_fee"].to_numpy()
     equity = equity_curve(block, rows, trades.select("open_price", "close_price").to_numpy(), fee)
     metrics = symbol_metrics(block, trades, equity, every, table, seed=rules.seed, draws=rules.random_draws)
+    if members is not None:
+        metrics = with_sources(metrics, members)
     curve = block.candles.select("symbol", "open_time").with_columns(pl.Series("equity", equity))
     return BacktestResult(trades, metrics, curve)
 

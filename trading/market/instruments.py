@@ -122,16 +122,26 @@ def as_series(frame: pl.DataFrame, instruments: pl.DataFrame, *, time: str = "op
     named = (
         touched.select("row_", "symbol", pl.col(time).cast(UTC_MS).alias("start"))
         .sort("start")
-        .join_asof(ordered.select("symbol", "start", "name_").sort("start"), on="start", by="symbol")
+        .join_asof(
+            ordered.select("symbol", "start", "name_").sort("start"),
+            on="start",
+            by="symbol",
+            check_sortedness=False,  # both sides are sorted on the lines above; within groups it cannot tell
+        )
         .select("row_", "name_")
     )
     joined = frame.with_row_index("row_").join(named, on="row_", how="left", maintain_order="left")
     return joined.with_columns(symbol=pl.coalesce("name_", "symbol")).select(frame.columns)
 
 
-def alive(instruments: pl.DataFrame) -> pl.DataFrame:
-    """Return the newest instrument of each symbol that has one which has not ended."""
-    return newest(instruments).filter(pl.col("end").is_null())
+def alive_names(instruments: pl.DataFrame) -> list[str]:
+    """Return the symbols whose newest instrument has not ended, sorted."""
+    return newest(instruments).filter(pl.col("end").is_null())["symbol"].to_list()
+
+
+def ended_since(instruments: pl.DataFrame, since: datetime) -> list[str]:
+    """Return the symbols of instruments that ended after `since`, sorted: their bars lie in that window."""
+    return instruments.filter(pl.col("end") > since)["symbol"].unique().sort().to_list()
 
 
 def newest(instruments: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,11 @@
 """The thresholds of screening, in one frozen value with named presets. No rule is applied here."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from trading.market.errors import BadInput
+from trading.market.lineage import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,14 @@ PRESETS: dict[str, ScreeningRules] = {
         excluded_bases=(),
     ),
 }
+
+
+def rules_of(version: Version) -> ScreeningRules:
+    """Return the rules that a version of `liquid_symbols` was made with."""
+    kept: dict[str, Any] = json.loads(version.params)["ScreeningRules"]
+    # JSON knows no tuples.
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
+    return ScreeningRules(**values)
 
 
 def preset(name: str) -> ScreeningRules:

@@ -1,0 +1,48 @@
+"""The past universe as the pipeline asks for it: rules as last applied, births as the history tells them."""
+
+from datetime import datetime
+
+import polars as pl
+
+from resources.settings import Settings, load_settings
+from resources.store import Store
+from trading.market.timeframes import timeframe as find_timeframe
+from trading.ohlcv.shelf import Shelf
+from trading.scan.candles import births
+from trading.screening.rules import ScreeningRules, rules_of
+from trading.universe.members import members_of
+
+# One row per bar of the backtest: whether its series was in the universe then, and what told so.
+MEMBERS = "backtest_universe"
+
+
+def publish_members(store: Store, bars: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    """Publish and return on which of `bars` each series was in the universe; see `trading.universe.members`.
+
+    The thresholds are those of the newest `liquid_symbols`: what is asked is who would have passed them then.
+    """
+    settings, funnel = load_settings(store.world), store.lake.latest("liquid_symbols")
+    rules = ScreeningRules() if funnel is None else rules_of(funnel)
+    bar = find_timeframe(settings.timeframe)
+    days = None if rules.min_listed_days is None else settings.history_bars * bar.ms / 86_400_000
+    young = births(store.shelf, bar.name, store.as_of(), days)
+    found = members_of(store.lake, store.candles, bars, rules, bar=bar, listed=young)
+    inputs = ["indicators", "liquid_symbols", "tickers", "markets", "ohlcv_days"]
+    about = {"inputs": inputs, "params": store.params(rules), "run_id": run_id}
+    store.publish(MEMBERS, found, key=["symbol", "open_time"], **about)
+    return found
+
+
+def births_before(settings: Settings, at: datetime, rules: ScreeningRules) -> dict[str, datetime]:
+    """Return the first bars of those pairs that were too young for `rules` at `at`."""
+    return births(Shelf.at(settings.lake_dir), settings.timeframe, at, rules.min_listed_days)
+
+
+def not_candidates(store: Store, symbols: pl.Series) -> dict[str, str]:
+    """Return those of `symbols` that may not be approved, each with why: they are backtested as history."""
+    candidates = set(store.kept("screened_symbols"))
+    return {
+        symbol: "not a candidate now: delisted, or an earlier instrument of its name"
+        for symbol in symbols
+        if symbol not in candidates
+    }

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from trading.market.errors import BadInput
-from trading.signals.strategy import REGIMES
+from trading.market.thresholds import REGIMES
 
 FEATURE_VERSION = "f1"
 

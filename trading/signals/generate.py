@@ -13,7 +13,8 @@ from trading.signals.predictor import Predictor
 from trading.signals.strategy import SignalRules
 
 # One row per symbol and bar that says something. `open_time` is the closed bar's open. `is_candidate`:
-# the rule wanted in; `is_entry`: and nothing stopped it. `threshold` is the RSI bound of that bar.
+# the rule wanted in; `is_entry`: and nothing stopped it. `threshold` is the RSI bound that the bar was held
+# against, `threshold_why` how the regime moved it there, `is_bounded` whether floor or ceiling stopped it.
 SIGNALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,
     "open_time": pl.Datetime("ms", "UTC"),
@@ -24,6 +25,8 @@ SIGNALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "score": pl.Float64,  # in [0, 1]; 0 for exits
     "probability": pl.Float64,  # null without a model
     "threshold": pl.Float64,
+    "threshold_why": pl.String,
+    "is_bounded": pl.Boolean,
     "regime": pl.String,
     "reason": pl.String,
     "screening_id": pl.String,
@@ -92,9 +95,8 @@ def signal_rows(
 
 
 def _rule_rows(frame: pl.DataFrame, rules: SignalRules) -> pl.DataFrame:
-    """Keep the bars on which the rule fires, with `threshold`, `is_candidate` and `is_exit`."""
+    """Keep the bars on which the rule fires, with the threshold it met, `is_candidate` and `is_exit`."""
     rsi, close = pl.col("rsi_14"), pl.col("close")
-    bounds = {name: rules.threshold(name) for name in rules.factors}
     wants_in = rsi < pl.col("threshold")
     if rules.use_lower_band:
         wants_in &= close < pl.col("bb_middle") - rules.band_share * (
@@ -107,16 +109,13 @@ def _rule_rows(frame: pl.DataFrame, rules: SignalRules) -> pl.DataFrame:
     before = pl.when(pl.col("bar_no") > 0).then(wants_out.shift(1)).otherwise(False)
     return (
         frame.lazy()
-        .with_columns(
-            pl.col("regime")
-            .replace_strict(bounds, default=rules.threshold("normal"), return_dtype=pl.Float64)
-            .alias("threshold")
-        )
+        .with_columns(rules.entry_threshold.columns())
         .with_columns(
             (wants_in.fill_null(False) & ~wants_out).alias("is_candidate"),
             (wants_out & ~before).alias("is_exit"),
         )
         .filter(pl.col("is_candidate") | pl.col("is_exit"))
+        .with_columns(rules.entry_threshold.why_column())
         .collect()
     )
 

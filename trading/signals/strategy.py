@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from trading.market.errors import BadInput
-
-REGIMES = ("calm", "normal", "turbulent")
+from trading.market.thresholds import MovingThreshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,7 @@ class SignalRules:
             )
         if not 0 < self.band_share <= 2:
             raise BadInput(f"band_share must lie in (0, 2], was {self.band_share}")
-        for regime, factor in self.factors.items():
-            if factor <= 0:
-                raise BadInput(f"{regime}_factor must be positive, was {factor}")
+        _ = self.entry_threshold  # refuses factors and bounds that have no meaning
         if self.news_block_hours < 0 or self.news_half_life_hours <= 0:
             raise BadInput(
                 "news_block_hours must not be negative and news_half_life_hours must be positive, "
@@ -78,11 +75,14 @@ class SignalRules:
             )
 
     @property
-    def factors(self) -> dict[str, float]:
-        """The regime's factor on `rsi_entry`."""
-        return dict(zip(REGIMES, (self.calm_factor, self.normal_factor, self.turbulent_factor), strict=True))
-
-    def threshold(self, regime: str) -> float:
-        """Return the RSI bound for entries in `regime`, inside floor and ceiling."""
-        moved = self.rsi_entry * self.factors.get(regime, self.normal_factor)
-        return min(max(moved, self.rsi_floor), self.rsi_ceiling)
+    def entry_threshold(self) -> MovingThreshold:
+        """The RSI bound for entries as it moves with the regime."""
+        return MovingThreshold(
+            base=self.rsi_entry,
+            floor=self.rsi_floor,
+            ceiling=self.rsi_ceiling,
+            calm=self.calm_factor,
+            normal=self.normal_factor,
+            turbulent=self.turbulent_factor,
+            is_upper=True,
+        )

@@ -60,7 +60,8 @@ def test_an_entry_names_its_numbers_and_scores_depth_and_distance() -> None:
     assert (row["is_entry"], row["is_exit"], row["is_candidate"]) == (True, False, True)
     assert row["open_time"] == START + timedelta(minutes=15)
     assert row["score"] == pytest.approx(0.35)
-    assert row["threshold"] == 30.0
+    assert (row["threshold"], row["is_bounded"]) == (30.0, False)
+    assert row["threshold_why"] == "30 × 1 (normal) = 30"
     assert row["reason"] == "entry: RSI 24.0 < 30.0, close below the middle band, normal market"
 
 
@@ -94,16 +95,16 @@ def test_the_regime_moves_the_threshold(regime: str, threshold: float, enters: b
     market = frame.select("open_time", regime=pl.lit(regime), breadth=pl.lit(0.3))
     rows = signal_rows(frame, regime=market)
     assert rows["is_entry"].to_list() == ([True] if enters else [])
-    assert SignalRules().threshold(regime) == threshold
+    assert SignalRules().entry_threshold.met(regime).value == threshold
     if enters:
         assert rows["f_breadth"].to_list() == [0.3]
 
 
 def test_thresholds_stay_inside_floor_and_ceiling() -> None:
     """A factor of 3 would ask for RSI under 90."""
-    assert SignalRules(calm_factor=3.0).threshold("calm") == 40.0
-    assert SignalRules(turbulent_factor=0.01).threshold("turbulent") == 15.0
-    assert SignalRules().threshold("never heard of") == 30.0
+    assert SignalRules(calm_factor=3.0).entry_threshold.met("calm").value == 40.0
+    assert SignalRules(turbulent_factor=0.01).entry_threshold.met("turbulent").value == 15.0
+    assert SignalRules().entry_threshold.met("never heard of").value == 30.0
 
 
 def test_a_turbulent_market_can_be_closed_altogether() -> None:

@@ -5,6 +5,7 @@
     SluiceError
     ├── BadInput                  the caller's value is wrong; the message names value and bound
     │   ├── InvalidBars           candles that no market can have printed
+    │   ├── InvalidExpression     a condition that cannot be read; the message names the place
     │   ├── UnknownSymbol
     │   └── UnknownTimeframe
     ├── MissingData               something needed has not been made yet
@@ -41,6 +42,14 @@ class BadInput(SluiceError):
 
 class InvalidBars(BadInput):
     """Candles that no market can have printed (high < low, unordered, non-positive)."""
+
+
+class InvalidExpression(BadInput):
+    """A condition in words cannot be read; `at` is the place in its text, counted from 1."""
+
+    def __init__(self, message: str, *, at: int = 1) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class UnknownSymbol(BadInput):

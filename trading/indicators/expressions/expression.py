@@ -1,0 +1,136 @@
+"""An expression as others use it: read once, checked against the columns there are, asked of any candles."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+from trading.indicators.expressions.evaluate import to_polars, with_bar_numbers
+from trading.indicators.expressions.parse import nearest, parse
+from trading.indicators.expressions.tokens import wrong
+from trading.indicators.expressions.tree import (
+    Column,
+    Comparison,
+    Node,
+    Number,
+    columns_of,
+    is_condition,
+    reach,
+    walk,
+)
+from trading.market.errors import BadInput
+
+CANDLE_COLUMNS = ("open", "high", "low", "close", "volume", "quote_volume")
+
+
+class Names(Protocol):
+    """Which indicator columns exist: the port to the catalogue."""
+
+    def __call__(self, name: str) -> bool:
+        """Tell whether there is a column called `name`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One expression; equal when its tree is.
+
+    `columns` are those it reads, `reach` how many bars before the newest one. Make it with `expression`.
+    """
+
+    text: str = field(compare=False)
+    tree: Node
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns it reads, candles' and indicators', in order of first appearance."""
+        return columns_of(self.tree)
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Those of `columns` that candles do not have."""
+        return tuple(name for name in self.columns if name not in CANDLE_COLUMNS)
+
+    @property
+    def reach(self) -> int:
+        """How many bars before the newest one it reads."""
+        return reach(self.tree)
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is true or false, rather than a number."""
+        return is_condition(self.tree)
+
+    @property
+    def held_against(self) -> tuple[Node, float] | None:
+        """The value and the number, where the whole is one comparison with a number; else None."""
+        match self.tree:
+            case Comparison(_, left, Number(bound)):
+                return left, bound
+            case Comparison(_, Number(bound), right):
+                return right, bound
+            case _:
+                return None
+
+    def of(self, table: pl.DataFrame) -> pl.Series:
+        """Return what it is at every bar.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Sorted by symbol and time, with `symbol` and every one of `columns`. Bars of one symbol are taken
+            as consecutive.
+
+        Returns
+        -------
+        Series of shape (n_rows,)
+            Float64, or Boolean for a condition; null where unknown.
+
+        Raises
+        ------
+        BadInput
+            If a column is missing.
+        """
+        missing = [name for name in ("symbol", *self.columns) if name not in table.columns]
+        if missing:
+            raise BadInput(f"`{self.text}` needs columns {', '.join(missing)}, which the table lacks")
+        return with_bar_numbers(table).select(value=to_polars(self.tree))["value"]
+
+
+def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] | None = None) -> Expression:
+    """Read `text` and check that its columns exist.
+
+    Parameters
+    ----------
+    known : callable
+        Tells whether there is an indicator column of a name; candle columns are always known.
+    near : callable, optional
+        Returns the known names nearest to one that is not.
+
+    Raises
+    ------
+    InvalidExpression
+        If it cannot be read or a column is not known; the message names the place and near names.
+    """
+    tree = parse(text)
+    for node in walk(tree):
+        if isinstance(node, Column) and node.name not in CANDLE_COLUMNS and not known(node.name):
+            names = list(near(node.name)) if near is not None else []
+            shown = ", ".join(names) or nearest(node.name, CANDLE_COLUMNS)
+            raise wrong(text, node.at, f"unknown column {node.name!r}; near ones: {shown}")
+    return Expression(text, tree)
+
+
+def condition(text: str, *, known: Names, near: Callable[[str], Sequence[str]] | None = None) -> Expression:
+    """Return `expression`, which must be a condition.
+
+    Raises
+    ------
+    InvalidExpression
+        If it is a number, or `expression` refuses it.
+    """
+    found = expression(text, known=known, near=near)
+    if not found.is_condition:
+        raise wrong(text, 1, "a condition is wanted, such as `rsi_14 < 30`; this is a number")
+    return found

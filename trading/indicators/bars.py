@@ -42,8 +42,8 @@ def sorted_bars(candles: pl.DataFrame) -> Bars:
     BadInput
         If a column of CANDLES is missing.
     InvalidBars
-        If a price is null, NaN, infinite or not above 0, if high < low, or if one symbol has the
-        same open_time twice. The message names the first such bar.
+        If a price is null, NaN, infinite or not above 0, if high < low, if a volume is not a finite
+        number from 0 on, or if one symbol has the same open_time twice. The message names the first such bar.
     """
     frame = conform(candles, CANDLES)
     starts = _starts(frame)
@@ -85,4 +85,12 @@ def _check_prices(frame: pl.DataFrame) -> None:
         raise InvalidBars(
             f"prices must be finite, above 0, and high >= low; {symbol} at {at} has "
             f"open, high, low, close = {prices} ({len(bad)} such bars)"
+        )
+    volume = pl.col("volume")
+    unsold = frame.select((~(volume.is_finite() & (volume >= 0)).fill_null(False)).arg_true()).to_series()
+    if len(unsold):
+        symbol, at, *_, amount, _ = frame.row(int(unsold[0]))
+        raise InvalidBars(
+            f"volume must be a finite number from 0 on; {symbol} at {at} has {amount} "
+            f"({len(unsold)} such bars)"
         )

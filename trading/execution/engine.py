@@ -1,4 +1,4 @@
-"""The long-lived service: five loops over one desk, and nothing that is not also in the order log.
+"""The long-lived service: a few loops over one desk, and nothing that is not also in the order log.
 
 Exits, orders in flight and the outbox start at once; entries of an account wait for its reconciliation.
 A failing step is logged and tried again: one user's or one symbol's trouble stops nobody else.
@@ -16,6 +16,7 @@ from trading.execution.exits import Exits
 from trading.execution.follow import Follow
 from trading.execution.heartbeat import Heartbeat
 from trading.execution.intake import Intake, SetStream
+from trading.execution.market_watch import MarketWatch
 from trading.execution.reconcile import Reconcile
 from trading.execution.wire import Wire
 from trading.notifications.channel import Channel
@@ -49,12 +50,13 @@ class Engine:
         self.exits = Exits(desk, self.wire)
         self.intake = Intake(desk, self.wire, self.reconcile)
         self.courier = Courier(desk, channel, cache)
+        self.market = MarketWatch(desk)
         self._stream = stream
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
 
     async def step(self) -> None:
-        """Do one round of everything, one after the other (tests and `--once`)."""
+        """Do one round of what owns orders, one after the other (tests and `--once`)."""
         await self.reconcile.step()
         await self.exits.step()
         await self.follow.step()
@@ -80,6 +82,7 @@ class Engine:
             self._every(0.5, self.reconcile.step, stop),
             self._intake(stop),
             self._every(settings.courier_s, self.courier.step, stop),
+            self._every(settings.market_watch_s, self.market.step, stop),
             self._keep_time(stop),
             self._every(BEAT_S, self._beat, stop),
         ]

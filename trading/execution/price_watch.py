@@ -4,7 +4,7 @@ A jump beyond the bound is recorded in the order log at once, so that it outlive
 pipeline reads it. What a jump is: `trading.universe.jump_guard`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -12,9 +12,11 @@ import structlog
 
 from trading.exchange.gateway import Quote
 from trading.market.clock import Clock
+from trading.market.timeframes import HOUR_MS
 from trading.store.order_log.records import Event
 from trading.store.order_log.suspensions import Suspension
 from trading.universe.jump_guard import Jump, JumpGuard, JumpRules, JumpState
+from trading.universe.jump_scan import is_plausible
 
 _log = structlog.get_logger("execution.price_watch")
 OPERATOR = "operator"
@@ -84,6 +86,23 @@ class PriceWatch:
                 believed.add(symbol)
         return believed
 
+    def survey(self, quotes: Mapping[str, Quote], *, at_ms: int) -> int:
+        """Judge one look at the whole market; return how many symbols were judged.
+
+        A look in which more jump than may be true (`jump_scan.is_plausible`) is not believed: nothing of it
+        is remembered, nobody is suspended, and the operator is told once per market hour.
+        """
+        beyond = [
+            symbol
+            for symbol, quote in quotes.items()
+            if self._guard.is_beyond(symbol, float(quote.bid), at_ms=at_ms)
+        ]
+        if not is_plausible(len(beyond), len(quotes)):
+            self._disbelieve(beyond, len(quotes), at_ms)
+            return 0
+        self.believe(quotes, {}, at_ms=at_ms)
+        return len(quotes)
+
     def refresh(self) -> None:
         """Read which symbols are suspended now: others suspend and release them too."""
         self._suspended = self._register.active()
@@ -92,6 +111,14 @@ class PriceWatch:
         """Return why `symbol` takes no entries, or None. As of the last `refresh`."""
         found = self._suspended.get(symbol)
         return None if found is None else f"suspended for review since {found.at_ms}: {found.reason}"
+
+    def _disbelieve(self, beyond: Sequence[str], looked: int, at_ms: int) -> None:
+        reason = f"{len(beyond):,} of {looked:,} prices jumped at once, e.g. {', '.join(sorted(beyond)[:3])}"
+        _log.warning("look_not_believed", reason=reason)
+        hour = at_ms // HOUR_MS
+        self._post.post(
+            Event(f"look_not_believed:{hour}", OPERATOR, "look_not_believed", {"reason": reason}, at_ms)
+        )
 
     def _note(self, jump: Jump) -> None:
         if jump.state is JumpState.BAD_PRINT:

@@ -18,6 +18,8 @@ class EngineSettings:
     ----------
     intake_s, watch_s, follow_s, courier_s : float
         Pauses between looks at new signal sets, held symbols, orders in flight, the outbox.
+    market_watch_s : float
+        Between two looks at all prices: a jump of any symbol suspends it within so many seconds.
     lost_after_s : float
         An order that cannot be found is called LOST no sooner than this after it was sent. Above the
         venue's recvWindow (5 s), after which it cannot even be accepted any more.
@@ -58,6 +60,7 @@ class EngineSettings:
     watch_s: float = 0.5
     follow_s: float = 0.1
     courier_s: float = 0.5
+    market_watch_s: float = 5.0
     lost_after_s: float = 10.0
     lost_exit_after_s: float = 3.0
     explain_after_s: float = 30.0
@@ -80,7 +83,7 @@ class EngineSettings:
             raise BadInput(f"entry_type must be ioc or limit, was {self.entry_type.value}")
         if not self.exit_bands or not all(0 <= band < 1 for band in self.exit_bands):
             raise BadInput(f"exit_bands must be fractions in [0, 1), were {self.exit_bands}")
-        for name in ("intake_s", "watch_s", "follow_s", "courier_s"):
+        for name in ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} must be above 0, was {getattr(self, name)}")
 

@@ -25,9 +25,14 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         f"{p['symbol']} takes no new entries until somebody has looked: {p['reason']}. "
         f"`sluice universe release {p['symbol']} --reason ...` lets it back."
     ),
+    "look_not_believed": lambda p: (
+        f"A look at all prices was thrown away: {p['reason']}. Is the exchange well?"
+    ),
     "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
 }
-_ALERTS = frozenset({"order_lost", "exit_held_up", "account_trouble", "run_failed", "symbol_suspended"})
+_ALERTS = frozenset(
+    {"order_lost", "exit_held_up", "account_trouble", "run_failed", "symbol_suspended", "look_not_believed"}
+)
 
 
 def wording(event_id: str, user_id: str, kind: str, payload: Payload) -> Message:

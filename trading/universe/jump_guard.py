@@ -171,6 +171,14 @@ class JumpGuard:
         self._settle(symbol, price, at_ms)
         return Judgement(True, self._jump(symbol, good, shown, at_ms, state) if is_news else None)
 
+    def is_beyond(self, symbol: str, price: float, *, at_ms: int) -> bool:
+        """Whether a print would suspend its symbol. Remembers nothing, and knows no seed."""
+        good = self._good.get(symbol)
+        if good is None or at_ms - good.at_ms > self.rules.forget_s * 1000:
+            return False
+        passed_s = (at_ms - good.at_ms) / 1000
+        return abs(math.log(price / good.price)) > self.rules.bound(self.rules.suspend, passed_s)
+
     def _known(self, symbol: str, at_ms: int, seed: tuple[float, int] | None) -> _Good | None:
         good = self._good.get(symbol)
         if good is not None and at_ms - good.at_ms <= self.rules.forget_s * 1000:

@@ -53,9 +53,14 @@ def jumps_between(before: pl.DataFrame, after: pl.DataFrame, rules: JumpRules | 
     ]
 
 
+def is_plausible(jumped: int, looked: int) -> bool:
+    """Whether `jumped` of `looked` pairs may have jumped at once: one always may, a twentieth at most."""
+    return jumped <= max(1.0, MOST_AT_ONCE * looked)
+
+
 def is_believed(jumps: Sequence[Jump], after: pl.DataFrame) -> bool:
     """Whether so few of the pairs of a look jumped that they may have."""
-    return len(jumps) <= max(1.0, MOST_AT_ONCE * after.height)
+    return is_plausible(len(jumps), after.height)
 
 
 def believed_jumps(

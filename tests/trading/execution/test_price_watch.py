@@ -161,3 +161,40 @@ async def test_resting_entry_of_a_suspended_symbol_is_cancelled(tmp_path):
     (gone,) = world.venue.of("u1")
     assert gone.status is OrderStatus.CANCELED
     assert engine.desk.log.ledger.open_trades() == []
+
+
+NAMES = tuple(f"S{number:02}/USDT" for number in range(39))
+
+
+async def surveyed(tmp_path, jumped: int) -> tuple[World, object, int]:
+    """Forty symbols (MX included) looked at twice, 5 s apart; `jumped` of them fall to a tenth in between."""
+    world = World(tmp_path, symbols=NAMES)
+    engine = await world.boot()
+    assert await engine.market.step() == 40
+    for symbol in NAMES[:jumped]:
+        world.venue.prices[symbol] = D(10)
+    world.clock.advance(5_000)
+    world.wall.advance(5_000)
+    return world, engine, await engine.market.step()
+
+
+async def test_jump_of_a_symbol_that_nobody_holds_suspends_it_at_the_next_look(tmp_path):
+    """Two of forty fall to a tenth within five seconds: both wait for a person, the other 38 do not."""
+    world, engine, judged = await surveyed(tmp_path, 2)
+    assert judged == 40
+    assert sorted(engine.desk.log.suspensions.active()) == list(NAMES[:2])
+    await engine.courier.step()
+    assert world.mailbox.kinds().count("symbol_suspended") == 2
+
+
+async def test_look_in_which_everything_jumps_suspends_nobody(tmp_path):
+    """Three of forty are more than a twentieth: the look is wrong, and the operator hears of it once."""
+    world, engine, judged = await surveyed(tmp_path, 3)
+    assert (judged, engine.desk.log.suspensions.active()) == (0, {})
+    assert await engine.market.step() == 0
+    await engine.courier.step()
+    assert world.mailbox.kinds() == ["look_not_believed"]
+    for symbol in NAMES:
+        world.venue.prices[symbol] = D(100)
+    assert await engine.market.step() == 40
+    assert engine.desk.log.suspensions.active() == {}

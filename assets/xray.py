@@ -120,17 +120,39 @@ def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
     """Calm, normal or turbulent, bar by bar, from the whole market. **One row per bar.**
 
     Causal: the row of a bar uses nothing later than that bar, so it may be used in backtests.
-    Thresholds of `signals` follow the regime between a floor and a ceiling.
+    Thresholds of `signals` follow the regime between a floor and a ceiling; a dollar coin off its peg is
+    a condition of its own (`is_depegged`). `why` says what made a bar what it is.
+    The picture behind the click: the conditions over time, before the colours of their regimes.
     """
+    from trading.xray.condition_words import conditions_at, sentence
     from trading.xray.regime import market_regime as regimes
+    from trading.xray.regime_picture import regime_chart
 
     frame = regimes(_closes(store))
     version = store.publish(
         "market_regime", frame, key=["open_time"], inputs=["ohlcv_days"], run_id=context.run_id
     )
-    now = frame.tail(1)
+    now = frame.row(-1, named=True)
     shares = frame.group_by("regime").len("bars").sort("bars", descending=True)
-    return materialized(version, {"now": table(now), "bars by regime": table(shares)})
+    plotted = (
+        "breadth",
+        "median_volatility",
+        "btc_trend",
+        "mean_correlation",
+        "dispersion",
+        "turnover_ratio",
+    )
+    numbers = {name: now[name] for name in (*plotted, "threshold_multiplier") if now[name] is not None}
+    return materialized(
+        version,
+        {
+            "in words": sentence(frame),
+            "conditions now": table(conditions_at(frame), ["condition", "shown", "usual", "words"]),
+            "bars by regime": table(shares),
+            "over time": dg.MetadataValue.md(regime_chart(frame)),
+            **numbers,
+        },
+    )
 
 
 @dg.asset_check(asset=market_regime, description="One row per bar, in order, with a known regime.")

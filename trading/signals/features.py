@@ -99,23 +99,44 @@ def _if_old(bars: int, value: pl.Expr) -> pl.Expr:
     return pl.when(pl.col("bar_no") >= bars).then(value)
 
 
-def with_market(rows: pl.DataFrame, regime: pl.DataFrame | None) -> pl.DataFrame:
-    """Add `regime` and `breadth` as known at each row's bar: the newest at or before `open_time`.
+# What is joined from the regime of a bar: as what type, and what stands where nobody knows.
+_MARKET: dict[str, tuple[type[pl.DataType], object]] = {
+    "regime": (pl.String, "normal"),
+    "breadth": (pl.Float64, 0.5),
+    "is_depegged": (pl.Boolean, False),
+    "why": (pl.String, None),
+}
 
-    `regime` has one row per bar of the same timeframe: `open_time`, `regime`, optionally `breadth`.
+
+def with_market(rows: pl.DataFrame, regime: pl.DataFrame | None) -> pl.DataFrame:
+    """Add `regime`, `breadth`, `is_depegged` and `regime_why` as known at each row's bar.
+
+    That is the newest at or before `open_time`. `regime` has one row per bar of the same timeframe:
+    `open_time`, `regime`, and optionally `breadth`, `is_depegged`, `why`.
     """
     if regime is None or regime.is_empty():
-        return rows.with_columns(regime=pl.lit("normal"), breadth=pl.lit(0.5))
-    breadth = pl.col("breadth").cast(pl.Float64) if "breadth" in regime.columns else pl.lit(0.5)
+        unknown = [pl.lit(default, dtype).alias(name) for name, (dtype, default) in _MARKET.items()]
+        return rows.with_columns(unknown).rename({"why": "regime_why"})
+    has = set(regime.columns)
     table = (
-        regime.select(pl.col("open_time").cast(rows.schema["open_time"]), "regime", breadth.alias("breadth"))
+        regime.select(
+            pl.col("open_time").cast(rows.schema["open_time"]),
+            *(
+                (pl.col(name).cast(dtype) if name in has else pl.lit(None, dtype)).alias(name)
+                for name, (dtype, _) in _MARKET.items()
+            ),
+        )
         .unique("open_time", keep="last")
         .sort("open_time")
     )
     times = rows.select(pl.col("open_time").unique().sort())
     known = times.join_asof(table, on="open_time", strategy="backward").with_columns(
-        pl.col("regime").cast(pl.String).fill_null("normal"), pl.col("breadth").fill_nan(None).fill_null(0.5)
+        pl.col("breadth").fill_nan(None),
     )
+    filled = [
+        pl.col(name).fill_null(default) for name, (_, default) in _MARKET.items() if default is not None
+    ]
+    known = known.with_columns(filled).rename({"why": "regime_why"})
     return rows.join(known, on="open_time", how="left", maintain_order="left")
 
 

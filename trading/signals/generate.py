@@ -28,6 +28,7 @@ SIGNALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "threshold_why": pl.String,
     "is_bounded": pl.Boolean,
     "regime": pl.String,
+    "regime_why": pl.String,  # null where the market's regime is unknown
     "reason": pl.String,
     "screening_id": pl.String,
     "model_id": pl.String,
@@ -55,7 +56,7 @@ def signal_rows(
     rules : SignalRules, optional
         Thresholds and gates; the defaults where not given.
     regime : DataFrame, optional
-        `open_time`, `regime`, `breadth`; one row per bar of the same timeframe.
+        `open_time`, `regime`, `breadth`, `is_depegged`, `why`; one row per bar of the same timeframe.
     clusters : DataFrame, optional
         `symbol`, `cluster`, `strength`.
     news : DataFrame, optional
@@ -144,8 +145,9 @@ def _with_probability(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFra
 
 
 def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) -> pl.DataFrame:
-    """Apply the gates in a fixed order (regime, news, model); the first that blocks gives the reason."""
+    """Apply the gates in a fixed order (regime, peg, news, model); the first that blocks gives the reason."""
     in_panic = (pl.col("regime") == "turbulent") & rules.is_turbulent_blocked
+    off_peg = pl.col("is_depegged") & rules.is_depeg_blocked
     in_news = (pl.col("block_age_hours") < rules.news_block_hours).fill_null(False)
     bound = 0.0 if model is None else model.threshold
     is_doubted = (pl.col("probability") < bound).fill_null(False)
@@ -155,6 +157,8 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) ->
         .then(pl.format("exit: RSI {}, close {} the middle band", _shown("rsi_14", 1), _side("bb_middle")))
         .when(in_panic)
         .then(pl.lit("regime: turbulent market, no entries"))
+        .when(off_peg)
+        .then(pl.lit("peg: a dollar coin is off its peg, no entries"))
         .when(in_news)
         .then(pl.format("news: {} {} h ago, no entries", "block_event", _shown("block_age_hours", 1)))
         .when(is_doubted)
@@ -170,7 +174,7 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) ->
         )
     )
     return rows.with_columns(
-        (is_in & ~in_panic & ~in_news & ~is_doubted).alias("is_entry"), reason.alias("reason")
+        (is_in & ~in_panic & ~off_peg & ~in_news & ~is_doubted).alias("is_entry"), reason.alias("reason")
     )
 
 

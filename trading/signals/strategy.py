@@ -31,6 +31,8 @@ class SignalRules:
         Hard bounds of the moved threshold.
     is_turbulent_blocked : bool
         Whether a turbulent market takes no entries at all.
+    is_depeg_blocked : bool
+        Whether no entries are taken while a dollar coin is off its peg: the money itself is in doubt.
     news_block_hours : float
         How long a blocking news event keeps a symbol out; 0 = the gate is off.
     blocking_events : tuple of str
@@ -51,6 +53,7 @@ class SignalRules:
     rsi_floor: float = 15.0
     rsi_ceiling: float = 40.0
     is_turbulent_blocked: bool = False
+    is_depeg_blocked: bool = True
     news_block_hours: float = 24.0
     blocking_events: tuple[str, ...] = ("delisting", "hack", "halt")
     news_half_life_hours: float = 12.0

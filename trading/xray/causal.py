@@ -56,13 +56,19 @@ def trailing_percentile(values: Floats, history: int, least: int) -> Floats:
     return out
 
 
-def ratio_to_median(values: Floats, history: int, least: int) -> Floats:
-    """Return each value over the median of its last `history` values; NaN before `least` of them."""
+def trailing_median(values: Floats, history: int, least: int) -> Floats:
+    """Return the median of the last `history` values (its own among them); NaN before `least` of them."""
     out = np.full(len(values), np.nan)
-    for t, value in enumerate(values.tolist()):
+    for t in range(len(values)):
         past = values[max(0, t - history + 1) : t + 1]
         past = past[~np.isnan(past)]
-        middle = float(np.median(past)) if len(past) >= least else 0.0
-        if middle > 0:
-            out[t] = value / middle
+        if len(past) >= least:
+            out[t] = np.median(past)
     return out
+
+
+def ratio_to_median(values: Floats, history: int, least: int) -> Floats:
+    """Return each value over its `trailing_median`; NaN where that is missing or not above 0."""
+    middle = trailing_median(values, history, least)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(middle > 0, values / middle, np.nan)

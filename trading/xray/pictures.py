@@ -41,7 +41,7 @@ def correlation_map(
     image = axes.imshow(rho, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
     figure.colorbar(image, ax=axes, shrink=0.85, label="rho")
     axes.set(title=f"{title}: {len(found.symbols):,} symbols, ordered by {by}", xticks=[], yticks=[])
-    return _markdown(figure, title)
+    return markdown_picture(figure, title)
 
 
 def funnel_chart(summary: pl.DataFrame, *, title: str = "Funnel") -> str:
@@ -68,7 +68,7 @@ def funnel_chart(summary: pl.DataFrame, *, title: str = "Funnel") -> str:
     axes.set(title=title, xticks=[], xlim=(0, 1.45 * np.sqrt(max(*counts, 1))))
     axes.invert_yaxis()
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    return _markdown(figure, title)
+    return markdown_picture(figure, title)
 
 
 def _by_mean(rho: Floats) -> list[int]:
@@ -92,7 +92,8 @@ def _shrink(rho: Floats) -> Floats:
     return np.asarray(sums / np.outer(widths, widths))
 
 
-def _markdown(figure: Figure, title: str) -> str:
+def markdown_picture(figure: Figure, title: str) -> str:
+    """Return `figure` as a Markdown picture, drawn coarser until it fits `MAX_BYTES`."""
     for dpi in (90, 70, 50, 35):
         raw = _png(figure, dpi)
         if len(raw) * 4 / 3 + 64 <= MAX_BYTES:

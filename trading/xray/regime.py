@@ -4,79 +4,42 @@ Causal throughout: a value at bar t reads bars up to t only (no smoothing over t
 the whole sample), so the same candles with later bars added give the same values.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from trading.market.errors import BadInput
 from trading.market.frames import UTC_MS
-from trading.xray.causal import ewma, ratio_to_median, rolling_mean, trailing_percentile
+from trading.market.thresholds import REGIMES
+from trading.xray.causal import ratio_to_median
+from trading.xray.conditions import Columns, measures
+from trading.xray.regime_rules import RegimeSettings
 from trading.xray.returns import Floats, Wide, wide_closes
 
 REGIME: dict[str, pl.DataType | type[pl.DataType]] = {
     "open_time": UTC_MS,
     "regime": pl.String,  # calm | normal | turbulent, null before enough history
-    "symbols": pl.Int32,  # with a return at this bar
+    "symbols": pl.Int32,  # with a return at this bar, dollar pairs not among them
     "market_return": pl.Float64,  # mean log return of all symbols
     "market_volatility": pl.Float64,  # EWMA standard deviation of market_return, per bar
     "volatility_percentile": pl.Float64,  # of market_volatility among its own past, 0..1
+    "high_volatility_probability": pl.Float64,  # of the loud state in a two-state forward filter
     "median_volatility": pl.Float64,  # median over symbols of their EWMA standard deviation, per bar
     "breadth": pl.Float64,  # share of symbols above their own mean of `trend_bars`
     "btc_trend": pl.Float64,  # close of the reference / its mean of trend_bars - 1; null without it
     "mean_correlation": pl.Float64,  # average pair, from EWMA variances
     "dispersion": pl.Float64,  # EWMA of the standard deviation across symbols, per bar
+    "turnover": pl.Float64,  # traded value of this bar in dollars, all pairs quoted in them
+    "turnover_ratio": pl.Float64,  # its EWMA over the median of its own past; 1 = as usual
+    "peg_deviation": pl.Float64,  # price - 1 of the dollar pair furthest off, two bars in a row; null: none
+    "peg_symbol": pl.String,
+    "is_depegged": pl.Boolean,  # beyond the bound; a condition of its own, whatever the regime
     "threshold_multiplier": pl.Float64,  # for entry thresholds: above 1 = ask for more
     "stop_multiplier": pl.Float64,  # for stop distances: the market's width against its usual one
     "is_bounded": pl.Boolean,  # a multiplier met its floor or ceiling
+    "why": pl.String,  # what made it this regime, in words
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RegimeSettings:
-    """Lengths in bars and bounds of the multipliers.
-
-    Parameters
-    ----------
-    half_life : int
-        Of the EWMA variances.
-    trend_bars : int
-        Of the means that breadth and trend are held against.
-    history : int
-        Bars of its own past that volatility is ranked in.
-    min_history : int
-        Bars before a regime is named.
-    reference : str
-        The symbol whose trend stands for the market's.
-    panic_breadth : float
-        Breadth below which, with the reference falling, a normal market counts as turbulent.
-    asked : tuple of 3 floats
-        Raw threshold multiplier in calm, normal and turbulent markets.
-    shrink_bars : int
-        A multiplier counts n / (n + shrink_bars), n the bars of history: little data asks for little.
-    threshold_bounds, stop_bounds : tuple of (floor, ceiling)
-    """
-
-    half_life: int = 24
-    trend_bars: int = 50
-    history: int = 1000
-    min_history: int = 120
-    reference: str = "BTC/USDT"
-    panic_breadth: float = 0.2
-    asked: tuple[float, float, float] = (0.9, 1.0, 1.4)
-    shrink_bars: int = 200
-    threshold_bounds: tuple[float, float] = (0.8, 1.5)
-    stop_bounds: tuple[float, float] = (0.5, 2.0)
-
-    def __post_init__(self) -> None:
-        """Refuse lengths and bounds that have no meaning."""
-        for name in ("half_life", "trend_bars", "history", "min_history"):
-            if getattr(self, name) < 2:
-                raise BadInput(f"{name} must be at least 2 bars, was {getattr(self, name)}")
-        for name in ("threshold_bounds", "stop_bounds"):
-            floor, ceiling = getattr(self, name)
-            if not 0 < floor <= 1 <= ceiling:
-                raise BadInput(f"{name} must hold 1 and be above 0, were {floor} and {ceiling}")
+_NO_MARKET = np.zeros(0)
+States = npt.NDArray[np.int64]
 
 
 def market_regime(candles: pl.DataFrame, settings: RegimeSettings | None = None) -> pl.DataFrame:
@@ -85,125 +48,111 @@ def market_regime(candles: pl.DataFrame, settings: RegimeSettings | None = None)
     Parameters
     ----------
     candles : DataFrame of CANDLES
-        Of all symbols that stand for the market, one timeframe.
+        Of all symbols that stand for the market, one timeframe. Pairs of two dollar coins are witnesses of
+        the peg and no part of the market.
 
     Returns
     -------
-    DataFrame of REGIME, shape (n_times, 14)
+    DataFrame of REGIME, shape (n_times, 21)
         Oldest first. Regime: terciles of the EWMA market volatility within its own last `history` bars;
         a normal market in which nearly everything falls below its mean while the reference falls too
         is called turbulent. Null regime and multipliers of 1 before `min_history` bars.
     """
-    return regime_of(wide_closes(candles), settings or RegimeSettings())
+    settings, wide = settings or RegimeSettings(), wide_closes(candles)
+    return regime_of(wide, settings, turnover=_turnover(candles, wide, settings))
 
 
-def regime_of(wide: Wide, settings: RegimeSettings) -> pl.DataFrame:
-    """Return what `market_regime` does, from closes that are on one grid already."""
-    if not wide.symbols or not len(wide.open_ms):
+def regime_of(wide: Wide, settings: RegimeSettings, *, turnover: Floats = _NO_MARKET) -> pl.DataFrame:
+    """Return what `market_regime` does, from closes that are on one grid already.
+
+    `turnover` has shape (n_times,), NaN where unknown; left out, it is unknown throughout.
+    """
+    times = len(wide.open_ms)
+    if not wide.symbols or not times:
         return pl.DataFrame(schema=REGIME)
-    columns = _measures(wide, settings)
+    columns = measures(wide, turnover if len(turnover) else np.full(times, np.nan), settings)
     columns["open_time"] = pl.Series("open_time", wide.open_ms).cast(UTC_MS)
-    states = _states(columns, settings)
-    columns |= _multipliers(columns["median_volatility"], states, settings)
-    names = np.array(["calm", "normal", "turbulent"], dtype=object)
-    columns["regime"] = [None if state < 0 else names[state] for state in states.tolist()]
-    return pl.DataFrame({name: columns[name] for name in REGIME}).select(
+    percentile, panic = _floats(columns, "volatility_percentile"), _is_panic(columns, settings)
+    states = _states(percentile, panic)
+    off = np.abs(_floats(columns, "peg_deviation")) > settings.max_peg_deviation
+    columns |= _multipliers(columns["median_volatility"], states, off, settings)
+    columns["is_depegged"] = off
+    columns["regime"] = [None if state < 0 else REGIMES[state] for state in states.tolist()]
+    columns["why"] = _why(columns, states, panic, settings)
+    return pl.DataFrame({name: columns[name] for name in REGIME}, strict=False).select(
         pl.col(name).fill_nan(None).cast(dtype) if dtype == pl.Float64 else pl.col(name).cast(dtype)
         for name, dtype in REGIME.items()
     )
 
 
-def _measures(wide: Wide, settings: RegimeSettings) -> dict[str, object]:
-    blank = np.full((len(wide.symbols), 1), np.nan)
-    returns = np.concatenate([blank, wide.log_returns()], axis=1)
-    present = ~np.isnan(returns)
-    count = present.sum(axis=0)
-    some = np.maximum(count, 1)
-    market = np.where(count > 0, np.nansum(returns, axis=0) / some, np.nan)
-    own_variance = ewma(returns * returns, settings.half_life)
-    volatility = np.sqrt(ewma(market[None, :] ** 2, settings.half_life)[0])
-    spread = np.sqrt(
-        np.where(count > 1, np.nansum((returns - market) ** 2, axis=0) / np.maximum(count - 1, 1), np.nan)
-    )
-    means = rolling_mean(wide.close, settings.trend_bars)
-    with np.errstate(invalid="ignore"):
-        above, known = wide.close > means, ~np.isnan(means) & ~np.isnan(wide.close)
-    breadth = np.where(
-        known.any(axis=0), (above & known).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
-    )
-    return {
-        "symbols": count,
-        "market_return": market,
-        "market_volatility": volatility,
-        "volatility_percentile": trailing_percentile(volatility, settings.history, settings.min_history),
-        "median_volatility": np.sqrt(_column_median(own_variance)),
-        "breadth": breadth,
-        "btc_trend": _trend(wide, means, settings.reference),
-        "mean_correlation": _mean_correlation(returns, own_variance, settings.half_life),
-        "dispersion": ewma(spread[None, :], settings.half_life)[0],
-    }
+def _turnover(candles: pl.DataFrame, wide: Wide, settings: RegimeSettings) -> Floats:
+    """Traded dollars at each time of the grid, NaN where no bar of a pair in dollars tells.
 
-
-def _column_median(values: Floats) -> Floats:
-    out = np.full(values.shape[1], np.nan)
-    known = ~np.isnan(values).all(axis=0)
-    out[known] = np.nanmedian(values[:, known], axis=0)
-    return out
-
-
-def _trend(wide: Wide, means: Floats, reference: str) -> Floats:
-    if reference not in wide.symbols:
-        return np.full(len(wide.open_ms), np.nan)
-    row = wide.symbols.index(reference)
-    return np.asarray(wide.close[row] / means[row] - 1)
-
-
-def _mean_correlation(returns: Floats, own_variance: Floats, half_life: int) -> Floats:
-    """Average correlation of all pairs, in O(n) per bar instead of O(n^2).
-
-    For n returns z scaled to unit variance, var(sum z) = n + n (n - 1) rho, hence
-    rho = (n var(mean z) - 1) / (n - 1). The scale at bar t is the volatility known at bar t - 1.
+    Summed row by row in one order (Polars would sum in threads), so that later bars change no last digit.
     """
-    before = np.concatenate([np.full((len(returns), 1), np.nan), own_variance[:, :-1]], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = np.where(before > 0, returns / np.sqrt(before), np.nan)
-    present = ~np.isnan(scaled)
-    count = present.sum(axis=0)
-    some = np.maximum(count, 1)
-    mean = np.where(count > 1, np.nansum(scaled, axis=0) / some, np.nan)
-    power = np.where(count > 1, np.nansum(scaled * scaled, axis=0) / some, np.nan)
-    joint, single = ewma(np.stack([mean * mean, power]), half_life)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rho = (count * joint / single - 1) / (count - 1)
-    return np.asarray(np.where(count > 1, np.clip(rho, -1.0, 1.0), np.nan))
+    counted = [
+        symbol for symbol in wide.symbols if settings.is_in_dollars(symbol) and not settings.is_peg(symbol)
+    ]
+    rows = candles.select("symbol", "open_time", "quote_volume").filter(
+        pl.col("symbol").is_in(counted) & pl.col("quote_volume").is_finite()
+    )
+    rows = rows.sort("symbol", "open_time")
+    place = np.searchsorted(wide.open_ms, rows["open_time"].cast(UTC_MS).to_physical().to_numpy())
+    value = rows["quote_volume"].to_numpy()
+    total = np.bincount(place, weights=value, minlength=len(wide.open_ms))
+    return np.where(np.bincount(place, minlength=len(wide.open_ms)) > 0, total, np.nan)
 
 
-def _states(
-    columns: dict[str, object], settings: RegimeSettings
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    percentile = np.asarray(columns["volatility_percentile"], dtype=np.float64)
-    breadth = np.asarray(columns["breadth"], dtype=np.float64)
-    trend = np.asarray(columns["btc_trend"], dtype=np.float64)
+def _floats(columns: Columns, name: str) -> Floats:
+    return np.asarray(columns[name], dtype=np.float64)
+
+
+def _is_panic(columns: Columns, settings: RegimeSettings) -> npt.NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        falls = (_floats(columns, "breadth") < settings.panic_breadth) & (_floats(columns, "btc_trend") < 0)
+    return np.asarray(falls)
+
+
+def _states(percentile: Floats, panic: npt.NDArray[np.bool_]) -> States:
     with np.errstate(invalid="ignore"):
         state = np.where(percentile > 2 / 3, 2, np.where(percentile > 1 / 3, 1, 0))
-        panic = (breadth < settings.panic_breadth) & (trend < 0)
     state = np.where(panic & (state == 1), 2, state)
     return np.asarray(np.where(np.isnan(percentile), -1, state), dtype=np.int64)
 
 
 def _multipliers(
-    median_volatility: object,
-    states: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    settings: RegimeSettings,
-) -> dict[str, object]:
+    median_volatility: object, states: States, off: npt.NDArray[np.bool_], settings: RegimeSettings
+) -> Columns:
     seen = np.arange(1, len(states) + 1)
     trust = seen / (seen + settings.shrink_bars)
     known = states >= 0
     asked = np.asarray(settings.asked)[np.maximum(states, 0)]
     threshold = np.where(known, 1 + trust * (asked - 1), 1.0)
+    # A depeg is a fact of the moment, not an estimate: it needs no history to count in full.
+    threshold = np.where(off, np.maximum(threshold, settings.asked_off_peg), threshold)
     volatility = np.asarray(median_volatility, dtype=np.float64)
     width = ratio_to_median(volatility, settings.history, settings.min_history)
     stop = np.where(known & ~np.isnan(width), 1 + trust * (width - 1), 1.0)
     held = [np.clip(threshold, *settings.threshold_bounds), np.clip(stop, *settings.stop_bounds)]
     is_bounded = (held[0] != threshold) | (held[1] != stop)
     return {"threshold_multiplier": held[0], "stop_multiplier": held[1], "is_bounded": is_bounded}
+
+
+def _why(
+    columns: Columns, states: States, panic: npt.NDArray[np.bool_], settings: RegimeSettings
+) -> list[str]:
+    percentile, breadth = _floats(columns, "volatility_percentile"), _floats(columns, "breadth")
+    off, symbols = _floats(columns, "peg_deviation"), columns["peg_symbol"]
+    assert isinstance(symbols, list)
+    words = []
+    for t, state in enumerate(states.tolist()):
+        if state < 0:
+            told = f"{t + 1} bars of history, {settings.min_history} needed to name a regime"
+        else:
+            told = f"market volatility stands above {percentile[t]:.0%} of its past"
+            if panic[t] and state == 2 and percentile[t] <= 2 / 3:
+                told += f"; only {breadth[t]:.0%} are above their mean while {settings.reference} falls"
+        if abs(off[t]) > settings.max_peg_deviation:
+            told += f"; {symbols[t]} is {off[t]:+.1%} off its peg"
+        words.append(told)
+    return words

@@ -116,6 +116,21 @@ def test_a_turbulent_market_can_be_closed_altogether() -> None:
     assert row["reason"] == "regime: turbulent market, no entries"
 
 
+def test_a_dollar_off_its_peg_closes_the_market_unless_told_otherwise() -> None:
+    """No entry while the money itself is in doubt; the row says so, and why the market is what it is."""
+    frame = bars([{}, {"close": 97.0, "rsi_14": 10.0}])
+    market = frame.select(
+        "open_time", regime=pl.lit("normal"), is_depegged=pl.lit(value=True), why=pl.lit("USDC is off")
+    )
+    row = signal_rows(frame, regime=market).row(0, named=True)
+    assert (row["is_entry"], row["is_candidate"]) == (False, True)
+    assert row["reason"] == "peg: a dollar coin is off its peg, no entries"
+    assert row["regime_why"] == "USDC is off"
+    assert signal_rows(frame, SignalRules(is_depeg_blocked=False), regime=market)["is_entry"].to_list() == [
+        True
+    ]
+
+
 def news(
     minutes: float, event: str = "hack", sentiment: float = -0.8, symbol: str = "A/USDT"
 ) -> pl.DataFrame:

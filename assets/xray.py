@@ -3,12 +3,15 @@
 import dagster as dg
 import polars as pl
 
+from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
 from resources.exchange import Exchange
 from resources.news import NewsDesk
 from resources.settings import load_settings
 from resources.store import Store
+from trading.xray.peers import PeerRules
 
+PeerConfig = launchpad(PeerRules, "PeerConfig")
 GROUP = "xray"
 ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 
@@ -25,32 +28,39 @@ def _closes(store: Store) -> pl.DataFrame:
     kinds={"numpy"},
     owners=["team:trading"],
 )
-def correlations(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
-    """The most correlated peers of each pair. **One row per pair and peer**, rank 1 first.
+def correlations(
+    context: dg.AssetExecutionContext, config: PeerConfig, store: Store
+) -> dg.MaterializeResult[None]:
+    """The most correlated peers of each pair. **One row per pair, window and peer**, rank 1 first.
 
-    Source: log returns of the closes in `ohlcv`; `rho` is Pearson's over the bars that both have, `bars`
-    says how many.
+    Source: log returns of the closes in `ohlcv` over windows of some lengths in bars, all ending at the
+    newest bar. `rho` stands on the `bars` that both have; `rho_shrunk` is pulled towards 0 by how little
+    the window says about so many pairs (Ledoit and Wolf). A pair that shares too little of a window has
+    no row there. The peers of one pair at any past moment: `trading.xray.peers.peers_at`.
     """
-    from trading.xray.correlation import correlation, top_peers
+    from trading.xray.peers import ROW_GROUP, peer_table, windows_summary
     from trading.xray.returns import log_returns
 
+    rules = domain(PeerRules, config)
     symbols, returns = log_returns(_closes(store))
-    found = correlation(symbols, returns)
-    frame = top_peers(found)
+    frame = peer_table(symbols, returns, rules)
     version = store.publish(
         "correlations",
         frame,
-        key=["symbol", "peer"],
+        key=["symbol", "window", "peer"],
         inputs=["ohlcv_days", "liquid_symbols"],
+        params=store.params(rules),
         run_id=context.run_id,
+        row_group=ROW_GROUP,
     )
-    mean = found.mean()
+    closest = frame.filter(pl.col("rank") == 1, pl.col("window") == pl.col("window").max())
     return materialized(
         version,
         {
             "symbols": len(symbols),
-            "mean rho": float("nan") if mean is None else mean,
-            "closest pairs": table(frame.filter(pl.col("rank") == 1).sort("rho", descending=True)),
+            "median rho of peers": float(frame["rho"].median() or 0.0),
+            "windows": table(windows_summary(frame)),
+            "closest pairs": table(closest.sort("rho", descending=True)),
         },
     )
 

@@ -107,19 +107,19 @@ class Store(dg.ConfigurableResource[None]):
         params: Mapping[str, object] | None = None,
         at: datetime | None = None,
         run_id: str | None = None,
+        row_group: int | None = None,
     ) -> Version:
         """Publish `frame` as the newest version of `asset`.
 
         `inputs` are ids of versions, or names of tables: then the version that was read here last is
         recorded (a run beside this one may have published a newer one meanwhile), and where none was
-        read, the newest. A table that nobody published yet is left out.
+        read, the newest. A table that nobody published yet is left out. The rest is `Lake.publish`'s.
         """
         lake = self.lake
         made_from = [found for name in inputs if (found := _made_from(lake, name)) is not None]
         moment = at if at is not None else self.as_of()
-        return lake.publish(
-            asset, frame, key=key, at=moment, inputs=made_from, params=params or {}, run_id=run_id
-        )
+        about = {"params": params or {}, "run_id": run_id, "row_group": row_group}
+        return lake.publish(asset, frame, key=key, at=moment, inputs=made_from, **about)
 
 
 def _made_from(lake: Lake, name: str) -> str | None:

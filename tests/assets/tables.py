@@ -88,7 +88,15 @@ def indicators() -> pl.DataFrame:
 
 def correlations() -> pl.DataFrame:
     return pl.DataFrame(
-        {"symbol": SYMBOLS[:2], "rank": [1, 1], "peer": SYMBOLS[2:], "rho": [0.9, -1.0], "bars": [500, 30]}
+        {
+            "symbol": SYMBOLS[:2],
+            "window": [960, 96],
+            "rank": [1, 1],
+            "peer": SYMBOLS[2:],
+            "rho": [0.9, -1.0],
+            "rho_shrunk": [0.8, -0.9],
+            "bars": [960, 30],
+        }
     )
 
 

@@ -50,7 +50,7 @@ class LookLog:
         A version of `versions` without a line (written before there was this log, or its writer was
         killed) counts as looked at once, when it was made.
         """
-        told = [_look(line) for line in read_lines(self._path(asset))]
+        told = self.told(asset)
         noted = {look.version_id for look in told}
         silent = [
             Look(version.created_at, version.version_id, version.run_id)
@@ -58,6 +58,17 @@ class LookLog:
             if version.version_id not in noted
         ]
         return sorted([*silent, *told], key=lambda look: to_ms(look.at))
+
+    def told(self, asset: str) -> list[Look]:
+        """Return the looks that were noted, in order of publication."""
+        return [_look(line) for line in read_lines(self._path(asset))]
+
+    def stamp(self, asset: str) -> int:
+        """Return a number that changes with every look noted: the length of the log."""
+        try:
+            return self._path(asset).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def newest(self, asset: str) -> Look | None:
         """Return the look noted last; None before the first."""

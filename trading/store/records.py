@@ -5,9 +5,10 @@ back. Not here: what the data file holds (lake.py) or how candles are stored (ca
 """
 
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from trading.market.errors import BadInput, NoVersion, StoreError
@@ -113,13 +114,25 @@ class Records:
 
     def all(self, asset: str) -> list[Version]:
         """Return every record of `asset`, oldest market time first; equal times in order of publication."""
-        folder = self.folder(asset)
-        if not folder.is_dir():
-            return []
-        found = []
-        for entry in folder.iterdir():
-            if _VERSION.fullmatch(entry.name):
-                written_ns = (entry / RECORD).stat().st_mtime_ns
-                found.append((self.get(entry.name), written_ns))
+        return self.some(self.names(asset))
+
+    def some(self, version_ids: Iterable[str]) -> list[Version]:
+        """Return the records of `version_ids`, in the order of `all`."""
+        found = [(self.get(name), (self.path(name) / RECORD).stat().st_mtime_ns) for name in version_ids]
         found.sort(key=lambda pair: (pair[0].created_at, pair[1], pair[0].version_id))
         return [version for version, _ in found]
+
+    def names(self, asset: str) -> set[str]:
+        """Return the ids of all versions of `asset`, without reading any."""
+        try:
+            with os.scandir(self.folder(asset)) as entries:
+                return {entry.name for entry in entries if _VERSION.fullmatch(entry.name)}
+        except FileNotFoundError:
+            return set()
+
+    def stamp(self, asset: str) -> int:
+        """Return a number that changes when a version of `asset` comes or goes."""
+        try:
+            return self.folder(asset).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0

@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 import polars as pl
 
+from trading.backtest.validation.splits import walk_forward
 from trading.learning.dataset import DAY_MS, Ints, TrainingSet
 from trading.learning.models import KINDS, Classifier, fit_classifier
 from trading.learning.scoring import (
@@ -22,7 +23,6 @@ from trading.learning.scoring import (
     mean_or_nan,
     random_choice_percentile,
 )
-from trading.learning.splits import walk_forward
 from trading.market.errors import BadInput
 from trading.signals.predictor import Predictor
 

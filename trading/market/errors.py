@@ -7,7 +7,8 @@
     │   ├── InvalidBars           candles that no market can have printed
     │   ├── InvalidExpression     a condition that cannot be read; the message names the place
     │   ├── UnknownSymbol
-    │   └── UnknownTimeframe
+    │   ├── UnknownTimeframe
+    │   └── HoldoutSpent          this stretch of time has been looked at once already
     ├── MissingData               something needed has not been made yet
     │   └── NoVersion             a lineage id or table that nobody published
     ├── StoreError                lake, warehouse, order log or cache refused
@@ -58,6 +59,10 @@ class UnknownSymbol(BadInput):
 
 class UnknownTimeframe(BadInput):
     """No such timeframe; the message lists those that exist."""
+
+
+class HoldoutSpent(BadInput):
+    """A locked holdout was opened before: what a second look shows is no longer out of sample."""
 
 
 class MissingData(SluiceError):

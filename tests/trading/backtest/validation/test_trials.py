@@ -1,0 +1,65 @@
+"""Every trial counts: each once, from several processes, over nights."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trading.backtest.validation.trials import TrialLedger, trial_batch
+from trading.market.errors import BadInput
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_trials_are_symbols_times_configurations_times_nights(tmp_path: Path) -> None:
+    """3 configurations × 2 nights × 5 symbols = 30; the same night again adds nothing."""
+    ledger = TrialLedger(tmp_path / "trials.jsonl")
+    batches = [
+        trial_batch("rsi", f"p{config}", f"night{night}", np.full(5, 0.1 * config), at=AT)
+        for config in range(3)
+        for night in range(2)
+    ]
+    assert ledger.record(batches) == 6
+    ledger.record(batches[:2])
+    assert (ledger.total().count, ledger.total().batches) == (30, 6)
+    assert ledger.total("ema").count == 0
+
+
+def test_the_variance_over_batches_is_that_of_all_ratios(tmp_path: Path) -> None:
+    """Merged from means and squares; a trial without a ratio counts as a trial and not in the variance."""
+    rng = np.random.default_rng(1)
+    parts = [rng.normal(k, 1, 10 + k) for k in range(5)]
+    ledger = TrialLedger(tmp_path / "trials.jsonl")
+    ledger.record(trial_batch("rsi", str(k), "d", part, at=AT) for k, part in enumerate(parts))
+    ledger.record([trial_batch("rsi", "none", "d", np.array([np.nan, np.nan]), at=AT)])
+    total = ledger.total("rsi")
+    assert total.count == sum(map(len, parts)) + 2
+    assert total.sharpe_variance == pytest.approx(np.concatenate(parts).var(ddof=1))
+
+
+def test_several_processes_lose_no_trial(tmp_path: Path) -> None:
+    """Four at once, 50 lines each."""
+    code = (
+        "import sys; from datetime import UTC, datetime; from pathlib import Path; import numpy as np\n"
+        "from trading.backtest.validation.trials import TrialLedger, trial_batch\n"
+        "at = datetime(2026, 1, 1, tzinfo=UTC)\n"
+        "for k in range(50):\n"
+        "    batch = trial_batch('s', f'{sys.argv[2]}-{k}', 'd', np.ones(3), at=at)\n"
+        "    TrialLedger(Path(sys.argv[1])).record([batch])\n"
+    )
+    path = tmp_path / "trials.jsonl"
+    running = [subprocess.Popen([sys.executable, "-c", code, str(path), str(k)]) for k in range(4)]
+    assert [process.wait() for process in running] == [0] * 4
+    assert TrialLedger(path).total().count == 4 * 50 * 3
+
+
+def test_no_ledger_is_no_trials_and_bad_rows_are_refused(tmp_path: Path) -> None:
+    """Nothing was tried; a batch has at least one symbol and a time with its zone."""
+    assert TrialLedger(tmp_path / "none.jsonl").total().count == 0
+    with pytest.raises(BadInput, match="symbols >= 1"):
+        trial_batch("s", "p", "d", np.zeros(0), at=AT)
+    with pytest.raises(BadInput, match="time zone"):
+        trial_batch("s", "p", "d", np.ones(1), at=datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from trading.backtest.kernel import Bars, Bools
+from trading.backtest.walk import Bars, Bools, Floats, Ints
 from trading.market.errors import InvalidBars
 
 _PRICES = ("open", "high", "low", "close")
@@ -52,8 +52,18 @@ def candle_block(candles: pl.DataFrame, bar_ms: int | None = None) -> Block:
     if (steps[inside] <= 0).any():
         raise InvalidBars("candles must have one bar per symbol and open_time, found a repeated open_time")
     found_ms = int(steps[inside].min()) if inside.any() else 1
-    columns = (frame[name].to_numpy().astype(np.float64) for name in (*_PRICES, "volume"))
-    return Block(frame, runs["value"], Bars(offsets, open_ms, *columns), bar_ms or found_ms)
+    arrays = {name: frame[name].to_numpy().astype(np.float64) for name in (*_PRICES, "volume")}
+    bars = Bars(offsets, open_ms, **arrays, per_unit=_finest(arrays["high"], offsets))
+    return Block(frame, runs["value"], bars, bar_ms or found_ms)
+
+
+def _finest(high: Floats, offsets: Ints) -> Floats:
+    """Return ticks per quote unit of each symbol: the finest decimal tick its highest price allows."""
+    if not len(high):
+        return np.empty(0)
+    most = np.maximum.reduceat(high, offsets[:-1])
+    finest: Floats = np.power(10.0, np.clip(14 - np.floor(np.log10(most)), 0, 22))
+    return finest
 
 
 def _check(frame: pl.DataFrame) -> None:

@@ -1,6 +1,6 @@
 """Candles and signals in, trades and figures per symbol out.
 
-The fill rules are in `kernel` and `trading.risk.exits`; costs in `costs`; whether the result is worth
+The fill rules are in `kernel` and `trading.risk.exit_machine`; costs in `costs`; whether the result is worth
 money is decided in `approval`.
 """
 
@@ -174,7 +174,7 @@ def outcomes(
         price_cost,
         block.bar_ms,
         rules.entry_limit,
-        exits.numbers,
+        exits.numbers(block.bar_ms),
         row,
         code,
         mark,
@@ -198,7 +198,15 @@ def _trade(
     most = int(is_entry.sum())
     rows, marks = np.zeros((most, 5), np.int64), np.zeros((most, 2))
     count = trades_kernel(
-        block.bars, is_entry, is_exit, price_cost, block.bar_ms, rules.entry_limit, exits.numbers, rows, marks
+        block.bars,
+        is_entry,
+        is_exit,
+        price_cost,
+        block.bar_ms,
+        rules.entry_limit,
+        exits.numbers(block.bar_ms),
+        rows,
+        marks,
     )
     return rows[:count], marks[:count]
 

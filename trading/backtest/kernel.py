@@ -1,7 +1,7 @@
 """The compiled loops of the backtest: flat arrays in, arrays out, no frames and no names.
 
 Bars of all symbols lie one after another; `offsets[k]:offsets[k + 1]` is symbol k, oldest first. What
-ends a position is decided by `trading.risk.exits.exit_step`, compiled as it stands.
+ends a position is decided by `trading.risk.exit_machine`, compiled as it stands by `walk`.
 
 Conventions: a signal of bar t acts on bar t + 1, which must follow directly (no missing bar), have
 volume, and open no more than `entry_limit` above the signal's close. One position per symbol. A bar
@@ -9,38 +9,14 @@ without volume fills nothing; an exit signal waits for the next bar that trades.
 """
 
 from collections.abc import Callable
-from hashlib import blake2b
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from trading.risk import exits
+from trading.backtest.walk import MACHINE, Bars, Bools, Floats, Ints, hold, ticks
+from trading.risk.exit_machine import ExitNumbers
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Rules = tuple[float, float, float, float, int]
-
-
-class Bars(NamedTuple):
-    """Candles of all symbols, one after another, each symbol oldest first. Times in ms, prices in quote."""
-
-    offsets: Ints
-    open_ms: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-
-
-_step = njit(exits.exit_step)
-# numba's disk cache looks at this file only. The exit machine lives in another one, so a digest of its
-# source goes into the kernels' closures, which numba does hash: an edit there recompiles them.
-_MACHINE = int(blake2b(Path(exits.__file__).read_bytes(), digest_size=6).hexdigest(), 16)
+__all__ = ["Bars", "Bools", "Floats", "Ints"]  # what older imports of this module name
 
 
 @njit
@@ -52,36 +28,14 @@ def _can_enter(bars: Bars, t: int, bar_ms: int, entry_limit: float) -> bool:
 
 @njit
 def _hold(
-    bars: Bars, entry: int, last: int, price_cost: float, is_exit: Bools, bar_ms: int, rules: Rules
+    bars: Bars, k: int, entry: int, price_cost: float, is_exit: Bools, numbers: ExitNumbers
 ) -> tuple[int, int, float]:
     """Return (row, code, mark) of the exit of a position entered at row `entry`; code 0 = still open."""
-    stop_loss, take_profit, trailing, trailing_offset, max_hold = rules
-    paid = bars.open[entry] * (1.0 + price_cost)
-    peak = paid
-    pending = False
-    for t in range(entry, last):
-        if bars.volume[t] > 0.0:
-            held = (bars.open_ms[t] - bars.open_ms[entry]) // bar_ms
-            code, mark = _step(
-                bars.open[t],
-                bars.high[t],
-                bars.low[t],
-                paid,
-                peak,
-                held,
-                pending,
-                stop_loss,
-                take_profit,
-                trailing,
-                trailing_offset,
-                max_hold,
-            )
-            if code != 0:
-                return t, code, mark
-            peak = max(peak, bars.high[t])
-        if is_exit[t]:
-            pending = True
-    return last - 1, 0, bars.close[last - 1]
+    per_unit = bars.per_unit[k]
+    last = bars.offsets[k + 1]
+    paid = ticks(bars.open[entry] * (1.0 + price_cost), per_unit)
+    row, code, tick, _ = hold(bars, per_unit, entry, last, paid, is_exit, numbers)
+    return row, code, tick / per_unit
 
 
 def _build_trades(machine: int) -> Callable[..., int]:
@@ -93,7 +47,7 @@ def _build_trades(machine: int) -> Callable[..., int]:
         price_cost: Floats,
         bar_ms: int,
         entry_limit: float,
-        rules: Rules,
+        numbers: ExitNumbers,
         out_rows: Ints,
         out_marks: Floats,
     ) -> int:
@@ -108,7 +62,7 @@ def _build_trades(machine: int) -> Callable[..., int]:
                 if not is_entry[t - 1] or is_exit[t - 1] or not _can_enter(bars, t, bar_ms, entry_limit):
                     t += 1
                     continue
-                row, code, mark = _hold(bars, t, last, price_cost[k], is_exit, bar_ms, rules)
+                row, code, mark = _hold(bars, k, t, price_cost[k], is_exit, numbers)
                 out_rows[count] = (k, t - 1, t, row, code)
                 out_marks[count] = (bars.open[t], mark)
                 count += 1
@@ -127,7 +81,7 @@ def _build_outcomes(machine: int) -> Callable[..., None]:
         price_cost: Floats,
         bar_ms: int,
         entry_limit: float,
-        rules: Rules,
+        numbers: ExitNumbers,
         out_row: Ints,
         out_code: Ints,
         out_mark: Floats,
@@ -144,15 +98,15 @@ def _build_outcomes(machine: int) -> Callable[..., None]:
                     continue
                 if not _can_enter(bars, signal + 1, bar_ms, entry_limit):
                     continue
-                row, code, mark = _hold(bars, signal + 1, last, price_cost[k], is_exit, bar_ms, rules)
+                row, code, mark = _hold(bars, k, signal + 1, price_cost[k], is_exit, numbers)
                 if code != 0:
                     out_row[signal], out_code[signal], out_mark[signal] = row, code, mark
 
     return run  # type: ignore[no-any-return]  # numba's dispatcher is untyped
 
 
-trades_kernel = _build_trades(_MACHINE)
-outcomes_kernel = _build_outcomes(_MACHINE)
+trades_kernel = _build_trades(MACHINE)
+outcomes_kernel = _build_outcomes(MACHINE)
 
 
 @njit(cache=True)

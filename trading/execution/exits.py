@@ -87,8 +87,8 @@ class Exits:
             take_profit=None if trade.take_profit is None else float(trade.take_profit),
             max_hold_bars=1,
         )
-        now = PriceBar.at(float(quote.bid))
-        found = exit_decision(rules, now, entry=float(trade.open_price), bars_held=int(is_over))
+        now, tick = PriceBar.at(float(quote.bid)), self._desk.market(trade.symbol).tick
+        found = exit_decision(rules, now, entry=float(trade.open_price), bars_held=int(is_over), tick=tick)
         return None if found is None else found.reason
 
     async def _leave(self, trade: Trade, before: list[Intent], reason: str, quote: Quote | None) -> None:

@@ -1,28 +1,21 @@
-"""When and at what price a long position is left: the one exit machine.
+"""When and at what price a long position is left, in prices: what the live engine asks the exit machine.
 
-The backtest kernel compiles `exit_step` itself and the live engine calls it through `exit_decision`,
-so the two cannot drift apart. Costs (spread, slippage, fees) are not known here: prices are the
-market's own. `exit_step` must stay plain arithmetic on numbers, or it can no longer be compiled.
-
-Order of events, in the order in which time passes inside a bar; the first that happens wins:
-
-1. open at or below the stop: out at the open (the gap is ours to lose)
-2. open above the target: out at the open
-3. an exit signal of an earlier closed bar: out at the open
-4. held for the maximum time: out at the open
-5. low at or below the stop: out at the stop
-6. high above the target: out at the target
-
-A bar that touches both stop and target is taken as a loss (5 before 6). On the entry bar 3 and 4
-cannot happen; 1, 2, 5 and 6 can. A bar without volume fills nothing: its caller skips it.
+The order of events inside a bar is `trading.risk.exit_machine`'s, the very functions that the backtest
+compiles. Here are the rules as people state them, and their translation into ticks and back.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import IntEnum
 from typing import Self
 
+import numpy as np
+
 from trading.market.errors import BadInput
 from trading.market.orders import TradeSignal
+from trading.market.ticks import Grid
+from trading.risk import exit_machine
+from trading.risk.exit_machine import WHOLE, ExitNumbers
 
 
 class ExitCode(IntEnum):
@@ -34,6 +27,7 @@ class ExitCode(IntEnum):
     TRAILING_STOP = 3
     EXIT_SIGNAL = 4
     MAX_HOLD = 5
+    FORCE_EXIT = 6
 
     @property
     def reason(self) -> str:
@@ -95,15 +89,16 @@ class ExitRules:
             use_exit_signal=False,
         )
 
-    @property
-    def numbers(self) -> tuple[float, float, float, float, int]:
-        """The last five arguments of `exit_step`; 0 stands for a rule that is off."""
-        return (
-            self.stop_loss,
-            0.0 if self.take_profit is None else self.take_profit,
-            0.0 if self.trailing_stop is None else self.trailing_stop,
-            self.trailing_offset,
-            0 if self.max_hold_bars is None else self.max_hold_bars,
+    def numbers(self, bar: int = 1) -> ExitNumbers:
+        """Return the rules as the exit machine takes them; ages in bars × `bar` (1 = bars, or ms a bar)."""
+        has_target, hold = self.take_profit is not None, self.max_hold_bars
+        return ExitNumbers(
+            stop_keep=WHOLE - parts(self.stop_loss),
+            trail_keep=0 if self.trailing_stop is None else WHOLE - parts(self.trailing_stop),
+            trail_wake=WHOLE + parts(self.trailing_offset),
+            max_hold=0 if hold is None else hold * bar,
+            ages=np.zeros(int(has_target), np.int64),
+            factors=np.full(int(has_target), WHOLE + parts(self.take_profit or 0.0), np.int64),
         )
 
 
@@ -134,48 +129,9 @@ class Exit:
         return self.code.reason
 
 
-def exit_step(  # noqa: PLR0917 - compiled by the backtest: numbers by position
-    bar_open: float,
-    high: float,
-    low: float,
-    entry: float,
-    peak: float,
-    bars_held: int,
-    has_signal: bool,
-    stop_loss: float,
-    take_profit: float,
-    trailing_stop: float,
-    trailing_offset: float,
-    max_hold: int,
-) -> tuple[int, float]:
-    """Return the exit code and price of one bar; (0, 0.0) while the position stays.
-
-    Compiled as it stands by the backtest: numbers only, 0 = a rule that is off. `entry` is the price
-    paid, `peak` the highest price of earlier bars of this position, `bars_held` 0 on the entry bar.
-    """
-    stop = entry * (1.0 - stop_loss)
-    stop_code = 1
-    if trailing_stop > 0.0 and peak >= entry * (1.0 + trailing_offset):
-        trail = peak * (1.0 - trailing_stop)
-        if trail > stop:
-            stop = trail
-            stop_code = 3
-    target = entry * (1.0 + take_profit)
-    code = 0
-    price = 0.0
-    if bar_open <= stop:
-        code, price = stop_code, bar_open
-    elif take_profit > 0.0 and bar_open > target:
-        code, price = 2, bar_open
-    elif bars_held > 0 and has_signal:
-        code, price = 4, bar_open
-    elif bars_held > 0 and max_hold > 0 and bars_held >= max_hold:
-        code, price = 5, bar_open
-    elif low <= stop:
-        code, price = stop_code, stop
-    elif take_profit > 0.0 and high > target:
-        code, price = 2, target
-    return code, price
+def parts(fraction: float) -> int:
+    """Return `fraction` in whole parts of the exit machine; finer than 1e-8 is rounded."""
+    return round(fraction * WHOLE)
 
 
 def exit_decision(
@@ -186,6 +142,7 @@ def exit_decision(
     bars_held: int,
     peak: float | None = None,
     has_exit_signal: bool = False,
+    tick: Decimal | None = None,
 ) -> Exit | None:
     """Return how the position leaves in `bar`, or None while it stays.
 
@@ -203,6 +160,9 @@ def exit_decision(
         Highest price of earlier bars; the entry price where not given. Only trailing stops look.
     has_exit_signal : bool
         Whether an earlier closed bar, after the entry, said exit.
+    tick : Decimal, optional
+        The market's price step: levels are rounded up to it. Without it they are rounded in the fifteenth
+        digit.
 
     Raises
     ------
@@ -211,10 +171,41 @@ def exit_decision(
     """
     _require(entry > 0, "entry price must be positive", entry)
     _require(0 < bar.low <= bar.high, "bar must have 0 < low <= high; low", bar.low)
-    seen = entry if peak is None else peak
+    grid = Grid.finest(max(entry, bar.high, peak or 0.0)) if tick is None else Grid.of(tick)
     signal = has_exit_signal and rules.use_exit_signal
-    code, price = exit_step(bar.open, bar.high, bar.low, entry, seen, bars_held, signal, *rules.numbers)
-    return None if code == 0 else Exit(ExitCode(code), price)
+    return exit_in_bar(rules.numbers(), bar, grid, entry=entry, age=bars_held, peak=peak, has_signal=signal)
+
+
+def exit_in_bar(
+    numbers: ExitNumbers,
+    bar: PriceBar,
+    grid: Grid,
+    *,
+    entry: float,
+    age: int,
+    peak: float | None = None,
+    has_signal: bool = False,
+) -> Exit | None:
+    """Return how a position under `numbers` leaves in `bar`, levels on the ticks of `grid`; None = it stays.
+
+    As `exit_decision`; `age` is in the unit of the numbers' ages, 0 on the entry bar.
+    """
+    paid = grid.whole(entry)
+    seen = paid if peak is None else grid.whole(peak)
+    levels = (
+        exit_machine.times_up(paid, numbers.stop_keep),
+        exit_machine.trail_tick(paid, seen, numbers.trail_keep, numbers.trail_wake),
+        exit_machine.target_tick(paid, exit_machine.rung_of(age, -1, numbers), numbers),
+    )
+    code, found = exit_machine.exit_step(
+        grid.whole(bar.open),
+        grid.whole(bar.high),
+        grid.whole(bar.low),
+        levels,
+        age > 0 and has_signal,
+        age > 0 and 0 < numbers.max_hold <= age,
+    )
+    return None if code == 0 else Exit(ExitCode(code), grid.value(int(found)))
 
 
 def _require(is_true: bool, rule: str, value: float) -> None:

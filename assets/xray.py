@@ -9,9 +9,11 @@ from resources.exchange import Exchange
 from resources.news import NewsDesk
 from resources.settings import load_settings
 from resources.store import Store
+from trading.xray.decoupling import MOST_FALSE, AlertRules
 from trading.xray.peers import PeerRules
 
 PeerConfig = launchpad(PeerRules, "PeerConfig")
+AlertConfig = launchpad(AlertRules, "AlertConfig")
 GROUP = "xray"
 ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 
@@ -65,13 +67,77 @@ def correlations(
     )
 
 
-@dg.asset_check(asset=correlations, description="Every rho lies in -1..1 and stands on enough bars.")
+@dg.asset_check(
+    asset=correlations, description="Every rho lies in -1..1, of two pairs, on enough bars of its window."
+)
 def correlations_are_correlations(store: Store) -> dg.AssetCheckResult:
-    """Fail on a rho outside its range or one that stands on fewer than 30 common bars."""
+    """Fail on a rho outside its range, a pair that is its own peer, too few or too many common bars."""
     frame = store.lake.read("correlations")
-    wild = frame.filter(pl.col("rho").abs() > 1 + 1e-9).height
-    thin = frame.filter(pl.col("bars") < 30).height
-    return verdict(wild == 0 and thin == 0, pairs=frame.height, outside_range=wild, under_30_bars=thin)
+    in_range = frame.filter(
+        pl.col("rho").abs() <= 1 + 1e-9, pl.col("rho_shrunk").abs() <= pl.col("rho").abs() + 1e-9
+    )
+    of_two = frame.filter(pl.col("symbol") != pl.col("peer"))
+    grounded = frame.filter(pl.col("bars").is_between(30, pl.col("window")))
+    wild, own, thin = (frame.height - good.height for good in (in_range, of_two, grounded))
+    passed = wild + own + thin == 0
+    return verdict(passed, pairs=frame.height, outside_range=wild, own_peer=own, wrong_bars=thin)
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[ALL_DAYS, "liquid_symbols", "instruments"],
+    kinds={"numpy"},
+    owners=["team:trading"],
+)
+def correlation_alerts(
+    context: dg.AssetExecutionContext, config: AlertConfig, store: Store
+) -> dg.MaterializeResult[None]:
+    """Pairs that moved together and no longer do. **One row per two pairs**, often none.
+
+    The newest window is held against the earlier ones; a drop counts if it is larger than what this pair's
+    correlation does by itself, with the drop of the whole market taken off and the number of pairs tested
+    taken into account: of the alerts of one look at most `false_share` are expected to be false. `symbol`
+    is who left, `peers_lost` how many of its peers say so; `effective_bars` is what the window is worth.
+    """
+    from trading.xray.decoupling import decoupled_pairs
+    from trading.xray.returns import log_returns
+
+    rules = domain(AlertRules, config)
+    found = decoupled_pairs(*log_returns(_closes(store)), rules)
+    version = store.publish(
+        "correlation_alerts",
+        found.frame,
+        key=["symbol", "peer"],
+        inputs=["ohlcv_days", "liquid_symbols"],
+        params=store.params(rules),
+        run_id=context.run_id,
+    )
+    left = (
+        found.frame.group_by("symbol").agg(pl.len().alias("peers lost")).sort("peers lost", descending=True)
+    )
+    return materialized(
+        version,
+        {
+            "pairs tested": found.tested,
+            "drop of the whole market": found.market_drop,
+            "who left": table(left),
+            "correlation_alerts": table(found.frame),
+        },
+    )
+
+
+@dg.asset_check(
+    asset=correlation_alerts, description="Each pair once; each alert is a fall that chance seldom makes."
+)
+def alerts_are_earned(store: Store) -> dg.AssetCheckResult:
+    """Fail on a pair that stands twice, rose instead of fell, or has a q above 5 %."""
+    frame = store.lake.read("correlation_alerts")
+    a, b = pl.min_horizontal("symbol", "peer"), pl.max_horizontal("symbol", "peer")
+    repeated = frame.height - frame.select(a.alias("a"), b.alias("b")).unique().height
+    rose = frame.height - frame.filter(pl.col("rho_now") < pl.col("rho_before")).height
+    by_chance = frame.height - frame.filter(pl.col("q_value") <= MOST_FALSE).height
+    passed = repeated + rose + by_chance == 0
+    return verdict(passed, alerts=frame.height, repeated=repeated, rose=rose, by_chance=by_chance)
 
 
 @dg.asset(

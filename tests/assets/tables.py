@@ -100,6 +100,18 @@ def correlations() -> pl.DataFrame:
     )
 
 
+def correlation_alerts() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "symbol": SYMBOLS[:2],
+            "peer": SYMBOLS[2:],
+            "rho_before": [0.9, 0.6],
+            "rho_now": [0.1, -1.0],
+            "q_value": [0.0, 0.05],
+        }
+    )
+
+
 def clusters() -> pl.DataFrame:
     return pl.DataFrame({"symbol": SYMBOLS, "cluster": [0, 0, 1, -1]})
 
@@ -189,6 +201,7 @@ SOUND = {
     "instruments": instruments,
     "indicators": indicators,
     "correlations": correlations,
+    "correlation_alerts": correlation_alerts,
     "clusters": clusters,
     "market_regime": market_regime,
     "news_events": news_events,

@@ -15,7 +15,7 @@ MAX_STATEMENTS, MAX_LINES = 12, 35
 # Several tables at once, or the file of all tables: they say what they hold in their own words.
 HOLD_MANY_TABLES = {"raw_tables", "warehouse"}
 # They inform decisions and stand alone: a strange headline must not stop the candles.
-ONLY_WARN = {"market_regime", "news_events", "clusters", "correlations"}
+ONLY_WARN = {"market_regime", "news_events", "clusters", "correlations", "correlation_alerts"}
 RUNNING = dg.DefaultScheduleStatus.RUNNING
 
 
@@ -54,6 +54,7 @@ def test_every_stop_of_the_line_is_an_asset(graph):
         "screened_symbols",
         "indicators",
         "correlations",
+        "correlation_alerts",
         "clusters",
         "market_regime",
         "news_events",

@@ -117,7 +117,7 @@ def top_peers(found: Correlation, *, count: int = 20, window: int | None = None)
     kept = min(count, n - 1)
     if kept < 1:
         return pl.DataFrame(schema=PEERS)
-    best = _best(found.rho, kept)
+    best = best_columns(found.rho, kept)
     names = pl.Series("symbol", found.symbols, dtype=pl.String)
     rows, peers = np.repeat(np.arange(n), kept), best.ravel()
     # Who has too few others with a value is filled up with itself.
@@ -200,8 +200,8 @@ def windows_summary(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _best(rho: Floats, kept: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Columns of the `kept` highest values of each row, highest first, the diagonal left out."""
+def best_columns(rho: Floats, kept: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Return the columns of each row's `kept` highest values, highest first; NaN and the diagonal last."""
     out = np.empty((len(rho), kept), dtype=np.int64)
     # In slices that stay in the cache; a copy of the whole matrix costs more than the search.
     for start in range(0, len(rho), 128):

@@ -288,6 +288,7 @@ def test_only_findings_about_the_market_let_the_line_go_on():
     assert {name for name, blocks in blocking.items() if not blocks} == {
         "market_has_groups",
         "correlations_are_correlations",
+        "alerts_are_earned",
         "regime_is_known",
         "news_is_deduplicated",
         "holes_are_few",

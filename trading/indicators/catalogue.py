@@ -6,7 +6,7 @@ defaults then; a fraction is written with a p (``supertrend_10_2p5``), since a n
 Formulas live in `trading.indicators.families`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -15,6 +15,7 @@ import polars as pl
 from trading.indicators.bars import Bars, Floats, sorted_bars
 from trading.indicators.declared import Asked, Indicator, OneSymbol, number, spelled
 from trading.indicators.families import averages, momentum, ranges, trend, volume
+from trading.indicators.fused.default_set import default_columns
 from trading.indicators.settings import IndicatorSettings
 from trading.market.errors import BadInput
 from trading.market.frames import CANDLES
@@ -131,8 +132,24 @@ def with_columns(candles: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     if extra:
         # The key is unique, so sorting both by it puts their rows side by side.
         frame = frame.hstack(candles.sort("symbol", "open_time").select(extra))
-    values = _compute(bars, asked)
-    return frame.with_columns(pl.Series(name, column).fill_nan(None) for name, column in values.items())
+    return frame.with_columns(**_columns(bars, asked))
+
+
+def named_columns(bars: Bars, names: Iterable[str]) -> dict[str, pl.Series]:
+    """Return the columns `names` of bars that were checked and sorted already; see `with_columns`."""
+    return _columns(bars, [understood(name) for name in names])
+
+
+def _columns(bars: Bars, asked: Sequence[Asked]) -> dict[str, pl.Series]:
+    """Return the asked columns in order: the default set from its kernel, the others from TA-Lib."""
+    found = {}
+    fused = {each.column: _FUSED[each.meaning] for each in asked if each.meaning in _FUSED}
+    if fused:
+        table = default_columns(bars)
+        found = {column: table[name] for column, name in fused.items()}
+    others = _compute(bars, [each for each in asked if each.column not in fused])
+    found |= {name: pl.Series(name, values).fill_nan(None) for name, values in others.items()}
+    return {each.column: found[each.column] for each in asked}
 
 
 def _compute(bars: Bars, asked: Sequence[Asked]) -> dict[str, Floats]:
@@ -177,3 +194,7 @@ def _cut(name: str) -> tuple[str, list[str]]:
 
 def _shown(indicator: Indicator) -> list[str]:
     return [spelled(each.default) for each in indicator.parameters]
+
+
+# What the fused kernel computes, by meaning: one column has one value, however its name is spelled.
+_FUSED = {understood(name).meaning: name for name in DEFAULT_COLUMNS}

@@ -133,6 +133,11 @@ class Asked:
     values: tuple[float, ...]
     warm_up: int
 
+    @property
+    def meaning(self) -> tuple[str, tuple[float, ...]]:
+        """What is asked for, however it was spelled."""
+        return self.output, self.values
+
 
 def number(text: str) -> float | None:
     """Read one number of a column's name: ``14``, or ``2p5`` for 2.5; None if it is none."""

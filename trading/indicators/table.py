@@ -1,17 +1,15 @@
-"""One table of indicators for all symbols. The engine is TA-Lib, called once per symbol and indicator.
+"""One table of indicators for all symbols: the default set by the fused kernel, other lengths by TA-Lib.
 
 The rules that hold whatever the engine: float64; null before warm-up (`trading.indicators.warmup`);
 the value at a bar never depends on later bars; bars of one symbol are taken as consecutive, a hole in
 time is not filled. Formulas and seeds: docs/reference/indicators.md.
 """
 
-import numpy as np
 import polars as pl
 
-from trading.indicators.bars import Bars, Floats, Ints, sorted_bars
+from trading.indicators.bars import Bars, sorted_bars
+from trading.indicators.fused.default_set import SETTINGS, default_columns
 from trading.indicators.settings import IndicatorSettings
-from trading.indicators.talib_loop import write_symbol
-from trading.indicators.warmup import warm_up_table
 
 
 def indicator_table(candles: pl.DataFrame, settings: IndicatorSettings | None = None) -> pl.DataFrame:
@@ -27,37 +25,24 @@ def indicator_table(candles: pl.DataFrame, settings: IndicatorSettings | None = 
     Returns
     -------
     DataFrame of shape (n_rows, 8 + len(settings.columns))
-        Sorted by (symbol, open_time). RSI is 0..100; all other columns are in quote currency.
-        Null during warm-up and, for RSI, where a price never moved (0/0).
+        Sorted by (symbol, open_time). RSI, ADX and stochastic RSI are 0..100, OBV is in base units, all
+        other columns are in quote currency. Null during warm-up and where a formula is 0/0: RSI of a
+        price that never moved, stochastic RSI of an RSI without a range, ADX without a movement.
 
     Raises
     ------
     InvalidBars
-        If a price is missing or not above 0, high < low, or a bar stands twice.
+        If a price is missing or not above 0, high < low, a volume is none, or a bar stands twice.
     """
-    settings = settings or IndicatorSettings()
     bars = sorted_bars(candles)
-    values = _compute(bars, settings)
-    return bars.frame.with_columns(pl.Series(name, values[name]).fill_nan(None) for name in settings.columns)
+    if settings is None or settings == SETTINGS:
+        return bars.frame.with_columns(**default_columns(bars))
+    return bars.frame.with_columns(**_of_other_lengths(bars, settings))
 
 
-def _compute(bars: Bars, settings: IndicatorSettings) -> dict[str, Floats]:
-    high, low, close = (bars.column(name) for name in ("high", "low", "close"))
-    out: dict[str, Floats] = {name: np.full(len(close), np.nan) for name in settings.columns}
-    warm_up = warm_up_table(settings)
-    for start, stop in zip(bars.starts[:-1].tolist(), bars.starts[1:].tolist(), strict=True):
-        rows = {name: column[start:stop] for name, column in out.items()}
-        write_symbol(high[start:stop], low[start:stop], close[start:stop], settings, warm_up, rows)
-    _null_dead_rsi(out[f"rsi_{settings.rsi}"], close, bars.starts, settings.rsi)
-    return out
+def _of_other_lengths(bars: Bars, settings: IndicatorSettings) -> dict[str, pl.Series]:
+    # TA-Lib's wrapper imports pandas, a second that the default set does not pay.
+    from trading.indicators.catalogue import named_columns  # noqa: PLC0415
 
-
-def _null_dead_rsi(rsi: Floats, close: Floats, starts: Ints, period: int) -> None:
-    """Null the 0 that TA-Lib answers for 0/0: a flat price is not an oversold one."""
-    zeros = np.flatnonzero(rsi == 0.0)
-    if not len(zeros):
-        return
-    moved = np.diff(close, prepend=np.nan) != 0
-    moved[starts[:-1]] = True
-    last_move = np.maximum.accumulate(np.where(moved, np.arange(len(close)), 0))
-    rsi[zeros[zeros - last_move[zeros] >= period]] = np.nan
+    found = named_columns(bars, settings.spelled.values())
+    return {column: found[name] for column, name in settings.spelled.items()}

@@ -106,7 +106,9 @@ def warm_up_table(settings: IndicatorSettings) -> dict[str, int]:
     table[f"atr_{settings.atr}"] = atr_bars(settings.atr)
     for length in settings.emas:
         table[f"ema_{length}"] = ema_bars(length)
-    return table
+    table[f"adx_{settings.adx}"] = adx_bars(settings.adx)
+    table["stochrsi_k"], table["stochrsi_d"] = stochrsi_bars(*settings.stochrsi)
+    return table | {"obv": 1}
 
 
 def warm_up_bars(settings: IndicatorSettings | None = None) -> int:

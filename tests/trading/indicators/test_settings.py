@@ -7,6 +7,7 @@ from trading.market.errors import BadInput
 def test_default_columns_are_those_of_the_contract():
     """Stages downstream name these columns."""
     expected = "rsi_14 macd macd_signal macd_hist bb_upper bb_middle bb_lower atr_14 ema_20 ema_50 ema_200"
+    expected += " adx_14 stochrsi_k stochrsi_d obv"
     assert IndicatorSettings().columns == tuple(expected.split())
 
 

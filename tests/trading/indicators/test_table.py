@@ -31,7 +31,11 @@ def _talib(frame: pl.DataFrame) -> dict[str, np.ndarray]:
     out = dict(zip(("macd", "macd_signal", "macd_hist"), talib.MACD(close, 12, 26, 9), strict=True))
     out |= dict(zip(("bb_upper", "bb_middle", "bb_lower"), talib.BBANDS(close, 20, 2.0, 2.0), strict=True))
     out |= {"rsi_14": talib.RSI(close, 14), "atr_14": talib.ATR(high, low, close, 14)}
-    return out | {f"ema_{length}": talib.EMA(close, length) for length in (20, 50, 200)}
+    out |= {f"ema_{length}": talib.EMA(close, length) for length in (20, 50, 200)}
+    # TA-Lib calls fast d what is called the smoothed k here.
+    smooth = talib.STOCHRSI(close, 14, 14, 3, 0)[1]
+    out |= {"adx_14": talib.ADX(high, low, close, 14), "obv": talib.OBV(close, frame["volume"].to_numpy())}
+    return out | {"stochrsi_k": smooth, "stochrsi_d": talib.SMA(smooth, 3)}
 
 
 @pytest.mark.parametrize("source", ["synthetic", "real"])
@@ -157,8 +161,10 @@ def test_the_size_of_the_price_changes_nothing(candles, price):
     reference = indicator_table(candles(900, seed=1, price=100.0)).row(-1, named=True)
     scaled = indicator_table(candles(900, seed=1, price=price)).row(-1, named=True)
     assert scaled["rsi_14"] == pytest.approx(reference["rsi_14"], rel=1e-7)
-    for name in COLUMNS[1:]:
-        assert scaled[name] / price == pytest.approx(reference[name] / 100.0, rel=1e-6), name
+    free = ("rsi_14", "adx_14", "stochrsi_k", "stochrsi_d", "obv")
+    for name in COLUMNS:
+        by = (1.0, 1.0) if name in free else (price, 100.0)
+        assert scaled[name] / by[0] == pytest.approx(reference[name] / by[1], rel=1e-6), name
 
 
 def test_a_flat_price_has_no_rsi_and_no_width(candles):
@@ -199,10 +205,12 @@ def test_short_series_are_null_and_not_an_error(candles):
 
 
 def test_zero_volume_changes_no_price_indicator(candles):
-    """None of the default set reads volume."""
+    """Of the default set only OBV reads volume; it stays at 0 then."""
     frame = candles(800)
     silent = frame.with_columns(volume=pl.lit(0.0), quote_volume=pl.lit(0.0))
-    assert indicator_table(silent).select(COLUMNS).equals(indicator_table(frame).select(COLUMNS))
+    prices = [name for name in COLUMNS if name != "obv"]
+    assert indicator_table(silent).select(prices).equals(indicator_table(frame).select(prices))
+    assert indicator_table(silent)["obv"].unique().to_list() == [0.0]
 
 
 def test_no_candles_give_an_empty_table_with_all_columns():

@@ -8,13 +8,15 @@ from trading.indicators.families.engine import delayed, flat_for, null_where, pl
 from trading.indicators.warmup import adx_bars, di_bars, sar_bars, supertrend_bars
 
 _ADX, _PLUS, _MINUS, _SAR, _SUPERTREND = map(plain, ("ADX", "PLUS_DI", "MINUS_DI", "SAR", "SUPERTREND"))
+_PLUS_DM, _MINUS_DM = map(plain, ("PLUS_DM", "MINUS_DM"))
 _MIN, _MAX = map(plain, ("MIN", "MAX"))
 
 
 def _adx(own: OneSymbol, bars: int) -> tuple[Floats]:
     values = _ADX(own.high, own.low, own.close, bars)
-    # Neither high nor low has ever moved: 0/0, and TA-Lib says 0.
-    return (null_where(values, (values == 0.0) & flat_for(own.high, bars) & flat_for(own.low, bars)),)
+    # Nothing has ever moved in a direction: 0/0, and TA-Lib says 0.
+    moved = _PLUS_DM(own.high, own.low, bars) + _MINUS_DM(own.high, own.low, bars)
+    return (null_where(values, moved == 0.0),)
 
 
 def _directions(own: OneSymbol, bars: int) -> tuple[Floats, Floats]:
@@ -48,7 +50,7 @@ FAMILY = (
         parameters=(length(14),),
         compute=_adx,
         warm_up=adx_bars,
-        null_where="neither high nor low ever moved (0/0)",
+        null_where="high and low never moved in a direction (0/0)",
     ),
     Indicator(
         name="di",

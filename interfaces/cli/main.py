@@ -23,6 +23,7 @@ COMMANDS = {
         "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills."
     ),
     "data": Mount("interfaces.cli.data", "What candles are stored; mend holes in them; fetch history."),
+    "news": Mount("interfaces.cli.news", "What the news says of which symbol; score a file of headlines."),
     "exchange": Mount("interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol."),
     "universe": Mount("interfaces.cli.universe", "What each name means, and which symbols are suspended."),
     "trade": Mount("interfaces.cli.trade", "The trading engine: orders, exits, reconciliation."),

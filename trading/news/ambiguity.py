@@ -33,7 +33,8 @@ ABBREVIATIONS = _words(
     """
     AI AMA AML API ATH ATM BOJ CBDC CEO CEX CFO CFTC CPI CTO DAO DEX DEFI DOJ ECB EPS ESG ETF ETP EU EUR
     FBI FCA FDIC FED FOMC FTC FX GBP GDP GPU ICO ID IMF IPO IRS IT JPY KYC LLM LP ML NASDAQ NBA NFL NFT
-    NY NYSE OECD OP OTC PC PPI PR PVP RPC RWA SEC TVL UAE UK UN UP US USA USD VC VR XR WEB3
+    NY NYSE OECD OP OTC PC PPI PR PVP RPC RWA SEC TVL UAE UK UN UP US USA USD VC VR XR WEB3 SC HT ME IP
+    UST PE HR IV
     """
 )
 
@@ -41,19 +42,59 @@ ABBREVIATIONS = _words(
 # anywhere but at the start of the headline.
 NAMES = _words(
     """
-    aave act alpha ape band bat beam bounce celestia chia compound core cosmos curve dash edge enjin
-    flow fuel gas golem gnosis graph harmony helium hive horizon icon injective internet jupiter kava
-    link loom magic maker mask merlin mina near neo ocean one optimism orbit orca polygon portal power
-    prime pyth quant raydium ray render ripple safe scroll sei sky solar sonic space stacks star stellar
-    storm story strike sun super synapse terra theta thorn threshold time toncoin tron trust uma vine
-    virtual waves wax wormhole worldcoin zero zeta
+    act alpha ape aster avalanche balancer band bat beam bounce celsius chia civic compound core cosmos
+    curve dash edge flow fuel gas gnosis golem graph grass harmony helium hive holo horizon icon
+    internet iota jupiter linea link loom magic maker mantle mantra mask merlin mina movement near neo
+    oasis ocean official one optimism orbit orca plasma plume polygon portal power prime quant ray
+    render ripple safe scroll sei sky solar sonic space stacks star stellar storm story strike sun super
+    synapse terra theta thorn threshold time treasure trust vine virtual walrus waves wax wormhole zero
+    zeta
     """
 )
+# A name that is a word, before one of these, is the project: whatever else the word means.
 COMPANIONS = _words(
     """
-    protocol network token tokens coin labs foundation finance chain blockchain dao ecosystem mainnet
-    holders price usdt
+    protocol network token coin labs foundation finance chain blockchain dao ecosystem mainnet testnet
+    holders subnet subnets usdt founder founders ceo airdrop memecoin cofounder developers validators
+    stakers tvl
     """
+)
+# Names that are also goods or feelings: what moves or "wins" may well be the feeling.
+THINGS = _words(
+    "gas fuel optimism gold power trust time magic safe flow edge space dash one zero prime sky solar"
+)
+# What a project does, at the start of a headline: said of a name that is a word but no thing of the above.
+DEEDS = _words(
+    """
+    partners launches unveils wins leads rolls integrates announces proposes proposal rebrand rebrands
+    surges jumps rallies plunges soars slides tumbles climbs drops falls rebounds gains crashes hacked
+    exploited bridge price unlock upgrade joins raises expands adds teams completes delays delisted
+    lists
+    """
+)
+
+# Capitals that stress a word rather than name a coin ("NEW:", "NOT a drill"): they need the coin's own
+# company next to them.
+STRESSED = _words(
+    """
+    ALL ANY BAN BIG EVERY FREE GO GOOD HARD HIGH HOLD HOT JUST KEEP LAST LIKE LOOK MAIN MAY MORE MY NEW
+    NEXT NOT NOW OLD ONLY OPEN ORDER QUICK READY REAL RED RISE SEND SMART SOON SURE TIME TRADE TRUE WHY
+    WIN YEAR YOU WAY FUN PEOPLE WORLD HAPPY LOVE DEAL BOOK FIGHT
+    """
+)
+# A coin's company: something that happens to coins, said anywhere in the headline.
+CONTEXT = (
+    r"%|\b(?:tokens?|coins?|altcoins?|crypto\w*|cryptocurrenc\w+|blockchain|defi|usdt|usdc|etfs?|memecoins?|airdrops?|unlocks?"
+    r"|stak\w+|mainnet|testnet|holders?|whales?|wallets?|bulls?|bears?|bullish|bearish|price[sd]?|trad\w+|list(?:s|ed|ing)?|delist\w*|pairs?"
+    r"|rall\w+|surg\w+|jump\w*|gain\w*|climb\w*|soar\w*|rise[sn]?|ros[e]|fall\w*|fell|drop\w*|plung\w+|tumbl\w+|slid\w*|crash\w*"
+    r"|slip\w*|dip\w*|rebound\w*|break(?:s|out)|hit(?:s|ting)?|highs?|lows?|hack\w*|exploit\w*|burn\w*|support|resistance|dao|network|protocol"
+    r"|short(?:s|ed)?|long(?:s)?|volume|market|integration|upgrade)\b|\$"
+)
+# Abbreviations that are a coin when "token" or "coin" follows; "AI token" stays a kind of token.
+TOKENS = _words("OP ID ME IP HT SC")
+# DOGE is also a department.
+DEPARTMENT = (
+    r"\b(?:department|federal|agency|agencies|government|employees|staffers|spending|grants|contracts)\b"
 )
 
 # Tickers known well enough to be written in small letters.

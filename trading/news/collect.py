@@ -10,12 +10,11 @@ import polars as pl
 
 from trading.market.errors import BadInput
 from trading.market.frames import conform, empty
-from trading.news.events import event_of
 from trading.news.feeds import Feed, RawItem, parse_feed
 from trading.news.fetch import FeedRefused, Fetch
 from trading.news.items import NEWS, new_items
 from trading.news.linking import Linker
-from trading.news.sentiment import mood, tone, with_event
+from trading.news.reading import read_headlines
 
 _AT_ONCE = 8
 # How long an event keeps a symbol from new entries, in market time.
@@ -75,15 +74,13 @@ def _read(fetch: Fetch, feed: Feed) -> tuple[list[RawItem], str | None]:
 
 def annotate(items: pl.DataFrame, linker: Linker) -> pl.DataFrame:
     """Return `items` with symbols, event, sentiment, mood and score, as NEWS; reads `title` only."""
-    titles = items["title"].to_list()
-    tones = [tone(title) for title in titles]
-    events = [event_of(title) for title in titles]
+    readings = list(read_headlines(items["title"].to_list(), linker))
     found: dict[str, list[Any]] = {
-        "symbols": [linker.symbols(title) for title in titles],
-        "event": events,
-        "sentiment": tones,
-        "mood": [mood(value) for value in tones],
-        "score": [with_event(value, event) for value, event in zip(tones, events, strict=True)],
+        "symbols": [reading.symbols for reading in readings],
+        "event": [reading.event for reading in readings],
+        "sentiment": [reading.tone for reading in readings],
+        "mood": [reading.mood for reading in readings],
+        "score": [reading.score for reading in readings],
     }
     return items.with_columns(
         pl.Series(name, values, dtype=NEWS[name]) for name, values in found.items()

@@ -25,7 +25,7 @@ class Rule:
     """One test on one measured value.
 
     `is_ok` false or null drops the symbol. `sentence` is formatted with `value` and `bound` and says
-    what is wrong in words a person understands.
+    what is wrong in words a person understands. `why` says how the bound came about where it was moved.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Rule:
     bound: float | None
     is_ok: pl.Expr
     sentence: str
+    why: str = ""
 
 
 def apply_rules(frame: pl.DataFrame, rules: Sequence[Rule], stage: str) -> pl.DataFrame:
@@ -65,7 +66,7 @@ def apply_rules(frame: pl.DataFrame, rules: Sequence[Rule], stage: str) -> pl.Da
             rows.append((symbol, stage, PASSED, True, None, None, "passed every rule"))
             continue
         rule, value = rules[failed], values[failed][row]
-        rows.append((symbol, stage, rule.name, False, value, rule.bound, _sentence(rule, value)))
+        rows.append((symbol, stage, rule.name, False, value, rule.bound, sentence(rule, value)))
     return pl.DataFrame(rows, schema=FUNNEL, orient="row")
 
 
@@ -76,9 +77,15 @@ def _kept(frame: pl.DataFrame, stage: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FUNNEL, orient="row")
 
 
-def _sentence(rule: Rule, value: float | None) -> str:
-    shown = "unknown" if value is None else f"{value:,.6g}"
-    return rule.sentence.format(value=shown, bound="none" if rule.bound is None else f"{rule.bound:,.6g}")
+def sentence(rule: Rule, value: float | None) -> str:
+    """Return the words of a rule that failed, with what was measured (null: "unknown") and its bound."""
+    shown = "unknown" if value is None else _shown(value)
+    return rule.sentence.format(value=shown, bound="none" if rule.bound is None else _shown(rule.bound))
+
+
+def _shown(value: float) -> str:
+    """Six digits; a large amount as people write it, not as 1.5e+06."""
+    return f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"
 
 
 def _log_decisions(tested: pl.DataFrame, rules: Sequence[Rule], stage: str) -> None:

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from trading.market.errors import BadInput
 
+# A price that runs away further with every look is believed after so many times `confirm_after_s`.
+_RUNS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class JumpRules:
@@ -112,6 +115,8 @@ class _Doubt:
     at_ms: int
     wall_ms: int
     is_reported: bool
+    is_above: bool
+    first_wall_ms: int  # of the first print on this side; `price` and `wall_ms` are of the furthest one
 
 
 class JumpGuard:
@@ -158,10 +163,10 @@ class JumpGuard:
         if abs(move) <= self.rules.bound(self.rules.doubt, 0.0 if good.is_seed else passed_s):
             return self._believed(symbol, price, at_ms, good, doubt)
         is_jump = abs(move) > self.rules.bound(self.rules.suspend, passed_s)
-        if doubt is None or (doubt.price > good.price) != (price > good.price):
-            self._doubts[symbol] = _Doubt(price, at_ms, wall_ms, is_jump)
+        if doubt is None or doubt.is_above != (price > good.price):
+            self._doubts[symbol] = _Doubt(price, at_ms, wall_ms, is_jump, price > good.price, wall_ms)
             return Judgement(False, self._jump(symbol, good, price, at_ms) if is_jump else None)
-        if wall_ms - doubt.wall_ms < self.rules.confirm_after_s * 1000:
+        if not self._is_confirmed(doubt, price, at_ms, wall_ms):
             news = is_jump and not doubt.is_reported
             doubt.is_reported |= is_jump
             return Judgement(False, self._jump(symbol, good, price, at_ms) if news else None)
@@ -170,6 +175,23 @@ class JumpGuard:
         shown = price if is_jump else doubt.price
         self._settle(symbol, price, at_ms)
         return Judgement(True, self._jump(symbol, good, shown, at_ms, state) if is_news else None)
+
+    def _is_confirmed(self, doubt: _Doubt, price: float, at_ms: int, wall_ms: int) -> bool:
+        """Whether a second print on the doubted side says the same as the first, or comes back towards good.
+
+        One that lies as far beyond the doubted print as would be doubted itself confirms nothing: it is
+        doubted in its place. A price that runs on like that for `_RUNS` looks' time is believed all the same:
+        nobody stays in a falling market because it falls too fast.
+        """
+        further = math.log(price / doubt.price) * (1 if doubt.is_above else -1)
+        passed_s = max(at_ms - doubt.at_ms, 0) / 1000
+        waited_ms = self.rules.confirm_after_s * 1000
+        if further <= self.rules.bound(self.rules.doubt, passed_s):
+            return wall_ms - doubt.wall_ms >= waited_ms
+        if wall_ms - doubt.first_wall_ms >= _RUNS * waited_ms:
+            return True
+        doubt.price, doubt.wall_ms = price, wall_ms
+        return False
 
     def is_beyond(self, symbol: str, price: float, *, at_ms: int) -> bool:
         """Whether a print would suspend its symbol. Remembers nothing, and knows no seed."""

@@ -72,6 +72,33 @@ def test_two_bad_prints_on_both_sides_confirm_nothing():
     assert not look(guard, 10.0, 2.5).is_trusted
 
 
+def test_a_mild_doubt_does_not_confirm_a_wild_print():
+    """97 is doubted; half the price two seconds later is the first print of its kind: doubted too."""
+    guard = JumpGuard()
+    look(guard, 100.0, 0)
+    assert not look(guard, 97.0, 1).is_trusted
+    wild = look(guard, 50.0, 3)
+    assert not wild.is_trusted
+    assert wild.jump is not None  # and the symbol is suspended at once
+    assert look(guard, 99.5, 3.5).is_trusted
+
+
+def test_second_look_that_comes_back_halfway_confirms():
+    """Two prints agree that the price is at most 95: what two looks say is believed."""
+    guard = JumpGuard()
+    look(guard, 100.0, 0)
+    assert not look(guard, 90.0, 1).is_trusted
+    assert look(guard, 95.0, 2.1).is_trusted
+
+
+def test_price_that_runs_away_is_believed_after_three_seconds():
+    """Five per cent less with every look, every half second: sold on after three seconds, not never."""
+    guard = JumpGuard()
+    look(guard, 100.0, 0)
+    answers = [look(guard, 100.0 * 0.95**n, n / 2).is_trusted for n in range(1, 9)]
+    assert answers.index(True) == 6  # the first doubt came at 0.5 s, this look at 3.5 s
+
+
 def test_bounds_grow_with_the_root_of_time_and_stop_growing():
     """Nine minutes allow the cube of one minute's factor; nothing allows more than `most`."""
     rules = JumpRules()

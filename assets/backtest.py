@@ -8,7 +8,7 @@ from assets.results import materialized, table, verdict
 from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.store import Store
-from trading.backtest.approval import ApprovalRules
+from trading.backtest.rules import ApprovalRules
 from trading.risk.exits import ExitRules
 
 GROUP = "backtest"
@@ -84,31 +84,33 @@ def approved_symbols(
     """Pairs that may be traded until the next research pass. **One row per backtested pair.**
 
     Each rule stands with value, bound and verdict in `approval_rules`; false discoveries are controlled
-    across pairs; a pair that is suspended for review is refused. **None approved is a normal outcome**
-    and says why. `approved_symbols_sensor` watches this table; the ids of data, code and parameters it
-    rests on travel to every order.
+    across pairs, and over the nights by a declared budget; a pair that is suspended for review is refused.
+    **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches this table; the
+    ids of data, code and parameters it rests on travel to every order.
     """
     from resources.universe import not_candidates
-    from trading.backtest.approval import approve, without
+    from trading.backtest.approval import without
+    from trading.backtest.nightly import approve_tonight
 
     rules, results = domain(ApprovalRules, config), store.lake.read("backtest_results")
-    verdicts = approve(results, store.lake.read("backtest_trades"), rules)
-    verdicts = without(verdicts, not_candidates(store, results["symbol"]), rule="not_candidate")
-    verdicts = without(verdicts, order_log.suspended())
+    trades, nights = store.lake.read("backtest_trades"), store.approval_nights
+    found = approve_tonight(results, trades, rules, nights, store.as_of())
+    candidates = without(found, not_candidates(store, results["symbol"]), rule="not_candidate")
+    verdicts = without(candidates, order_log.suspended())
     about = {
         "inputs": ["backtest_results", "backtest_trades"],
-        "params": store.params(rules),
+        "params": store.params(rules) | {"level": verdicts.level},
         "run_id": context.run_id,
     }
     store.publish("approval_rules", verdicts.rules, key=["symbol", "rule"], **about)
     version = store.publish("approved_symbols", verdicts.symbols, key=["symbol"], **about)
-    frame = verdicts.symbols
     return materialized(
         version,
         {
-            "approved": frame["is_approved"].sum(),
+            "approved": len(verdicts.approved),
             "refused by": table(verdicts.summary()),
-            "approved symbols": table(frame.filter(pl.col("is_approved"))),
+            "false discovery level": verdicts.level,
+            "approved symbols": table(verdicts.symbols.filter("is_approved")),
         },
     )
 

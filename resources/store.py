@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import PrivateAttr
 
 from resources.settings import load_settings
+from trading.backtest.validation.budget import NightBook
 from trading.market.errors import MissingData
 from trading.market.instruments import alive_names, as_series, cut, ended_since
 from trading.market.lineage import Version
@@ -47,6 +48,11 @@ class Store(dg.ConfigurableResource[None]):
     def shelf(self) -> Shelf:
         """Candles with all that is known about them: what was asked, holes, doubtful bars."""
         return Shelf.at(load_settings(self.world).lake_dir)
+
+    @property
+    def approval_nights(self) -> NightBook:
+        """What each night's approvals spent of the error budget."""
+        return NightBook(load_settings(self.world).lake_dir / "approval_nights.jsonl")
 
     def as_of(self) -> datetime:
         """Return the market time of the newest look at tickers or candles: when decisions are made."""

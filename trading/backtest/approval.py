@@ -4,15 +4,16 @@ The figures come from `metrics`; what is done with an approval (a signal set) is
 "None approved" is a normal outcome, and the table says why.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from trading.backtest.kernel import Bools
+from trading.backtest.rules import ApprovalRules
 from trading.backtest.statistics import benjamini_hochberg
-from trading.market.errors import BadInput
+from trading.backtest.validation.shrinkage import pool_strength
 
 # One row per symbol with a backtest.
 APPROVALS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -40,56 +41,7 @@ APPROVAL_RULES: dict[str, pl.DataType | type[pl.DataType]] = {
     "reason": pl.String,
 }
 _NOT_TESTED = "not tested: too few trades or days"
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalRules:
-    """The bounds a symbol's backtest must meet. Ratios are fractions (0.02 = 2 %).
-
-    Parameters
-    ----------
-    min_trades, min_days : int
-        Closed trades, and different UTC days on which they were entered. Only symbols that meet both
-        are tested at all: they are the family over which false discovery is controlled.
-    min_total_return, min_total_return_2x_costs : float
-        Must be exceeded.
-    min_profit_factor : float
-        Gains over losses; a symbol without a losing trade passes.
-    max_drawdown : float
-        Largest fall of equity.
-    min_random_percentile : float
-        Share of random entry sets that did worse.
-    min_market_excess : float
-        Mean trade return beyond the market's over the same bars; must be exceeded.
-    false_discovery_rate : float
-        Benjamini-Hochberg rate over the one-sided p-values of all tested symbols. 0.02 and not the usual
-        0.05: entries after a fall meet wider swings than random ones do, which the test cannot know.
-    shrink_trades : float
-        The pool counts as this many trades when a symbol's mean return is shrunk for the score.
-    """
-
-    min_trades: int = 8
-    min_days: int = 4
-    min_total_return: float = 0.0
-    min_total_return_2x_costs: float = 0.0
-    min_profit_factor: float = 1.3
-    max_drawdown: float = 0.25
-    min_random_percentile: float = 0.95
-    min_market_excess: float = 0.0
-    false_discovery_rate: float = 0.02
-    shrink_trades: float = 10.0
-
-    def __post_init__(self) -> None:
-        if self.min_trades < 2 or self.min_days < 1:
-            raise BadInput(
-                f"min_trades must be at least 2 and min_days at least 1, "
-                f"were {self.min_trades} and {self.min_days}"
-            )
-        for name in ("max_drawdown", "min_random_percentile", "false_discovery_rate"):
-            if not 0 < getattr(self, name) < 1:
-                raise BadInput(f"{name} must lie between 0 and 1, was {getattr(self, name)}")
-        if self.shrink_trades < 0:
-            raise BadInput(f"shrink_trades must not be negative, was {self.shrink_trades}")
+_NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +50,8 @@ class Approval:
 
     symbols: pl.DataFrame
     rules: pl.DataFrame
+    tested: int = 0  # symbols over which false discovery was controlled
+    level: float = 0.0  # the rate at which that was done
 
     @property
     def approved(self) -> list[str]:
@@ -114,18 +68,29 @@ class Approval:
         )
 
 
-def approve(metrics: pl.DataFrame, trades: pl.DataFrame, rules: ApprovalRules | None = None) -> Approval:
+def approve(
+    metrics: pl.DataFrame,
+    trades: pl.DataFrame,
+    rules: ApprovalRules | None = None,
+    *,
+    level: Callable[[int], float] | None = None,
+) -> Approval:
     """Hold each symbol's backtest against every rule.
 
     Parameters
     ----------
     metrics : DataFrame
-        Columns of `metrics.METRICS`; `lineage_id`, where present, becomes `backtest_id`.
+        Columns of `metrics.METRICS`; `lineage_id`, where present, becomes `backtest_id`. Asked about too
+        where present: `fragility` (difference of total return between the fill models), and
+        `capacity_quote` with `fleet_stake_quote` (what the symbol bears, and what the users would stake).
     trades : DataFrame
         Columns of `engine.TRADES`; closed trades of tested symbols make the pool that scores are
         shrunk toward.
     rules : ApprovalRules, optional
         Bounds; the defaults where not given.
+    level : callable, optional
+        Takes the number of tested symbols and gives the level that tonight's share of the error budget
+        allows (`validation.budget.NightBook.level`). The lower of it and `false_discovery_rate` counts.
 
     Returns
     -------
@@ -133,17 +98,26 @@ def approve(metrics: pl.DataFrame, trades: pl.DataFrame, rules: ApprovalRules | 
         One verdict per row of `metrics`. Empty metrics give empty frames.
     """
     rules = rules or ApprovalRules()
-    is_tested = (
-        (metrics["trades"] >= rules.min_trades) & (metrics["distinct_days"] >= rules.min_days)
-    ).to_numpy()
-    p_bound = _p_bounds(metrics, is_tested, rules.false_discovery_rate)
+    is_tested = tested_symbols(metrics, rules)
+    tested = int(is_tested.sum())
+    rate = rules.false_discovery_rate
+    if level is not None and tested:
+        rate = min(rate, level(tested))
+    p_bound = _p_bounds(metrics, is_tested, rate)
     checked = [
         _verdicts(metrics["symbol"], position, *row)
         for position, row in enumerate(_checks(metrics.with_columns(p_bound), is_tested, rules))
     ]
     table = pl.concat(checked).select(pl.col(name).cast(dtype) for name, dtype in APPROVAL_RULES.items())
     table = table.sort("symbol", "position")
-    return Approval(_verdict_rows(metrics, trades, table, is_tested, rules.shrink_trades), table)
+    verdicts = _verdict_rows(metrics, trades, table, is_tested, rules.shrink_trades)
+    return Approval(verdicts, table, tested, rate)
+
+
+def tested_symbols(metrics: pl.DataFrame, rules: ApprovalRules) -> Bools:
+    """Return per row whether the symbol has trades and days enough to be tested at all."""
+    enough = (metrics["trades"] >= rules.min_trades) & (metrics["distinct_days"] >= rules.min_days)
+    return enough.to_numpy().astype(np.bool_)
 
 
 def without(verdicts: Approval, refused: Mapping[str, str], *, rule: str = "suspended") -> Approval:
@@ -155,7 +129,7 @@ def without(verdicts: Approval, refused: Mapping[str, str], *, rule: str = "susp
         reason=pl.when(hit).then(words).otherwise("reason"),
         is_approved=pl.col("is_approved") & ~hit,
     )
-    return Approval(symbols.select(verdicts.symbols.columns), verdicts.rules)
+    return replace(verdicts, symbols=symbols.select(verdicts.symbols.columns))
 
 
 def _p_bounds(metrics: pl.DataFrame, is_tested: Bools, rate: float) -> pl.Series:
@@ -172,6 +146,7 @@ def _checks(metrics: pl.DataFrame, is_tested: Bools, rules: ApprovalRules) -> li
     tested_p = metrics["p_value"].zip_with(
         pl.Series(is_tested), pl.Series([None] * len(metrics), dtype=pl.Float64)
     )
+    hold_excess = metrics["total_return"] - metrics["buy_and_hold"]
     return [
         ("min_trades", metrics["trades"], ">=", rules.min_trades, ""),
         ("min_days", metrics["distinct_days"], ">=", rules.min_days, ""),
@@ -180,9 +155,22 @@ def _checks(metrics: pl.DataFrame, is_tested: Bools, rules: ApprovalRules) -> li
         ("profit_factor", _without_loss(metrics), ">=", rules.min_profit_factor, ""),
         ("max_drawdown", metrics["max_drawdown"], "<=", rules.max_drawdown, ""),
         ("market_excess", metrics["market_excess"], ">", rules.min_market_excess, ""),
+        ("hold_excess", hold_excess, ">", rules.min_hold_excess, ""),
         ("random_percentile", metrics["random_percentile"], ">=", rules.min_random_percentile, ""),
+        *_engine_checks(metrics, rules),
         ("false_discovery", tested_p, "<=", metrics["p_bound"], _NOT_TESTED),
     ]
+
+
+def _engine_checks(metrics: pl.DataFrame, rules: ApprovalRules) -> list[_Check]:
+    """The rules about what only some engines measure; where a column is there, a null in it refuses."""
+    checks: list[_Check] = []
+    if "fragility" in metrics.columns:
+        checks.append(("fragility", metrics["fragility"].abs(), "<=", rules.max_fragility, _NOT_MEASURED))
+    if {"capacity_quote", "fleet_stake_quote"} <= set(metrics.columns):
+        stake = metrics["fleet_stake_quote"]
+        checks.append(("fleet_stake", metrics["capacity_quote"], ">=", stake, _NOT_MEASURED))
+    return checks
 
 
 def _without_loss(metrics: pl.DataFrame) -> pl.Series:
@@ -232,10 +220,12 @@ def _verdict_rows(
         .select("symbol", pl.col("rule").alias("failed_rule"), "reason")
     )
     tested = metrics["symbol"].filter(pl.Series(is_tested))
-    pool = trades.filter(~pl.col("is_open") & pl.col("symbol").is_in(tested.to_list()))["profit_ratio"].mean()
-    toward = 0.0 if pool is None else float(pool)  # type: ignore[arg-type]  # the mean of a Float64 column
+    closed = trades.filter(~pl.col("is_open") & pl.col("symbol").is_in(tested.to_list()))
+    pooled = closed["profit_ratio"].to_numpy()
+    toward = float(pooled.mean()) if len(pooled) else 0.0
+    strength = _pool_trades(metrics.filter(pl.Series(is_tested)), closed, shrink)
     n = pl.col("trades")
-    score = (n * pl.col("mean_return").fill_null(0.0) + shrink * toward) / (n + shrink)
+    score = (n * pl.col("mean_return").fill_null(0.0) + strength * toward) / (n + strength)
     backtest = pl.col("lineage_id") if "lineage_id" in metrics.columns else pl.lit(None, pl.String)
     source = pl.col("universe_source") if "universe_source" in metrics.columns else pl.lit(None, pl.String)
     frame = metrics.join(failed, on="symbol", how="left", maintain_order="left").with_columns(
@@ -247,3 +237,14 @@ def _verdict_rows(
     )
     rows = frame.select(pl.col(name).cast(dtype) for name, dtype in APPROVALS.items())
     return rows.sort("is_approved", "score", "symbol", descending=[True, True, False])
+
+
+def _pool_trades(tested: pl.DataFrame, closed: pl.DataFrame, least: float) -> float:
+    """As how many trades the pool counts: what the trades of one symbol scatter, over what symbols differ."""
+    off = closed.select(pl.col("profit_ratio") - pl.col("profit_ratio").mean().over("symbol")).to_series()
+    degrees = len(off) - closed["symbol"].n_unique()
+    if degrees < 1 or tested["mean_return"].null_count():
+        return least
+    within = float(np.sqrt(np.sum(off.to_numpy() ** 2) / degrees))
+    counts = tested["trades"].to_numpy().astype(np.float64)
+    return pool_strength(tested["mean_return"].to_numpy(), counts, within, least=least)

@@ -3,9 +3,10 @@
 import polars as pl
 import pytest
 
-from trading.backtest.approval import APPROVAL_RULES, APPROVALS, ApprovalRules, approve
+from trading.backtest.approval import APPROVAL_RULES, APPROVALS, approve
 from trading.backtest.engine import TRADES, BacktestRules, run_backtest
 from trading.backtest.metrics import METRICS
+from trading.backtest.rules import ApprovalRules
 from trading.indicators.table import indicator_table
 from trading.market.errors import BadInput
 from trading.signals.generate import signal_rows
@@ -22,6 +23,7 @@ GOOD = {
     "random_percentile": 1.0,
     "p_value": 0.0001,
     "mean_return": 0.015,
+    "buy_and_hold": 0.05,
 }
 NO_TRADES = pl.DataFrame(schema=TRADES)
 
@@ -47,6 +49,7 @@ def metrics_of(*changes: dict) -> pl.DataFrame:
         ({"profit_factor": 1.29}, "profit_factor", "profit_factor 1.29, must be >= 1.3"),
         ({"max_drawdown": 0.26}, "max_drawdown", "max_drawdown 0.26, must be <= 0.25"),
         ({"market_excess": -0.001}, "market_excess", "market_excess -0.001, must be > 0.0"),
+        ({"buy_and_hold": 0.4}, "hold_excess", "hold_excess -0.1, must be > 0.0"),
         ({"random_percentile": 0.9}, "random_percentile", "random_percentile 0.9, must be >= 0.95"),
         ({"p_value": 0.021}, "false_discovery", "false_discovery 0.021, must be <= 0.02"),
         (
@@ -63,11 +66,11 @@ def test_each_rule_alone_refuses_and_says_value_and_bound(change: dict, rule: st
 
 
 def test_a_symbol_that_meets_every_bound_is_approved_with_all_rules_on_record() -> None:
-    """Nine rules, nine verdicts; ids of the backtest row are kept."""
+    """Ten rules, ten verdicts; ids of the backtest row are kept."""
     metrics = metrics_of({}).with_columns(lineage_id=pl.lit("bt-1-1"))
     found = approve(metrics, NO_TRADES)
     assert found.approved == ["GOOD/USDT"]
-    assert found.rules["is_passed"].to_list() == [True] * 9
+    assert found.rules["is_passed"].to_list() == [True] * 10
     assert found.symbols["backtest_id"].to_list() == ["bt-1-1"]
     assert (dict(found.symbols.schema), dict(found.rules.schema)) == (APPROVALS, APPROVAL_RULES)
 
@@ -98,6 +101,49 @@ def test_scores_shrink_toward_the_pool_and_rank_the_approved() -> None:
     )
     assert found.approved == ["GOOD/USDT", "F/USDT"]
     assert found.symbols["score"].to_list() == pytest.approx([1.6 / 90, 0.24 / 18])
+
+
+def test_what_an_engine_measures_beside_is_asked_about_and_a_gap_in_it_refuses() -> None:
+    """Fragility within a tenth either way; capacity of at least the fleet's stake; null is not measured."""
+    good = metrics_of({}).with_columns(fragility=pl.lit(-0.05), capacity_quote=500.0, fleet_stake_quote=500.0)
+    found = approve(good, NO_TRADES)
+    assert found.approved == ["GOOD/USDT"]
+    assert {"fragility", "fleet_stake"} < set(found.rules["rule"])
+    for change, rule, reason in (
+        ({"fragility": -0.2}, "fragility", "fragility 0.2, must be <= 0.1"),
+        ({"fragility": None}, "fragility", "fragility: not measured"),
+        ({"capacity_quote": 499.0}, "fleet_stake", "fleet_stake 499.0, must be >= 500.0"),
+    ):
+        bad = good.with_columns(pl.lit(value, pl.Float64).alias(name) for name, value in change.items())
+        row = approve(bad, NO_TRADES).symbols.row(0, named=True)
+        assert (row["failed_rule"], row["reason"]) == (rule, reason)
+
+
+def test_the_night_s_level_tightens_the_test_and_never_loosens_it() -> None:
+    """p = 0.01 passes at 0.02 and not at 0.005; a level of 0.5 leaves the rate at 0.02."""
+    asked = []
+    metrics = metrics_of({"p_value": 0.01}, {"symbol": "F/USDT", "trades": 2})
+
+    def level(tested: int) -> float:
+        asked.append(tested)
+        return 0.005
+
+    tight = approve(metrics, NO_TRADES, level=level)
+    assert (tight.approved, tight.level, tight.tested, asked) == ([], 0.005, 1, [1])
+    loose = approve(metrics, NO_TRADES, level=lambda _: 0.5)
+    assert (loose.approved, loose.level) == (["GOOD/USDT"], 0.02)
+
+
+def test_symbols_that_hardly_differ_are_scored_like_the_pool() -> None:
+    """Four symbols whose means scatter no more than their trades: all scores nearly the pool's mean."""
+    names = [f"{letter}/USDT" for letter in "ABCD"]
+    means = [0.010, 0.011, 0.009, 0.010]
+    metrics = metrics_of(*({"symbol": n, "mean_return": m} for n, m in zip(names, means, strict=True)))
+    rows = [{"symbol": n, "profit_ratio": m + d, "is_open": False} for n, m in zip(names, means, strict=True)
+            for d in (-0.05, 0.05) * 10]  # fmt: skip
+    trades = pl.DataFrame(rows, schema_overrides=TRADES)
+    scores = approve(metrics, trades).symbols["score"].to_list()
+    assert scores == pytest.approx([0.01] * 4, abs=3e-5)
 
 
 def test_nothing_to_approve_is_a_table_without_rows_and_bad_bounds_are_refused() -> None:

@@ -114,9 +114,17 @@ def _print_counts(found: "pl.DataFrame", at: str) -> None:
     if document["source"] == "recorded":
         print(f"recorded: a look of {document['seen_at']:%Y-%m-%d %H:%M:%S} UTC")
     else:
-        gaps = "; ".join(sorted({row["not_knowable"] for row in document["symbols"]} - {""}))
-        print(f"rebuilt from candles, newest bar closed {document['seen_at']:%Y-%m-%d %H:%M} UTC")
-        print(f"not knowable and taken as passed: {gaps or 'nothing'}")
+        judged = found.filter(found["rule"] != "unseen")
+        newest = judged["seen_at"].max() or document["seen_at"]
+        print(f"rebuilt from candles, newest bar closed {newest:%Y-%m-%d %H:%M} UTC")
+        print(f"not knowable and taken as passed: {_gaps(judged) or 'nothing'}")
+        if judged.height < found.height:
+            unseen = found.height - judged.height
+            print(f"listed then and not judged, since no candles of theirs are held: {unseen:,}")
+
+
+def _gaps(judged: "pl.DataFrame") -> str:
+    return "; ".join(sorted(set(judged["not_knowable"].unique()) - {""}))
 
 
 def _print_symbol(found: "pl.DataFrame", symbol: str, *, as_json: bool) -> None:

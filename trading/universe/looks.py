@@ -1,16 +1,25 @@
 """What was looked at, and when: which recorded listing and tickers stood at a past moment."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from trading.market.errors import BadInput, MissingData
-from trading.market.lineage import Version
+from trading.market.frames import UTC_MS
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
 
 LISTING, TICKERS = "markets", "tickers"
+_Schema = dict[str, pl.DataType | type[pl.DataType]]
+_STOOD: _Schema = {"at": UTC_MS, "listing": pl.String, "listed_at": UTC_MS, "is_young": pl.Boolean}
+_FACTS: _Schema = {
+    "listing": pl.String,
+    "symbol": pl.String,
+    "is_api_tradable": pl.Boolean,
+    "is_scannable": pl.Boolean,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,8 @@ class PastRules:
     max_look_age_s : float
         A look at the tickers stands for so many market seconds; later moments are rebuilt from candles.
     max_listing_age_s : float
-        A look at the listing, which changes rarely, stands for so long.
+        A look at the listing, which changes rarely, says for so long who existed and was online. Its API
+        flags stand until the next one.
     quiet_s : float
         Rebuilt: a pair existed at a moment if it printed a bar within so many seconds before it. Also the
         window of volume.
@@ -90,9 +100,34 @@ def known_range(lake: Lake, candles: CandleStore, timeframe: str) -> str:
     return " and ".join(said) or "nothing is known yet. Next: sluice run"
 
 
-def listing_at(lake: Lake, at: datetime) -> Version | None:
-    """Return the listing that stood at `at`, whatever its age; None before the first."""
-    return lake.version_at(LISTING, at)
+def listings_at(lake: Lake, times: Sequence[datetime], past: PastRules) -> pl.DataFrame:
+    """Return which listing stood at each of `times`, whatever its age: at, listing, listed_at, is_young.
+
+    Moments before the first look at a listing are left out. `is_young`: it still says who existed.
+    """
+    moments = pl.DataFrame({"at": sorted(set(times))}, schema={"at": UTC_MS})
+    looks = lake.looks(LISTING).select("at", listed_at="at", listing="version_id").sort("at")
+    if looks.is_empty():
+        return pl.DataFrame(schema=_STOOD)
+    age = timedelta(seconds=past.max_listing_age_s)
+    return (
+        moments.join_asof(looks.cast({"at": UTC_MS, "listed_at": UTC_MS}), on="at")
+        .filter(pl.col("listing").is_not_null())
+        .with_columns(is_young=pl.col("at") - pl.col("listed_at") <= age)
+        .select(list(_STOOD))
+    )
+
+
+def listed_facts(lake: Lake, versions: Iterable[str]) -> pl.DataFrame:
+    """Return what those listings say of their pairs: listing, symbol, is_api_tradable, is_scannable."""
+    kept = [pl.col(name) for name in _FACTS if name != "listing"]
+    frames = [
+        lake.read(LISTING, version)
+        .unique("symbol", keep="first", maintain_order=True)
+        .select(pl.lit(version).alias("listing"), *kept)
+        for version in sorted(set(versions))
+    ]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=_FACTS)
 
 
 def nothing_known(lake: Lake, candles: CandleStore, timeframe: str, at: datetime) -> MissingData:

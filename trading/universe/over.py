@@ -17,8 +17,8 @@ from trading.screening.funnel import Rule
 from trading.screening.rules import ScreeningRules
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
-from trading.universe.looks import Look, PastRules, listing_at, recorded_looks
-from trading.universe.rebuilt import as_look, knowable, trace, trace_at
+from trading.universe.looks import Look, PastRules, listed_facts, listings_at, recorded_looks
+from trading.universe.rebuilt import as_look, knowable, trace, trace_at, with_listing
 
 # One row per pair and moment at which the pair existed.
 MEMBERSHIP: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -47,7 +47,8 @@ def universe_over(
     """Return who was in the universe at each of `times`: **one row per pair and moment** at which it existed.
 
     A moment is answered from the newest recorded look that is young enough, else it is rebuilt from candles.
-    Nothing that was seen after a moment is used for it.
+    Nothing that was seen after a moment is used for it. Pairs of which only a listing is known (`past` names
+    them as unseen) were no members and have no row.
 
     Parameters
     ----------
@@ -151,9 +152,9 @@ def _rebuilt(
         timeframe, start=min(times) - window, end=max(times) - bar.delta + timedelta(milliseconds=1)
     )
     seen = trace_at(trace(bars, bar_ms=bar.ms, quiet_s=past.quiet_s), times, quiet_s=past.quiet_s)
-    listing = listing_at(lake, min(times))
-    facts = None if listing is None else lake.read("markets", listing.version_id)
-    frame = as_look(seen, facts).with_columns(look_at=pl.col("at"))
+    stood = listings_at(lake, times, past)
+    facts = listed_facts(lake, stood["listing"].to_list())
+    frame = as_look(with_listing(seen, stood, facts)).with_columns(look_at=pl.col("at"))
     judged = _judged(frame, knowable(rules), births, None, by="look_at")
     return judged.select(
         "symbol", pl.col("look_at").alias("at"), "is_member", "rule", source=pl.lit("rebuilt")

@@ -17,8 +17,8 @@ from trading.screening.filters import PASSED, prefilter, validate_markets
 from trading.screening.rules import ScreeningRules
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
-from trading.universe.looks import PastRules, listing_at, nothing_known, recorded_looks
-from trading.universe.rebuilt import as_look, knowable, not_knowable, trace, trace_at
+from trading.universe.looks import PastRules, listed_facts, listings_at, nothing_known, recorded_looks
+from trading.universe.rebuilt import as_look, knowable, not_knowable, trace, trace_at, with_listing
 
 # One row per pair that existed at the moment.
 PAST: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -35,6 +35,7 @@ PAST: dict[str, pl.DataType | type[pl.DataType]] = {
     "seen_at": UTC_MS,  # the look's own time, or the close of the newest bar
 }
 RECORDED, REBUILT = "recorded", "rebuilt"
+UNSEEN = "unseen"  # the rule's name for pairs that were listed and of which no number is held
 
 
 def universe_at(
@@ -123,16 +124,46 @@ def _rebuilt(
     bar = find_timeframe(timeframe)
     window = timedelta(seconds=2 * past.quiet_s)
     bars = candles.read(timeframe, start=at - window, end=at - bar.delta + timedelta(milliseconds=1))
-    seen = trace_at(trace(bars, bar_ms=bar.ms, quiet_s=past.quiet_s), [at], quiet_s=past.quiet_s)
-    listing = listing_at(lake, at)
-    frame = as_look(seen, None if listing is None else lake.read("markets", listing.version_id))
+    traced = trace_at(trace(bars, bar_ms=bar.ms, quiet_s=past.quiet_s), [at], quiet_s=past.quiet_s)
+    stood = listings_at(lake, [at], past)
+    facts = listed_facts(lake, stood["listing"].to_list())
+    seen = with_listing(traced, stood, facts)
+    frame = as_look(pl.concat([seen, _unseen(seen, stood, facts)], how="diagonal"))
     judged = prefilter(
         frame.select(list(MARKETS)), frame.select(list(TICKERS)), knowable(rules), at=at, listed=listed
     )
-    tradable = pl.when("is_api_known").then("is_api_tradable").alias("is_tradable")
-    about = frame.select("symbol", tradable, not_knowable(rules).alias("not_knowable"), "seen_at")
-    return judged.join(about, on="symbol", how="left").with_columns(
+    tradable = pl.when("is_api_known").then(pl.col("is_api_tradable") & pl.col("is_scannable"))
+    about = frame.select(
+        "symbol",
+        tradable.alias("is_tradable"),
+        not_knowable(rules).alias("not_knowable"),
+        "seen_at",
+        pl.col("last").is_null().alias("is_unseen"),
+    )
+    told = judged.join(about, on="symbol", how="left").with_columns(
         is_member=pl.col("is_kept"), source=pl.lit(REBUILT)
+    )
+    return _without_numbers(told)
+
+
+def _unseen(seen: pl.DataFrame, stood: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs that a young listing names and of which no candle is held, without any number."""
+    named = stood.filter("is_young").join(facts, on="listing").join(seen, on="symbol", how="anti")
+    kept = ["symbol", "at", "is_api_tradable", "is_scannable"]
+    return named.select(*kept, seen_at=pl.col("listed_at"), last=pl.lit(None, pl.Float64))
+
+
+def _without_numbers(told: pl.DataFrame) -> pl.DataFrame:
+    """Say of pairs without candles that they could not be judged, unless the listing alone drops them."""
+    blank = pl.col("is_unseen") & (pl.col("rule").is_in([PASSED, "ticker"]))
+    words = "listed then, but neither candles nor a look at the tickers of that time are held"
+    return told.with_columns(
+        rule=pl.when(blank).then(pl.lit(UNSEEN)).otherwise("rule"),
+        reason=pl.when(blank).then(pl.lit(words)).otherwise("reason"),
+        value=pl.when(~blank).then("value"),
+        bound=pl.when(~blank).then("bound"),
+        is_member=pl.col("is_member") & ~blank,
+        not_knowable=pl.when(blank).then(pl.lit("volume, spread")).otherwise("not_knowable"),
     )
 
 

@@ -1,7 +1,7 @@
 """Markets and tickers as candles remember them: what existed at a past moment, its price and its volume.
 
-Candles know no spread, no flag for API orders and no fees. Where a rule asks for one, the pair passes it and
-the answer says that it was not knowable. Rules themselves are in `trading.screening`.
+Candles know no spread, no flag for API orders and no fees. Where a rule asks for one, and no listing of the
+time tells, the pair passes it and the answer says that it was not knowable. Rules are in `trading.screening`.
 """
 
 from collections.abc import Sequence
@@ -82,41 +82,53 @@ def trace_at(traced: pl.DataFrame, times: Sequence[datetime], *, quiet_s: float)
     return pl.concat([exact, older.select(exact.columns)])
 
 
-def as_look(seen: pl.DataFrame, facts: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Return `trace_at` rows with all columns of MARKETS and TICKERS, as the pre-filter reads them.
+def with_listing(seen: pl.DataFrame, stood: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Return `trace_at` rows with what the listing that stood at their moment says of them.
 
     Parameters
     ----------
     seen : DataFrame
         As `trace_at` returns it.
-    facts : DataFrame, optional
-        `symbol`, `is_api_tradable` of the listing that stood then.
+    stood, facts : DataFrame
+        As `looks.listings_at` and `looks.listed_facts` return them.
 
     Returns
     -------
     DataFrame
-        Bid and ask are the last price and `is_api_tradable` is true where no listing tells: use it with
-        `knowable` rules only. `is_api_known` says which.
+        Without the pairs that a young listing, seen after their last bar, does not name any more. With
+        `is_api_tradable` (null where no listing tells) and `is_scannable` (true where no young one tells).
+    """
+    named = seen.join(stood, on="at", how="left", maintain_order="left").join(
+        facts.with_columns(is_listed=pl.lit(value=True)),
+        on=["listing", "symbol"],
+        how="left",
+        maintain_order="left",
+    )
+    is_young, is_listed = (pl.col(name).fill_null(value=False) for name in ("is_young", "is_listed"))
+    is_gone = is_young & ~is_listed & (pl.col("seen_at") <= pl.col("listed_at")).fill_null(value=False)
+    scannable = pl.when(is_young & is_listed).then("is_scannable").otherwise(pl.lit(value=True))
+    kept = [*seen.columns, "is_api_tradable", scannable.alias("is_scannable")]
+    return named.filter(~is_gone).select(kept)
+
+
+def as_look(listed: pl.DataFrame) -> pl.DataFrame:
+    """Return `with_listing` rows with all columns of MARKETS and TICKERS, as the pre-filter reads them.
+
+    Bid and ask are the last price and `is_api_tradable` is true where no listing tells: use it with
+    `knowable` rules only. `is_api_known` says which.
     """
     parts = symbol_of().str.splitn("/", 2).struct
-    known = (
-        facts if facts is not None else pl.DataFrame(schema={"symbol": pl.String, "is_api_tradable": bool})
-    )
-    frame = seen.join(
-        known.select("symbol", "is_api_tradable"), on="symbol", how="left", maintain_order="left"
-    )
     given = {
         "exchange_id": pl.col("symbol"),
         "base": parts.field("field_0"),
         "quote": parts.field("field_1"),
         "status": pl.lit("1"),
-        "is_scannable": pl.lit(value=True),
         "bid": pl.col("last"),
         "ask": pl.col("last"),
         "is_api_known": pl.col("is_api_tradable").is_not_null(),
         "is_api_tradable": pl.col("is_api_tradable").fill_null(value=True),
     }
-    frame = frame.with_columns(**given)
+    frame = listed.with_columns(**given)
     missing = [
         pl.lit(None, dtype).alias(name)
         for name, dtype in (MARKETS | TICKERS).items()

@@ -119,6 +119,45 @@ def test_a_listing_that_was_seen_before_tells_the_api_flag(lake, rebuilt):
     assert (row["rule"], row["is_tradable"], row["not_knowable"]) == ("api", False, "spread")
 
 
+def test_a_young_listing_says_who_existed_where_no_candles_are_held(lake, rebuilt):
+    """XXX is listed and was never fetched: it existed and was tradable, and could not be judged."""
+    rows = [market("AAA"), market("XXX"), market("HALT", status="2", is_scannable=False)]
+    lake.publish("markets", listing(*rows), key=["symbol"], at=START)
+    found = universe_at(lake, rebuilt, START + timedelta(days=1), RULES)
+    row = found.row(by_predicate=pl.col("symbol") == "XXX/USDT", named=True)
+    assert (row["rule"], row["is_tradable"], row["is_member"]) == ("unseen", True, False)
+    assert (row["not_knowable"], row["source"]) == ("volume, spread", "rebuilt")
+    halted = found.row(by_predicate=pl.col("symbol") == "HALT/USDT", named=True)
+    assert (halted["rule"], halted["is_tradable"]) == ("status", False)
+    older = universe_at(lake, rebuilt, START + timedelta(days=3), RULES)
+    assert "XXX/USDT" not in older["symbol"].to_list()  # three days later the listing says nothing any more
+
+
+def test_a_listing_after_the_last_bar_tells_that_a_pair_is_gone(lake, rebuilt):
+    """GONE's last bar closed at noon; a listing of 13:00 without it ends it at once, not a day later."""
+    noon = START + timedelta(days=1, hours=12)
+    lake.publish(
+        "markets",
+        listing(*(market(name) for name in ("AAA", "BBB"))),
+        key=["symbol"],
+        at=noon + timedelta(hours=1),
+    )
+    before, after = noon + timedelta(minutes=50), noon + timedelta(hours=2)
+    assert "GONE/USDT" in universe_at(lake, rebuilt, before, RULES)["symbol"].to_list()
+    assert "GONE/USDT" not in universe_at(lake, rebuilt, after, RULES)["symbol"].to_list()
+    over = universe_over(lake, rebuilt, [before, after], RULES).filter(pl.col("symbol") == "GONE/USDT")
+    assert over["at"].to_list() == [before]
+
+
+def test_a_halted_pair_is_no_member_though_it_traded_that_day(lake, rebuilt):
+    """AAA has a day of candles; the listing of the hour says halted."""
+    at = START + timedelta(days=1)
+    lake.publish("markets", listing(market("AAA", status="2", is_scannable=False)), key=["symbol"], at=at)
+    row = universe_at(lake, rebuilt, at, RULES).row(by_predicate=pl.col("symbol") == "AAA/USDT", named=True)
+    assert (row["rule"], row["is_tradable"]) == ("status", False)
+    assert universe_over(lake, rebuilt, [at], RULES)["is_member"].any() is False
+
+
 def test_a_recorded_look_answers_with_its_own_time_and_the_funnels_own_verdicts(lake, rebuilt):
     """Row for row what the funnel's pre-filter says of that look; the look is 50 minutes old."""
     seen = START + timedelta(days=1)
@@ -196,11 +235,14 @@ def test_many_moments_say_what_each_moment_says(lake, rebuilt):
     born = {"CCC/USDT": START + timedelta(days=2)}
     over = universe_over(lake, rebuilt, times, rules, listed=born)
     for at in times:
-        alone = universe_at(lake, rebuilt, at, rules, listed=born).filter(pl.col("rule") != "status")
+        alone = universe_at(lake, rebuilt, at, rules, listed=born)
         here = over.filter(pl.col("at") == at)
+        both = alone.join(here, on="symbol", how="semi")
         assert dict(here.select("symbol", "rule").iter_rows()) == dict(
-            alone.select("symbol", "rule").iter_rows()
+            both.select("symbol", "rule").iter_rows()
         )
+        # Pairs of which only the listing is known are named alone, and are never members.
+        assert members(alone) == members(here)
         assert set(here["source"]) == set(alone["source"])
     assert "rank" in over["rule"].to_list()
     assert set(over["source"]) == {"recorded", "rebuilt"}

@@ -53,8 +53,9 @@ def sorted_bars(candles: pl.DataFrame) -> Bars:
     if starts is None:
         twice = frame.filter(frame.select("symbol", "open_time").is_duplicated()).row(0)
         raise InvalidBars(f"a symbol has one bar per open_time, {twice[0]} has two at {twice[1]}")
-    _check_prices(frame)
-    return Bars(frame, starts)
+    bars = Bars(frame, starts)
+    _check(bars)
+    return bars
 
 
 def _starts(frame: pl.DataFrame) -> Ints | None:
@@ -74,7 +75,18 @@ def _starts(frame: pl.DataFrame) -> Ints | None:
     return starts if bool(steps.all()) else None
 
 
-def _check_prices(frame: pl.DataFrame) -> None:
+def _check(bars: Bars) -> None:
+    """Refuse what no market prints. Nine reductions that propagate NaN find out; only then is it named."""
+    if bars.frame.is_empty():
+        return
+    opened, high, low, close, volume = (bars.column(name) for name in (*_PRICES, "volume"))
+    lowest = min(opened.min(), low.min(), close.min())
+    highest = max(opened.max(), high.max(), close.max(), volume.max())
+    if not (lowest > 0 and np.isfinite(highest) and volume.min() >= 0 and (high >= low).all()):
+        _name_what_is_wrong(bars.frame)
+
+
+def _name_what_is_wrong(frame: pl.DataFrame) -> None:
     ok = pl.lit(True)
     for name in _PRICES:
         ok = ok & pl.col(name).is_finite() & (pl.col(name) > 0)

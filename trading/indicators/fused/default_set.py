@@ -26,7 +26,8 @@ def default_columns(bars: Bars) -> dict[str, pl.Series]:
 def advanced(bars: Bars, seen: Ints, memory: Floats) -> dict[str, pl.Series]:
     """Return the default set of every bar, going on from `seen` and `memory` (a row per symbol; written)."""
     rows = len(bars.frame)
-    out = np.empty((kernel.COLUMNS, rows))
+    # An array per column: the allocator hands pages of that size out again, those of one big block not.
+    out = tuple(np.empty(rows) for _ in NAMES)
     lengths = np.diff(bars.starts)
     # Symbols of one length share a block, so that none waits with empty lanes for a longer one.
     order = np.arange(len(lengths)) if _all_equal(lengths) else np.argsort(lengths, kind="stable")

@@ -270,7 +270,7 @@ def advance(columns: Any, starts: Any, order: Any, seen: Any, memory: Any, warm_
         What each symbol carries, zeros for a new one; written.
     warm_up : int64 array of shape (COLUMNS,)
         Bar, counted from 1, of each column's first value; NaN before.
-    out : float64 array of shape (COLUMNS, n_rows)
+    out : tuple of COLUMNS float64 arrays of shape (n_rows,)
         Written: in the order of the default columns.
     """
     x, y = np.zeros(4 * TILE * LANES), np.zeros(COLUMNS * TILE * LANES)

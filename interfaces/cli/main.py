@@ -19,6 +19,7 @@ COMMANDS = {
     "status": Mount("interfaces.cli.status", "Is it trading, and if not, why: ages, counts, open positions."),
     "scan": Mount("interfaces.cli.scan", "Look at the whole market once; what each stage cost."),
     "funnel": Mount("interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons."),
+    "xray": Mount("interfaces.cli.xray", "One symbol from every side, now or as known at a moment; a page."),
     "lineage": Mount(
         "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills."
     ),

@@ -1,11 +1,12 @@
 """`sluice universe`: who existed and was tradable when, what each name means, who is suspended for review."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
+from interfaces.cli.moments import moment
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
@@ -79,13 +80,7 @@ def _moment(text: str) -> datetime:
         from resources.store import Store
 
         return Store().as_of()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"must be a time such as 2025-03-01T12:00Z, was {text!r}", param_hint="--at"
-        ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return moment(text)
 
 
 def _document(found: "pl.DataFrame") -> dict[str, Any]:

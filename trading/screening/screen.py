@@ -72,7 +72,7 @@ def judge(
         found = found.join(
             markets.select("symbol", "is_api_tradable"), on="symbol", how="left", maintain_order="left"
         )
-    return apply_rules(found, _rules(rules, has_markets=markets is not None), "screening")
+    return apply_rules(found, screen_rules(rules, has_markets=markets is not None), "screening")
 
 
 def measure(candles: pl.DataFrame, rules: ScreeningRules, newest: object, bar_ms: int) -> pl.DataFrame:
@@ -108,7 +108,8 @@ def _newest_and_bar_ms(frame: pl.DataFrame) -> tuple[object, int]:
     return frame["open_time"].max(), int(steps) if isinstance(steps, int) else 1
 
 
-def _rules(rules: ScreeningRules, *, has_markets: bool) -> list[Rule]:
+def screen_rules(rules: ScreeningRules, *, has_markets: bool) -> list[Rule]:
+    """Return the chain of the screen, for frames as `measure` makes them (with `volume`, see `judge`)."""
     chain: list[Rule] = []
     if has_markets and rules.require_api_tradable:
         tradable = pl.col("is_api_tradable")

@@ -1,0 +1,130 @@
+"""The page of an x-ray: one self-contained file. Here: head, header, footer, writing it.
+
+Sections are in sections.py, the chart in chart.py, the look in page.css on top of the report's. The page asks
+nothing of any address: its own policy forbids it, and allows the one script that it carries, by its hash.
+"""
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from interfaces.run import report
+from interfaces.run.report_sections import text
+from interfaces.xray import figures as say
+from interfaces.xray import sections
+from interfaces.xray.chart import Mark, chart
+from trading.xray.symbol.view import SymbolXray
+
+_HERE = Path(__file__).parent
+_STYLES = (Path(report.__file__).with_name("report.css"), _HERE / "page.css")
+
+Section = tuple[str, str, Callable[[SymbolXray], str]]
+SECTIONS: tuple[Section, ...] = (
+    ("reading", "What the chart says", sections.reading),
+    ("verdicts", "Why it was or was not screened", sections.verdicts),
+    ("decisions", "Signals", sections.decisions),
+    ("liquidity", "Liquidity and cost", sections.liquidity),
+    ("company", "What it moves with", sections.company),
+    ("news", "News", sections.news),
+    ("market", "The market around it", sections.market),
+)
+
+
+def write_page(view: SymbolXray, path: Path) -> Path:
+    """Write the page of `view` to `path`, whole or not at all, and return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(page(view), encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def page(view: SymbolXray) -> str:
+    """Return the page as text. Sections that have nothing to tell are left out."""
+    filled = [(name, title, body) for name, title, make in SECTIONS if (body := make(view))]
+    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in filled)
+    body = "".join(
+        f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{title}</h2>{content}</section>'
+        for name, title, content in filled
+    )
+    script = _script()
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
+        f"<title>Sluice: {text(view.symbol)} at {say.moment(view.at)}</title>"
+        f'<style>{_style()}</style></head><body class="xray">'
+        f'<a class="skip" href="#main">Skip to the sections</a>{_header(view)}'
+        f'<main id="main"><nav aria-label="Sections"><ul>{links}</ul></nav>{body}</main>'
+        f"{_footer(view)}<script>{script}</script></body></html>\n"
+    )
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _style() -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in _STYLES)
+
+
+@cache
+def _script() -> str:
+    return (_HERE / "page.js").read_text(encoding="utf-8")
+
+
+def _header(view: SymbolXray) -> str:
+    change = view.change_24h
+    css = "up" if (change or 0) >= 0 else "down"
+    moved = (
+        "" if change is None else f' <small class="{css}">{say.percent(change, signed=True)} in 24 h</small>'
+    )
+    return (
+        f'<header><p class="brand"><b>Sluice</b>, x-ray of one symbol</p><h1>{text(view.symbol)} '
+        f"<em>{text(say.price(view.last))}</em>{moved}</h1>"
+        f'<p class="when">As known at {say.moment(view.at)} UTC market time; newest closed bar of '
+        f"{text(view.timeframe, 10)} opened at {say.moment(view.bar)}.</p>"
+        f'<p class="summary">{text(view.summary, 900)}</p>{sections.figures(view)}'
+        f"{chart(view, marks(view))}</header>"
+    )
+
+
+def marks(view: SymbolXray) -> list[Mark]:
+    """Return news and signals as marks on the bars in which they fell."""
+    opened = view.table["open_time"]
+    found = []
+    for place, story in enumerate(view.news):
+        bar = int(opened.search_sorted(story.first_seen, side="right")) - 1
+        kind = "grave" if story.event in sections.GRAVE else "news"
+        words = f"News, {say.moment(story.first_seen)}: {story.title}"
+        found.append(Mark(bar, kind, words, f"news{place}"))
+    for place, row in enumerate(view.decisions):
+        bar = int(opened.search_sorted(row["open_time"], side="right")) - 1
+        if row["is_entry"] or row["is_exit"]:
+            kind = "entry" if row["is_entry"] else "exit"
+            found.append(
+                Mark(bar, kind, f"{say.moment(row['open_time'])}: {row['reason']}", f"signal{place}")
+            )
+    return found
+
+
+def _footer(view: SymbolXray) -> str:
+    read = "".join(
+        f"<dt>{text(name)}</dt><dd><code>{text(version, 80)}</code></dd>"
+        for name, version in view.sources.items()
+    )
+    return (
+        '<footer><div class="in">Made from these versions, none of them published later than the moment '
+        "above; candles are those that had closed by then. "
+        f"<code>sluice lineage ID</code> tells what one rests on.<details><summary>Versions</summary>"
+        f"<dl>{read}</dl></details></div></footer>"
+    )

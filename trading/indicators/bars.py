@@ -80,8 +80,8 @@ def _check(bars: Bars) -> None:
     if bars.frame.is_empty():
         return
     opened, high, low, close, volume = (bars.column(name) for name in (*_PRICES, "volume"))
-    lowest = min(opened.min(), low.min(), close.min())
-    highest = max(opened.max(), high.max(), close.max(), volume.max())
+    lowest = np.min([opened.min(), low.min(), close.min()])
+    highest = np.max([opened.max(), high.max(), close.max(), volume.max()])
     if not (lowest > 0 and np.isfinite(highest) and volume.min() >= 0 and (high >= low).all()):
         _name_what_is_wrong(bars.frame)
 

@@ -13,6 +13,8 @@ from trading.market.timeframes import timeframe as find_timeframe
 ALL = "all"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NEAR = 5
+# No coin is older than Bitcoin's first block.
+FIRST_DAY = datetime(2009, 1, 3, tzinfo=UTC)
 
 
 def listed(text: str) -> list[str]:
@@ -67,12 +69,19 @@ def chosen_moment(text: str, option: str, *, is_end: bool = False, known: str = 
     Raises
     ------
     BadInput
-        The message names the option, what it takes, and `known`: what is stored.
+        The message names the option, what it takes, and `known`: what is stored; or the first possible day.
     """
+    moment = _moment(text, option, known, days=1 if is_end and _DAY.fullmatch(text) else 0)
+    if moment < FIRST_DAY:
+        raise BadInput(f"{option} must be {FIRST_DAY:%Y-%m-%d} or later, no coin is older; was {text!r}")
+    return moment
+
+
+def _moment(text: str, option: str, known: str, *, days: int) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        return moment + timedelta(days=1) if is_end and _DAY.fullmatch(text) else moment
+        return moment + timedelta(days=days)
     except (ValueError, OverflowError):
         raise BadInput(
             f"{option} must be a UTC day (2025-03-01) or an ISO 8601 time (2025-03-01T12:00Z), was {text!r}"

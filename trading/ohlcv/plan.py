@@ -70,9 +70,9 @@ def missing_pages(
 def pages_of(symbol: str, timeframe: Timeframe, missing: Sequence[Span]) -> list[Page]:
     """Return the fewest pages over the spans `missing` of one symbol; one page may close several."""
     pages: list[Page] = []
-    done = -1
+    done: int | None = None
     for start, end in missing:
-        at = max(start, done)
+        at = start if done is None else max(start, done)
         while at < end:
             # A page reaches as far as it may: what is missing further on shares it.
             reach = min(_after(timeframe, at, PAGE_BARS), max(stop for _, stop in missing))

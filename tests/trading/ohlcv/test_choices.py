@@ -68,3 +68,9 @@ def test_a_word_that_is_no_day_is_answered_with_the_form_and_what_is_stored(word
     """Also a day after which there is none."""
     with pytest.raises(BadInput, match=r"--to must be a UTC day.*stored are a to b"):
         chosen_moment(word, "--to", is_end=True, known="a to b")
+
+
+def test_a_day_before_any_coin_is_refused():
+    """1969 would be planned as nothing to do, and reported as complete."""
+    with pytest.raises(BadInput, match="--from must be 2009-01-03 or later"):
+        chosen_moment("1969-12-30", "--from")

@@ -107,3 +107,8 @@ def test_pages_cover_all_that_is_missing_and_no_two_overlap(name, length, cuts):
     assert all(1 <= page.want.limit <= PAGE_BARS for page in pages)
     assert {page.want.since_ms for page in pages} | {page.end_ms - bar.ms for page in pages} <= set(missing)
     assert all(page.end_ms == page.want.since_ms + page.want.limit * bar.ms for page in pages)
+
+
+def test_a_window_before_1970_is_planned_like_any_other():
+    """Whoever asks for it gets pages, never the claim that nothing is missing."""
+    assert [page.want.limit for page in missing_pages(["A"], QUARTER, (-96 * QUARTER.ms, 0), {})] == [96]

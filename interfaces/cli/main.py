@@ -18,6 +18,9 @@ COMMANDS = {
     "dev": Mount("interfaces.cli.dev", "Exchange, Valkey, engine and the Dagster UI on 127.0.0.1:3000."),
     "status": Mount("interfaces.cli.status", "Is it trading, and if not, why: ages, counts, open positions."),
     "scan": Mount("interfaces.cli.scan", "Look at the whole market once; what each stage cost."),
+    "backtest": Mount(
+        "interfaces.cli.backtest", "A strategy file over a candle file, by two sets of fill rules."
+    ),
     "funnel": Mount("interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons."),
     "xray": Mount("interfaces.cli.xray", "One symbol from every side, now or as known at a moment; a page."),
     "lineage": Mount(

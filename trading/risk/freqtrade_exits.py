@@ -36,18 +36,25 @@ def tick_value(count: int, num: int, den: int) -> float:
 
 
 def tick_up(price: float, num: int, den: int) -> float:
-    """Return the smallest tick that is not below `price` as a float: noise in the last digit counts."""
+    """Return the smallest tick that is not below `price` as a float: noise in the last digit counts.
+
+    Ticks finer than 1e-14 are rounded to that.
+    """
     count = int(price * den / num)
     while count > 0 and tick_value(count, num, den) >= price:
         count -= 1
     while tick_value(count, num, den) < price:
         count += 1
-    return tick_value(count, num, den)
+    found = tick_value(count, num, den)
+    return found if den <= 10**14 else float(np.rint(found * 1e14)) / 1e14
 
 
 def tick_near(price: float, num: int, den: int) -> float:
-    """Return the nearest tick, halves up."""
-    return tick_value(int(price * den / num + 0.5), num, den)
+    """Return the nearest tick, halves up; a float that reads as a half is one."""
+    count = max(0, int(price * den / num) - 1)
+    while tick_value(2 * count + 1, num, 2 * den) <= price:
+        count += 1
+    return tick_value(count, num, den)
 
 
 def profit_of(entry: float, rate: float, fee: float) -> float:

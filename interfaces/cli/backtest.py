@@ -1,0 +1,144 @@
+"""`sluice backtest`: a strategy file over a candle file, in both fill modes, trade by trade."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Option
+
+from interfaces.cli.output import AsJson, print_json, print_table
+
+if TYPE_CHECKING:
+    from trading.backtest.candle_file import CandleFile, MarketRules
+    from trading.backtest.replay import Replay
+    from trading.backtest.strategy import Strategy
+
+app = typer.Typer(
+    help="Replay a strategy file over candles: what it would have traded, by two sets of fill rules.",
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def backtest(
+    candles: Annotated[
+        Path, Option(help="Parquet: symbol, ts, open, high, low, close, volume.", metavar="FILE")
+    ],
+    strategy: Annotated[
+        Path, Option(help="Strategy file, TOML (docs/reference/backtest.md).", metavar="FILE")
+    ],
+    mode: Annotated[
+        str,
+        Option(
+            help="Whose trades go to --out: default (pessimistic) or freqtrade (its rules, for comparison)."
+        ),
+    ] = "default",
+    fee: Annotated[
+        float | None, Option(help="Fraction of the value, both sides; default: the strategy's, else 0.0005.")
+    ] = None,
+    slots: Annotated[int, Option(help="Open positions at most; 0 = no limit.")] = 0,
+    markets: Annotated[
+        Path | None,
+        Option(
+            help="JSON {symbol: {tick, step, min_amount, min_cost}}; else tick, step 1e-8.", metavar="FILE"
+        ),
+    ] = None,
+    out: Annotated[Path | None, Option(help="Write the trades here, Parquet.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a strategy file over candles, and say how much of the result hangs on the fill rules.
+
+    A signal of a closed bar acts at the next open. Mode default: a stop that gapped fills at the open, a
+    target must be passed by a tick, bars without volume fill nothing, costs are paid, what is open at the end
+    is valued and marked. Mode freqtrade: as freqtrade 2026.9, trade for trade. Both are always run; the gap
+    between them is the strategy's fragility.
+
+    Example: sluice backtest --candles candles.parquet --strategy rsi.toml --slots 3 --out trades.parquet
+    """
+    from trading.backtest.candle_file import read_candles, read_markets
+    from trading.backtest.replay import Mode
+    from trading.backtest.strategy import read_strategy
+    from trading.market.errors import BadInput
+
+    if mode not in set(Mode):
+        raise BadInput(f"--mode must be default or freqtrade, was {mode!r}")
+    rules = read_strategy(strategy)
+    listed = {} if markets is None else read_markets(markets)
+    runs = both_modes(read_candles(candles), rules, fee=fee, slots=slots, markets=listed)
+    chosen = runs[mode]
+    if out is not None:
+        _write(chosen, out)
+    report = summary(runs, rules, mode)
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+
+
+def both_modes(
+    candles: "CandleFile",
+    strategy: "Strategy",
+    *,
+    fee: float | None,
+    slots: int,
+    markets: "dict[str, MarketRules]",
+) -> "dict[str, Replay]":
+    """Return the replay of each mode, by the mode's name."""
+    from trading.backtest.replay import Mode, replay
+
+    return {
+        str(mode): replay(candles, strategy, mode, fee=fee, slots=slots, markets=markets, threads=2)
+        for mode in Mode
+    }
+
+
+def summary(runs: "dict[str, Replay]", strategy: "Strategy", mode: str) -> dict[str, Any]:
+    """Return what is printed: figures per mode and symbol, reasons, what was left out, the gap."""
+    from trading.backtest.columns import thin_columns
+    from trading.backtest.fragility import figures, fragility, reasons
+
+    by_symbol = fragility(runs["freqtrade"].trades, runs["default"].trades)
+    columns = [name for each in strategy.expressions for name in each.indicators]
+    return {
+        "strategy": strategy.name,
+        "mode": mode,
+        "modes": {name: figures(run.trades) for name, run in runs.items()},
+        "fragility": by_symbol.row(0, named=True) if by_symbol.height else None,
+        "symbols": by_symbol.slice(1).to_dicts(),
+        "exit_reasons": reasons(runs[mode].trades).to_dicts(),
+        "left_out": runs["default"].left_out if mode == "default" else runs[mode].left_out,
+        "ambiguous_bars": runs["default"].ambiguous,
+        "thin_columns": thin_columns(columns, strategy.startup),
+        "trades": runs[mode].trades.height,
+    }
+
+
+def _write(run: "Replay", path: Path) -> None:
+    from trading.market.errors import StoreError
+
+    try:
+        run.trades.write_parquet(path)
+    except OSError as error:
+        raise StoreError(f"trades cannot be written to {path}: {error}") from error
+
+
+def _print(report: dict[str, Any]) -> None:
+    rows = [{"mode": name, **found} for name, found in report["modes"].items()]
+    print_table(rows, title=f"{report['strategy'] or 'strategy'}: one strategy, two sets of fill rules")
+    if report["trades"] == 0:
+        print("No trade. Left out:", report["left_out"])
+    print_table(report["exit_reasons"], title=f"how trades ended, mode {report['mode']}", empty="no trades")
+    worst = sorted(report["symbols"], key=lambda row: -(row["gap"] or 0))
+    print_table(
+        worst[:10], title="fragility: what freqtrade's fills add per trade, worst ten", empty="no trades"
+    )
+    left = {name: count for name, count in report["left_out"].items() if count}
+    if left:
+        print(
+            "signals left out:",
+            ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in left.items()),
+        )
+    if report["ambiguous_bars"]:
+        print(f"{report['ambiguous_bars']:,} bars touched stop and target: the stop was taken")
+    for name, bars in report["thin_columns"].items():
+        print(f"{name} still remembers its first bars: startup of {bars - 1:,} would make it 0.1 % exact")

@@ -1,0 +1,208 @@
+"""One signal made a position: may it be entered, at what price, how large, and how it ends. Compiled.
+
+Which signals are asked, and in what order, is `portfolio`'s.
+"""
+
+import sys
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from trading.backtest.compiled import digest
+from trading.backtest.walk import MACHINE, Bars, Bools, Floats, Ints, hold, ticks, times_down, times_up
+from trading.backtest.walk_freqtrade import FREQTRADE_MACHINE, hold_freqtrade, tick_near
+from trading.risk.exit_machine import WHOLE, ExitNumbers
+from trading.risk.freqtrade_exits import FreqtradeNumbers
+
+# Columns of the whole numbers and of the figures that are written per trade.
+OWNER, SIGNAL, ENTRY, LEAVE, CODE, STEPS, AMBIGUOUS = range(7)
+OPEN_RATE, CLOSE_RATE, OPEN_MARK, CLOSE_MARK = range(4)
+# Places in the counts of signals that were not traded, and of bars that did not tell stop from target.
+NO_SLOT, NO_VOLUME, TOO_SMALL, AFTER_HOLE, TOO_HIGH, LOCKED, AMBIGUOUS_BARS = range(7)
+_MOST_IMPACT = 0.02
+ENTRIES_MACHINE = digest(sys.modules[__name__]) ^ MACHINE ^ FREQTRADE_MACHINE
+
+
+class Venue(NamedTuple):
+    """What each symbol's market asks; arrays of one number per symbol.
+
+    Tick and step as ratios of whole numbers (`tick_num` / `tick_den`), the least amount and cost of an
+    order, the fee of both sides, the cost in parts of the price (half spread, slippage), and the target
+    ladder in parts of the price paid, one row per symbol: fees and costs differ. `decimals` per candle row:
+    freqtrade's tick (empty by default).
+    """
+
+    tick_num: Ints
+    tick_den: Ints
+    step_num: Ints
+    step_den: Ints
+    min_amount: Floats
+    min_cost: Floats
+    fee: Floats
+    cost: Ints
+    factors: Ints
+    decimals: NDArray[np.int8]
+
+
+class Terms(NamedTuple):
+    """What the run assumes. `is_freqtrade` chooses the fill rules; 0 stands for a limit that is off.
+
+    `stake` in quote units a trade; `slots` open positions at most; `volume_share` of a bar's volume is the
+    most one fill takes; `entry_limit` the most the open may lie above the signal's close; `impact` × √(stake
+    / what the signal's bar traded) is added to the cost; `end_ms` the open of the last bar of all.
+    """
+
+    is_freqtrade: bool
+    stake: float
+    slots: int
+    volume_share: float
+    entry_limit: float
+    impact: float
+    bar_ms: int
+    end_ms: int
+    exits: ExitNumbers
+    peer: FreqtradeNumbers
+
+
+class Signals(NamedTuple):
+    """Per candle row: entry and exit as said by its close, and a factor of the stake (or empty)."""
+
+    is_entry: Bools
+    is_exit: Bools
+    scale: Floats
+
+
+class Book(NamedTuple):
+    """What is written: whole numbers and figures per trade, and counts of what was left out."""
+
+    rows: Ints
+    rates: Floats
+    counts: Ints
+
+
+class Job(NamedTuple):
+    """Everything one run reads and writes."""
+
+    bars: Bars
+    signals: Signals
+    venue: Venue
+    terms: Terms
+    book: Book
+
+
+@njit
+def open_position(job: Job, k: int, t: int, n: int) -> int:
+    """Try to open symbol k's position at row t and follow it; return the row of its exit, -1 = not opened.
+
+    The signal is row t - 1; the trade is written as number `n`.
+    """
+    if job.terms.is_freqtrade:
+        return int(_as_freqtrade(job, k, t, n))
+    return int(_by_default(job, k, t, n))
+
+
+@njit
+def _stake(job: Job, t: int) -> float:
+    return job.terms.stake * (job.signals.scale[t - 1] if len(job.signals.scale) > 0 else 1.0)
+
+
+@njit
+def _steps(amount: float, num: int, den: int) -> int:
+    """Return the whole steps in `amount`: the most whose float64 is not above it."""
+    count = int(amount * den / num)
+    while (count + 1) * num / den <= amount:
+        count += 1
+    while count > 0 and count * num / den > amount:
+        count -= 1
+    return count
+
+
+@njit
+def _peer_stake(stake: float, rate: float, stop: float, min_amount: float, min_cost: float) -> float:
+    """Return what freqtrade would stake: raised to the venue's least by 30 % at most, else 0."""
+    reserve = 1.05
+    guarded = min(max(reserve / (1.0 - stop), 1.0), 1.5)
+    least = max(min_cost * guarded, min_amount * rate * reserve)
+    if stake >= least:
+        return stake
+    return least if stake * 1.3 >= least else 0.0
+
+
+@njit
+def _as_freqtrade(job: Job, k: int, t: int, n: int) -> int:
+    bars, venue, terms, book = job.bars, job.venue, job.terms, job.book
+    if bars.open_ms[t] >= terms.end_ms:
+        return -1
+    num, den, last = venue.tick_num[k], venue.tick_den[k], bars.offsets[k + 1]
+    if venue.decimals[t] >= 0:
+        num, den = 1, 10 ** int(venue.decimals[t])
+    rate = tick_near(bars.open[t], num, den)
+    stake = _peer_stake(_stake(job, t), rate, terms.peer.stop, venue.min_amount[k], venue.min_cost[k])
+    steps = _steps(stake / rate, venue.step_num[k], venue.step_den[k])
+    if steps == 0:
+        book.counts[TOO_SMALL] += 1
+        return -1
+    row, code, left = hold_freqtrade(
+        bars, t, last, job.signals.is_entry, job.signals.is_exit, terms.peer, venue.fee[k], num, den
+    )
+    book.rows[n] = (k, t - 1, t, row, code, steps, 0)
+    book.rates[n] = (rate, left, rate, left)
+    return int(row)
+
+
+@njit
+def _refused(job: Job, t: int) -> bool:
+    """Return whether the bar of row t cannot be entered by default, and count why."""
+    bars, terms, counts = job.bars, job.terms, job.book.counts
+    if bars.open_ms[t] - bars.open_ms[t - 1] != terms.bar_ms:
+        counts[AFTER_HOLE] += 1
+        return True
+    if bars.volume[t] <= 0.0:
+        counts[NO_VOLUME] += 1
+        return True
+    if terms.entry_limit > 0.0 and bars.open[t] > bars.close[t - 1] * (1.0 + terms.entry_limit):
+        counts[TOO_HIGH] += 1
+        return True
+    return False
+
+
+@njit
+def _cost(job: Job, k: int, t: int, stake: float) -> int:
+    """Return spread, slippage and impact in parts of the price; impact by what the signal's bar traded."""
+    cost = job.venue.cost[k]
+    if job.terms.impact > 0.0:
+        traded = job.bars.volume[t - 1] * job.bars.close[t - 1]
+        push = job.terms.impact * np.sqrt(stake / traded) if traded > 0.0 else _MOST_IMPACT
+        cost += int(np.rint(min(push, _MOST_IMPACT) * WHOLE))
+    return int(cost)
+
+
+@njit
+def _by_default(job: Job, k: int, t: int, n: int) -> int:
+    if _refused(job, t):
+        return -1
+    bars, venue, terms, book = job.bars, job.venue, job.terms, job.book
+    stake = _stake(job, t)
+    cost = _cost(job, k, t, stake)
+    per_unit, num, den = bars.per_unit[k], venue.tick_num[k], venue.tick_den[k]
+    mark = ticks(bars.open[t], per_unit)
+    paid = times_up(mark, WHOLE + cost)
+    rate = paid * num / den
+    amount = stake / rate
+    if terms.volume_share > 0.0:
+        amount = min(amount, terms.volume_share * bars.volume[t])
+    steps = _steps(amount, venue.step_num[k], venue.step_den[k])
+    bought = steps * venue.step_num[k] / venue.step_den[k]
+    if steps == 0 or bought < venue.min_amount[k] or bought * rate < venue.min_cost[k]:
+        book.counts[TOO_SMALL] += 1
+        return -1
+    of = terms.exits
+    own = ExitNumbers(of.stop_keep, of.trail_keep, of.trail_wake, of.max_hold, of.ages, venue.factors[k])
+    row, code, tick, doubt = hold(bars, per_unit, t, bars.offsets[k + 1], paid, job.signals.is_exit, own)
+    got = tick if code == 0 else times_down(tick, WHOLE - cost)
+    book.rows[n] = (k, t - 1, t, row, code, steps, doubt)
+    book.rates[n] = (rate, got * num / den, mark * num / den, tick * num / den)
+    book.counts[AMBIGUOUS_BARS] += doubt
+    return int(row)

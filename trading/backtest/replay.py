@@ -1,0 +1,260 @@
+"""A strategy over candles in one mode: arrays in, a frame of trades and what was left out.
+
+Order of work: fill holes (freqtrade's way only), columns, conditions, the portfolio loop, trades. Fill rules
+are in `entries`, `walk` and `walk_freqtrade`.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from trading.backtest import entries as book
+from trading.backtest.candle_file import PLAIN_MARKET, CandleFile, MarketRules, filled
+from trading.backtest.columns import indicator_columns
+from trading.backtest.entries import Book, Job, Signals
+from trading.backtest.portfolio import NEVER_MS, Desk, by_symbol, by_time
+from trading.backtest.strategy import Strategy
+from trading.backtest.translate import terms_of, venue_of
+from trading.backtest.walk import Bars, Bools, Floats, Ints
+from trading.market.errors import BadInput, InvalidBars
+from trading.risk.exit_machine import MOST_TICKS
+
+_UTC_MS = pl.Datetime("ms", "UTC")
+_BOOK_ROWS = 65_536  # trades written before they are taken away: bounds the memory of dense signals
+REASONS = ("force_exit", "stop_loss", "roi", "trailing_stop", "exit_signal", "max_hold", "force_exit")
+
+# One row per trade, in the order of entry. Rates are what is paid and got; marks the candle's own price.
+# `is_open`: valued at the last close, not sold. `is_ambiguous`: its last bar touched stop and target.
+REPLAY_TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "symbol": pl.String,
+    "open_ts": _UTC_MS,
+    "close_ts": _UTC_MS,
+    "open_rate": pl.Float64,
+    "close_rate": pl.Float64,
+    "amount": pl.Float64,
+    "profit_ratio": pl.Float64,
+    "exit_reason": pl.String,
+    "signal_ts": _UTC_MS,
+    "open_mark": pl.Float64,
+    "close_mark": pl.Float64,
+    "is_open": pl.Boolean,
+    "is_ambiguous": pl.Boolean,
+    "rank": pl.Int64,
+}
+
+
+class Mode(StrEnum):
+    """Which fill rules: freqtrade's for comparison, or our pessimistic ones."""
+
+    FREQTRADE = "freqtrade"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Trades (`REPLAY_TRADES`) of one mode, and how many signals were left out for which reason."""
+
+    mode: Mode
+    trades: pl.DataFrame
+    left_out: dict[str, int]
+    ambiguous: int
+
+
+def replay(
+    candles: CandleFile,
+    strategy: Strategy,
+    mode: Mode = Mode.DEFAULT,
+    *,
+    fee: float | None = None,
+    slots: int = 0,
+    markets: Mapping[str, MarketRules] | None = None,
+    threads: int = 1,
+) -> Replay:
+    """Return what `strategy` would have traded.
+
+    Parameters
+    ----------
+    candles : CandleFile
+        As `read_candles` gives them.
+    fee : float, optional
+        Fraction of the traded value, both sides, in [0, 1); the strategy's where not given.
+    slots : int
+        Open positions at most; 0 = no limit.
+    markets : mapping, optional
+        Rules by symbol; tick and step 1e-8 where a symbol is not named.
+    threads : int
+        Symbols are shared among them while slots are unlimited.
+
+    Raises
+    ------
+    BadInput
+        If a number is out of bounds.
+    InvalidBars
+        If a price is not a whole number below 2^52 of its ticks.
+    """
+    fee = strategy.costs.fee if fee is None else fee
+    if not 0 <= fee < 1:
+        raise BadInput(f"fee must lie in [0, 1), was {fee}")
+    if slots < 0:
+        raise BadInput(f"slots must be 0 (no limit) or more, was {slots}")
+    used = filled(candles) if mode is Mode.FREQTRADE else candles
+    rules = [(markets or {}).get(symbol, PLAIN_MARKET) for symbol in used.symbols]
+    bars = used.bars._replace(per_unit=np.array([r.tick.denominator / r.tick.numerator for r in rules]))
+    _check_ticks(bars, used.symbols)
+    signals, rank = strategy_signals(bars, used.symbols, strategy)
+    is_peer = mode is Mode.FREQTRADE
+    venue = venue_of(rules, strategy, fee, bars, is_freqtrade=is_peer)
+    terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer)
+    return run(used.symbols, Job(bars, signals, venue, terms, _empty_book()), strategy.startup, rank, threads)
+
+
+def strategy_signals(bars: Bars, symbols: list[str], strategy: Strategy) -> tuple[Signals, Floats]:
+    """Return entries and exits per row, and the value that ranks entries of one moment (empty = none)."""
+    wanted = [name for each in strategy.expressions for name in each.indicators]
+    owner = pl.Series("symbol", np.repeat(np.arange(len(symbols)), np.diff(bars.offsets)))
+    plain = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    table = pl.DataFrame({"symbol": owner, **plain}).with_columns(
+        quote_volume=pl.col("volume") * pl.col("close")
+    )
+    table = table.with_columns(**indicator_columns(bars, wanted))
+    is_entry = _flags(strategy.entry.of(table))
+    is_exit = (
+        np.zeros(len(is_entry), np.bool_) if strategy.exit_ is None else _flags(strategy.exit_.of(table))
+    )
+    rank = np.empty(0) if strategy.rank is None else strategy.rank.of(table).fill_null(-np.inf).to_numpy()
+    return Signals(is_entry, is_exit, np.empty(0)), rank
+
+
+def run(symbols: list[str], job: Job, startup: int, rank: Floats, threads: int = 1) -> Replay:
+    """Return the trades of prepared arrays; the first signal of a symbol is its bar `startup`."""
+    job = job._replace(bars=Bars(*map(_frozen, job.bars)), signals=Signals(*map(_frozen, job.signals)))
+    if job.terms.slots > 0:
+        rows, rates, counts = _in_time_order(symbols, job, startup, rank)
+    else:
+        rows, rates, counts = _one_by_one(job, startup, threads)
+    names = ("no_slot", "no_volume", "below_minimum", "after_a_hole", "above_entry_limit")
+    mode = Mode.FREQTRADE if job.terms.is_freqtrade else Mode.DEFAULT
+    left_out = {name: int(counts[place]) for place, name in enumerate(names)}
+    return Replay(mode, _trades(symbols, job, rows, rates), left_out, int(counts[book.AMBIGUOUS_BARS]))
+
+
+def _one_by_one(job: Job, startup: int, threads: int) -> tuple[Ints, Floats, Ints]:
+    count = len(job.bars.offsets) - 1
+    cuts = np.unique(np.searchsorted(job.bars.offsets, np.linspace(0, job.bars.offsets[-1], threads + 1)))
+    cuts[-1] = count
+    spans = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
+    if len(spans) == 1:
+        found = [_span(job, startup, *spans[0])]
+    else:
+        with ThreadPoolExecutor(len(spans)) as pool:
+            found = list(pool.map(lambda span: _span(job, startup, *span), spans))
+    rows, rates, counts = zip(*found, strict=True)
+    return np.concatenate(rows), np.concatenate(rates), np.sum(counts, axis=0)
+
+
+def _span(job: Job, startup: int, first: int, until: int) -> tuple[Ints, Floats, Ints]:
+    own = job._replace(book=_empty_book())
+    rows: list[Ints] = []
+    rates: list[Floats] = []
+    k, t = first, 0
+    while k < until:
+        count, k, t = by_symbol(own, startup, k, t, until)
+        rows.append(own.book.rows[:count].copy())
+        rates.append(own.book.rates[:count].copy())
+    return np.concatenate(rows), np.concatenate(rates), own.book.counts
+
+
+def _in_time_order(symbols: list[str], job: Job, startup: int, rank: Floats) -> tuple[Ints, Floats, Ints]:
+    candidates, owner = _candidates(symbols, job, startup, rank)
+    n = len(symbols)
+    desk = Desk(np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.array([0, NEVER_MS]))
+    rows: list[Ints] = [np.empty((0, 7), np.int64)]
+    rates: list[Floats] = [np.empty((0, 4))]
+    place = 0
+    while place < len(candidates):
+        count, place = by_time(job, desk, candidates, owner, place)
+        rows.append(job.book.rows[:count].copy())
+        rates.append(job.book.rates[:count].copy())
+    return np.concatenate(rows), np.concatenate(rates), job.book.counts
+
+
+def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tuple[Ints, Ints]:
+    """Return the signal rows in the order they are asked, with their symbols.
+
+    Ties of one moment: freqtrade's by the symbols' first appearance; ours by rank, then the symbol's name.
+    """
+    bars, signals = job.bars, job.signals
+    rows = np.flatnonzero(signals.is_entry & ~signals.is_exit)
+    owner = np.searchsorted(bars.offsets, rows, side="right") - 1
+    keep = (rows >= bars.offsets[owner] + startup) & (rows + 1 < bars.offsets[owner + 1])
+    rows, owner = rows[keep], owner[keep]
+    tie = owner
+    if not job.terms.is_freqtrade:
+        place = np.empty(len(symbols), np.int64)
+        place[np.argsort(np.array(symbols))] = np.arange(len(symbols))
+        tie = place[owner]
+    score = -rank[rows] if len(rank) and not job.terms.is_freqtrade else np.zeros(len(rows))
+    order = np.lexsort((tie, score, bars.open_ms[rows + 1]))
+    return rows[order], owner[order]
+
+
+def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats) -> pl.DataFrame:
+    bars, venue = job.bars, job.venue
+    k, signal, entry, leave, code, steps, doubt = rows.T
+    opened, closed = rates[:, book.OPEN_RATE], rates[:, book.CLOSE_RATE]
+    fee = venue.fee[k]
+    times = {name: pl.Series(bars.open_ms[at]).cast(_UTC_MS) for name, at in
+             (("open_ts", entry), ("close_ts", leave), ("signal_ts", signal))}  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "symbol": pl.Series(symbols, dtype=pl.String).gather(k),
+            **times,
+            "open_rate": opened,
+            "close_rate": closed,
+            "amount": steps * venue.step_num[k] / venue.step_den[k],
+            "profit_ratio": closed * (1 - fee) / (opened * (1 + fee)) - 1,
+            "exit_reason": np.array(REASONS)[code],
+            "open_mark": rates[:, book.OPEN_MARK],
+            "close_mark": rates[:, book.CLOSE_MARK],
+            "is_open": code == 0,
+            "is_ambiguous": doubt == 1,
+        }
+    )
+    frame = frame.with_columns(rank=pl.col("symbol").cum_count().over("open_ts"))
+    if job.terms.slots == 0:
+        order = np.lexsort((k, bars.open_ms[entry]))
+        frame = frame[order].with_columns(rank=pl.lit(None, pl.Int64))
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in REPLAY_TRADES.items())
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that cannot be written: the loop would be compiled once more for every mixture."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _empty_book() -> Book:
+    return Book(np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 4)), np.zeros(7, np.int64))
+
+
+def _check_ticks(bars: Bars, symbols: list[str]) -> None:
+    most = np.maximum.reduceat(bars.high, bars.offsets[:-1]) * bars.per_unit
+    least = np.minimum.reduceat(bars.low, bars.offsets[:-1]) * bars.per_unit
+    for k in np.flatnonzero((most >= MOST_TICKS) | (least < 0.5))[:1]:
+        tick = 1 / bars.per_unit[k]
+        raise InvalidBars(
+            f"{symbols[k]}: prices must lie between one tick ({tick:g}) and 2^52 ticks, were from "
+            f"{least[k] * tick:g} to {most[k] * tick:g}"
+        )
+
+
+def _flags(values: pl.Series) -> Bools:
+    flags: Bools = values.fill_null(value=False).to_numpy().astype(np.bool_)
+    return flags

@@ -1,0 +1,88 @@
+"""One position followed bar by bar as freqtrade would, compiled from `trading.risk.freqtrade_exits`."""
+
+import sys
+
+import numpy as np
+from numba import njit
+
+from trading.backtest.compiled import compiled, digest
+from trading.backtest.walk import Bars, Bools, Floats, Ints
+from trading.risk import freqtrade_exits
+from trading.risk.freqtrade_exits import FreqtradeNumbers
+
+FREQTRADE_MACHINE = digest(freqtrade_exits, sys.modules[__name__])
+_machine = compiled(freqtrade_exits)
+_exit_bar, _raised, _profit = _machine.exit_bar, _machine.raised_stop, _machine.profit_of
+_first_stop, tick_near = _machine.first_stop, _machine.tick_near
+_FORCED = 6
+_MINUTE_MS = 60_000
+_MOST_DECIMALS = 18  # ten to the power of more is no int64
+
+
+@njit
+def _decimals(price: float, least: int) -> int:
+    """Return how many decimals `price` has when written with 14 significant digits; `least` or more."""
+    limit = min(13 - int(np.floor(np.log10(price))), _MOST_DECIMALS)
+    blur = 0.499 * 10.0**-limit
+    count = least
+    while count < limit and abs(np.rint(price * 10.0**count) / 10.0**count - price) > blur:
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def month_decimals(
+    offsets: Ints, month: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, out: Ints
+) -> None:
+    """Write per row the most decimals that any price of its symbol has in its calendar month.
+
+    freqtrade takes a month's tick from its candles, not from the market: 10 to the power of minus this. A
+    month of whole prices takes that of the month before; -1 = none yet, the market's own.
+    """
+    for k in range(len(offsets) - 1):
+        first, last = offsets[k], offsets[k + 1]
+        before = -1
+        while first < last:
+            most = 0
+            t = first
+            while t < last and month[t] == month[first]:
+                for price in (open_[t], high[t], low[t], close[t]):
+                    most = _decimals(price, most)
+                t += 1
+            before = most if most > 0 else before
+            out[first:t] = before
+            first = t
+
+
+@njit
+def hold_freqtrade(  # noqa: PLR0917 - compiled: by position
+    bars: Bars,
+    first: int,
+    last: int,
+    is_entry: Bools,
+    is_exit: Bools,
+    numbers: FreqtradeNumbers,
+    fee: float,
+    num: int,
+    den: int,
+) -> tuple[int, int, float]:
+    """Follow a position entered at the open of row `first`, up to row `last` (not included).
+
+    It was bought at the tick nearest to the open. Returns (row, code, rate) of its exit; what is open after
+    the last bar is sold at that bar's open. A sale whose rounded rate lies outside its bar is not filled
+    there: the next bar decides anew.
+    """
+    entry = tick_near(bars.open[first], num, den)
+    start = _first_stop(entry, numbers, num, den)
+    stop = start
+    for t in range(first, last):
+        high, low = bars.high[t], bars.low[t]
+        stop = _raised(stop, high, low, _profit(entry, high, fee), numbers, num, den)
+        age = (bars.open_ms[t] - bars.open_ms[first]) // _MINUTE_MS
+        told = is_exit[t - 1] and not is_entry[t - 1]
+        code, rate = _exit_bar(bars.open[t], high, low, entry, stop, start, age, told, numbers, fee)
+        if code != 0:
+            rounded = tick_near(rate, num, den)
+            if low <= rounded <= high:
+                return t, code, rounded
+    return last - 1, _FORCED, tick_near(bars.open[last - 1], num, den)

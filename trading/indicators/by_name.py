@@ -1,7 +1,8 @@
 """Any indicator of pandas-ta by its name: slow (a hundred times TA-Lib's CPU), wide, for looking and trying.
 
 The default set lives in `table` and never comes from here. pandas-ta answers with other numbers when
-TA-Lib can be imported, so its own implementations are asked for, always.
+TA-Lib can be imported, so its own implementations are asked for, always. Some of it looks ahead: what can be
+asked not to is, the rest is refused. Which do was found by cutting the history under every one of them.
 """
 
 import inspect
@@ -16,6 +17,13 @@ from trading.indicators.bars import sorted_bars
 from trading.market.errors import BadInput
 
 _KEY = ("symbol", "open_time")
+# Settings that keep an indicator from looking ahead; nobody may set them otherwise.
+_PINNED: dict[str, dict[str, Any]] = {"dpo": {"centered": False}, "ichimoku": {"lookahead": False}}
+_LOOKS_AHEAD = {
+    "tos_stdevall": "it draws one line through the whole history",
+    "vp": "it sums up the whole history and has no value per bar",
+    "zigzag": "its newest turn moves with later bars",
+}
 # What pandas-ta calls the columns of a bar.
 _COLUMNS = {"open_": "open", "high": "high", "low": "low", "close": "close", "volume": "volume"}
 
@@ -41,11 +49,16 @@ def named_indicator(candles: pl.DataFrame, name: str, **settings: float) -> pl.D
     Raises
     ------
     BadInput
-        If there is no such indicator (the message names near ones), or it needs more than bars.
+        If there is no such indicator (the message names near ones), it needs more than bars, or its
+        values would change when later bars arrive.
     InvalidBars
         If the candles cannot have been printed by a market.
     """
+    if name in _LOOKS_AHEAD:
+        raise BadInput(f"pandas-ta's {name} looks into the future: {_LOOKS_AHEAD[name]}")
     ask = _function(name)
+    if held := sorted(settings.keys() & (_PINNED.get(name, {}).keys() | {"talib", "offset"})):
+        raise BadInput(f"pandas-ta's {name}: {', '.join(held)} cannot be set, or it could look ahead")
     frames = [
         _of_symbol(own, ask, name, settings)
         for own in sorted_bars(candles).frame.partition_by("symbol", maintain_order=True)
@@ -77,12 +90,19 @@ def _of_symbol(
     bars: pl.DataFrame, ask: Callable[..., Any], name: str, settings: dict[str, float]
 ) -> pl.DataFrame:
     takes = inspect.signature(ask).parameters
-    inputs = {each: bars[column].to_pandas() for each, column in _COLUMNS.items() if each in takes}
+    # Those that begin anew each day (vwap, pivots) read the time from the index.
+    index = bars["open_time"].dt.replace_time_zone(None).to_pandas()
+    inputs = {
+        each: bars[column].to_pandas().set_axis(index) for each, column in _COLUMNS.items() if each in takes
+    }
+    pinned = _PINNED.get(name, {}) | ({"talib": False} if "talib" in takes else {})
     try:
-        answer = ask(**inputs, **settings, **({"talib": False} if "talib" in takes else {}))
+        answer = ask(**inputs, **settings, **pinned)
     except (TypeError, ValueError, KeyError) as error:
         raise BadInput(f"pandas-ta's {name} cannot be asked with {settings}: {error}") from error
     key = bars.select(_KEY)
+    # Ichimoku comes as a pair: the bars, and the cloud of bars yet to come.
+    answer = answer[0] if isinstance(answer, tuple) else answer
     if answer is None:  # its way of saying: too few bars
         return key
     columns = answer.to_frame() if answer.ndim == 1 else answer

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trading.indicators.by_name import named_indicator
+from trading.indicators.by_name import _indicators, named_indicator
 from trading.market.errors import BadInput
 from trading.market.frames import CANDLES
 
@@ -53,3 +53,41 @@ def test_unknown_name_is_refused_with_near_ones():
 def test_too_few_bars_give_no_value_and_no_error():
     """pandas-ta answers nothing: the bars come back without a column."""
     assert named_indicator(walk("A/USDT", 3, 6), "sma", length=5).columns == ["symbol", "open_time"]
+
+
+@pytest.mark.parametrize("name", ["zigzag", "tos_stdevall", "vp"])
+def test_what_looks_ahead_is_refused(name):
+    """A value that later bars change would make every backtest on it a lie."""
+    with pytest.raises(BadInput, match=f"{name} looks into the future"):
+        named_indicator(walk("A/USDT", 30, 5), name)
+
+
+@pytest.mark.parametrize("setting", [{"centered": 1.0}, {"offset": -5}, {"talib": 1.0}])
+def test_a_setting_that_would_look_ahead_is_refused(setting):
+    """dpo is centred by default and an offset may be negative: neither can be asked for."""
+    with pytest.raises(BadInput, match="cannot be set"):
+        named_indicator(walk("A/USDT", 60, 5), "dpo", **setting)
+
+
+def test_ichimoku_comes_without_the_line_of_the_future():
+    """The chikou span is the close of 25 bars later."""
+    found = named_indicator(walk("A/USDT", 200, 6), "ichimoku")
+    assert [name[:3] for name in found.columns[2:]] == ["ISA", "ISB", "ITS", "IKS"]
+
+
+@pytest.mark.slow
+def test_no_indicator_of_pandas_ta_changes_when_later_bars_arrive():
+    """Every one that can be asked by name, on 700 bars and on their first 600."""
+    pandas_ta = pytest.importorskip("pandas_ta")
+    candles = walk("A/USDT", 700, 7)
+    asked = 0
+    for name in _indicators(pandas_ta):
+        try:
+            whole, cut = named_indicator(candles, name), named_indicator(candles.head(600), name)
+        except BadInput:
+            continue
+        asked += 1
+        for column in set(whole.columns[2:]) & set(cut.columns):
+            late, early = whole[column].head(600).to_numpy(), cut[column].to_numpy()
+            assert np.allclose(late, early, rtol=1e-9, atol=0.0, equal_nan=True), (name, column)
+    assert asked > 120

@@ -27,6 +27,7 @@ COMMANDS = {
     "lineage": Mount(
         "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills."
     ),
+    "report": Mount("interfaces.cli.report", "What a backtest's trades came to; why two runs differ."),
     "data": Mount("interfaces.cli.data", "What candles are stored; mend holes in them; fetch history."),
     "news": Mount("interfaces.cli.news", "What the news says of which symbol; score a file of headlines."),
     "exchange": Mount("interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol."),

@@ -24,8 +24,8 @@ CLOSED: dict[str, pl.DataType | type[pl.DataType]] = {
 _NAMES = {
     "open_time": ("open_time", "open_ts", "open_date"),
     "close_time": ("close_time", "close_ts", "close_date"),
-    "open_rate": ("open_rate", "open_price"),
-    "close_rate": ("close_rate", "close_price"),
+    "open_rate": ("open_rate", "open_mark", "open_price"),
+    "close_rate": ("close_rate", "close_mark", "close_price"),
     "tag": ("tag", "enter_tag", "entry_tag"),
 }
 
@@ -37,8 +37,9 @@ def closed_trades(trades: pl.DataFrame, *, fee: float = 0.0) -> pl.DataFrame:
     ----------
     trades : DataFrame
         `symbol`, open and close time (`open_time` or `open_ts`; UTC, or whole ms since 1970), open and
-        close rate (`open_rate` or `open_price`), `profit_ratio`, `exit_reason`. Used where present:
-        `amount`, `stake`, `tag` (or `enter_tag`), `is_open`. Without `amount` each trade is of stake 1.
+        close rate (`open_rate`, else `open_mark` or `open_price`), `profit_ratio`, `exit_reason`. Used
+        where present: `amount`, `stake`, `tag` (or `enter_tag`), `is_open`. Without `amount` each trade is
+        of stake 1.
     fee : float
         Taker fee as a fraction, paid at entry: with it stake = amount × open_rate × (1 + fee). Ignored
         where the table has a `stake`.

@@ -56,7 +56,7 @@ def test_the_drawdown_has_its_dates_and_its_way_back() -> None:
     assert found.max_drawdown == pytest.approx(25 / 1010)
     assert found.max_drawdown_amount == pytest.approx(25.0)
     assert (found.max_drawdown_from, found.max_drawdown_to) == (at(1), at(3))
-    assert (found.max_drawdown_recovered, found.max_drawdown_s) == (at(32), 31 * 86400)
+    assert (found.max_drawdown_recovered, found.max_drawdown_duration_s) == (at(32), 31 * 86400)
 
 
 def test_time_in_the_market_counts_overlapping_positions_once() -> None:

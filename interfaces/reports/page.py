@@ -1,0 +1,69 @@
+"""The page of one backtest: self-contained, dark and light, for a wide screen and a phone.
+
+Sections are in sections.py, drawings in drawings.py; the look is that of `report.html` with a few lines
+more. The page asks nothing of any other address: its own policy forbids it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from interfaces.reports import sections
+from interfaces.reports.report import BacktestReport
+from interfaces.reports.wording import shown
+from interfaces.run import report as run_report
+from interfaces.run.report_sections import text
+
+_STYLES = (Path(run_report.__file__).with_name("report.css"), Path(__file__).with_name("backtest.css"))
+# Nothing is loaded, nothing runs: even text that slipped through as markup could do nothing.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+SECTIONS: tuple[tuple[str, str, Callable[[BacktestReport], str]], ...] = (
+    ("modes", "Fill models", sections.modes),
+    ("equity-s", "Equity and drawdown", sections.equity),
+    ("months", "Months", sections.months),
+    ("evidence", "Is it evidence?", sections.is_evidence),
+    ("groups", "Where it came from", sections.groups),
+    ("charts", "Entries and exits", sections.charts),
+    ("trades", "Trades", sections.trades),
+    ("all", "Every figure", sections.everything),
+)
+
+
+def page(report: BacktestReport) -> str:
+    """Return the page as text. Sections that have nothing to tell are left out."""
+    filled = [(name, title, body) for name, title, make in SECTIONS if (body := make(report))]
+    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in filled)
+    body = "".join(
+        f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{title}</h2>{content}</section>'
+        for name, title, content in filled
+    )
+    style = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>Sluice: {text(report.title, 120)}</title><style>{style}</style></head>"
+        '<body class="backtest"><a class="skip" href="#main">Skip to the figures</a>'
+        f'{_header(report)}<main id="main"><nav aria-label="Sections"><ul>{links}</ul></nav>{body}</main>'
+        '<footer><div class="in">Figures use 365 days a year. A backtest is an argument, not a promise.'
+        "</div></footer></body></html>\n"
+    )
+
+
+def _header(report: BacktestReport) -> str:
+    found = report.figures
+    span = f"{shown(found.begin, 'time')} to {shown(found.end, 'time')} UTC, {found.days:,} days."
+    notes = "".join(f"<li>{text(note, 400)}</li>" for note in report.notes)
+    symbols = report.closed["symbol"].n_unique()
+    told = (
+        f"{found.trades:,} trades on {symbols:,} symbols, "
+        f"<em>{text(shown(found.total_return, 'ratio'))}</em>."
+        if found.trades
+        else "No trade was closed."
+    )
+    return (
+        f'<header><p class="brand"><b>Sluice</b>, {text(report.title, 120)}</p><h1>{told}</h1>'
+        f'<p class="when">{text(span)}</p>{f"<ul class=minds>{notes}</ul>" if notes else ""}'
+        f"{sections.figures(report)}</header>"
+    )

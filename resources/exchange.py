@@ -84,6 +84,14 @@ class Exchange(dg.ConfigurableResource[None]):
 
         return self.call(ask)
 
+    def book(self, symbol: str) -> pl.DataFrame:
+        """Return the order book of `symbol` now."""
+
+        async def ask(pool: GatewayPool) -> pl.DataFrame:
+            return await pool.public.order_book(symbol)
+
+        return self.call(ask)
+
     def market_time(self) -> datetime:
         """Return the venue's time now."""
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 import polars as pl
 
+from resources.exchange import Exchange
 from resources.settings import Settings
 from resources.symbol_verdicts import Versions, judged_at
 from trading.market.errors import BadInput, MissingData, UnknownSymbol
@@ -26,7 +27,12 @@ _MINUTES = 1_440
 
 
 def given_at(
-    settings: Settings, symbol: str, at: datetime | None = None, *, stake: float | None = None
+    settings: Settings,
+    symbol: str,
+    at: datetime | None = None,
+    *,
+    stake: float | None = None,
+    has_book: bool = False,
 ) -> Given:
     """Return what was known of `symbol` at market time `at`; the newest look where `at` is None.
 
@@ -36,6 +42,8 @@ def given_at(
         As listed; lower case, no slash and a bare coin are understood where only one pair can be meant.
     stake : float, optional
         In quote units; left out, what today's users would put in together.
+    has_book : bool
+        Ask the exchange for its order book now: one request, and no past moment.
 
     Raises
     ------
@@ -44,16 +52,19 @@ def given_at(
     MissingData
         If nothing was known by then; the message says what is.
     BadInput
-        If `at` lies after the newest look.
+        If `at` lies after the newest look, or a book of the past is asked for.
     """
+    if has_book and at is not None:
+        raise BadInput("an order book is of now: --book goes without --at")
     lake, candles = Lake(settings.lake_dir), CandleStore(settings.lake_dir)
-    known = _symbols(lake, candles, settings.timeframe)
-    name = meant(symbol, known)
+    name = _named(symbol, lake, candles, settings.timeframe)
     moment = _moment(lake, at)
     versions = Versions(lake, moment)
     bar = find_timeframe(settings.timeframe)
     bars = _bars(versions, candles, settings.timeframe, settings.history_bars, moment, [name])
-    if bars.is_empty():
+    ticker = _one(versions.read("tickers"), name)
+    judged = judged_at(versions, candles, settings.timeframe, settings.history_bars, name)
+    if bars.is_empty() and ticker is None and judged is None:
         raise MissingData(_what_is_known(candles, settings.timeframe, name, moment))
     peers = _peers(versions, name, moment)
     nearest = [] if peers is None else peers["peer"].head(8).to_list()
@@ -65,14 +76,15 @@ def given_at(
         bar_ms=bar.ms,
         timeframe=bar.name,
         minutes=_minutes(versions, candles, moment, name),
-        ticker=_one(versions.read("tickers"), name),
+        ticker=ticker,
+        depth=Exchange(world=settings.world).book(name) if has_book else None,
         regime=_regime(versions),
         peers=peers,
         clusters=versions.read("clusters"),
         others=_bars(versions, candles, settings.timeframe, 120, moment, nearest) if nearest else None,
         news=versions.read("news_events"),
         signals=_own(versions.read("signals"), name),
-        judged=judged_at(versions, candles, settings.timeframe, settings.history_bars, name),
+        judged=judged,
         stake=fleet,
         stake_of=whose,
         sources=versions.said(),
@@ -119,13 +131,17 @@ def fleet_stake(settings: Settings, symbol: str) -> tuple[float, str]:
     return stake, f"{len(willing):,} users at {POSITION_SHARE:.0%} of their capital"
 
 
-def _symbols(lake: Lake, candles: CandleStore, timeframe: str) -> list[str]:
-    listed = [] if lake.latest("markets") is None else lake.read("markets")["symbol"].to_list()
-    stored = candles.last_open(timeframe) if timeframe in candles.timeframes() else {}
-    names = sorted({*listed, *stored})
-    if not names:
-        raise MissingData("nothing is known in this world yet. Next: sluice run")
-    return names
+def _named(symbol: str, lake: Lake, candles: CandleStore, timeframe: str) -> str:
+    """Return the name meant among everything ever listed, else among stored candles (a slower look)."""
+    tables = [table for table in ("markets", "instruments") if lake.latest(table) is not None]
+    listed = sorted({name for table in tables for name in lake.read(table)["symbol"].to_list()})
+    try:
+        return meant(symbol, listed)
+    except UnknownSymbol:
+        stored = candles.last_open(timeframe) if timeframe in candles.timeframes() else {}
+        if not listed and not stored:
+            raise MissingData("nothing is known in this world yet. Next: sluice run") from None
+        return meant(symbol, sorted({*listed, *stored}))
 
 
 def _moment(lake: Lake, at: datetime | None) -> datetime:

@@ -1,12 +1,13 @@
 """Why a symbol was or was not let through: every rule of every stage, with the values of that moment."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from trading.market.frames import MARKETS, TICKERS, conform
 from trading.market.lineage import Version
+from trading.market.timeframes import timeframe as find_timeframe
 from trading.screening.explain import EXPLAINED, explain
 from trading.screening.filters import prefilter_rules
 from trading.screening.rules import rules_of
@@ -92,7 +93,10 @@ def _screening(
     if verdict.is_empty() or bars.is_empty():
         return _recorded(verdict)
     rules = rules_of(version)
-    newest = candles.last_bars(timeframe, 4, until=version.created_at)["open_time"].max()
+    # How far the symbol trails is measured against the newest bar of all that had closed by then.
+    since, until = bars["open_time"][0], version.created_at - find_timeframe(timeframe).delta
+    every = candles.scan(timeframe, start=since, end=until + timedelta(milliseconds=1))
+    newest = every.select(pl.col("open_time").max()).collect().item()
     bar_ms = int(bars["open_time"].diff().dt.total_milliseconds().min() or 1)  # type: ignore[arg-type]  # of a column of durations
     measured = measure(bars, rules, newest, bar_ms)
     looks, markets = versions.input_of(version, "tickers"), versions.input_of(version, "validated_markets")

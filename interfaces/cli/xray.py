@@ -21,6 +21,9 @@ def xray(
     stake: Annotated[
         float | None, Option(help="Quote units to trade at once; default: all users together.", min=0)
     ] = None,
+    book: Annotated[
+        bool, Option("--book", help="Ask the exchange for its order book now, to cost the stake by depth.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print all that is known of one symbol: with --at, all that was known of it then and nothing later.
@@ -33,7 +36,7 @@ def xray(
     from resources.symbol_frames import given_at
     from trading.xray.symbol.view import xray as seen
 
-    view = seen(given_at(load_settings(), symbol, moment(at) if at else None, stake=stake))
+    view = seen(given_at(load_settings(), symbol, moment(at) if at else None, stake=stake, has_book=book))
     if as_json:
         print_json(view.document())
     elif html is None:

@@ -34,8 +34,12 @@ def money(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return any figure with four digits that matter, a dash for None."""
-    return "–" if value is None else _minus(f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}")
+    """Return any figure with four digits or so that matter, never in powers of ten; a dash for None."""
+    if value is None:
+        return "–"
+    if 0 < abs(value) < 1e-4:
+        return price(value)
+    return _minus(f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}")
 
 
 def moment(value: datetime) -> str:

@@ -60,7 +60,7 @@ def page(view: SymbolXray) -> str:
         f'<style>{_style()}</style></head><body class="xray">'
         f'<a class="skip" href="#main">Skip to the sections</a>{_header(view)}'
         f'<main id="main"><nav aria-label="Sections"><ul>{links}</ul></nav>{body}</main>'
-        f"{_footer(view)}<script>{script}</script></body></html>\n"
+        f"{_footer(view)}{f'<script>{script}</script>' if view.bars else ''}</body></html>\n"
     )
 
 
@@ -91,15 +91,17 @@ def _header(view: SymbolXray) -> str:
     return (
         f'<header><p class="brand"><b>Sluice</b>, x-ray of one symbol</p><h1>{text(view.symbol)} '
         f"<em>{text(say.price(view.last))}</em>{moved}</h1>"
-        f'<p class="when">As known at {say.moment(view.at)} UTC market time; newest closed bar of '
-        f"{text(view.timeframe, 10)} opened at {say.moment(view.bar)}.</p>"
+        f'<p class="when">As known at {say.moment(view.at)} UTC market time; '
+        f"{text(sections.newest_bar(view))}.</p>"
         f'<p class="summary">{text(view.summary, 900)}</p>{sections.figures(view)}'
-        f"{chart(view, marks(view))}</header>"
+        f"{chart(view, marks(view)) if view.bars else ''}</header>"
     )
 
 
 def marks(view: SymbolXray) -> list[Mark]:
     """Return news and signals as marks on the bars in which they fell."""
+    if not view.bars:
+        return []
     opened = view.table["open_time"]
     found = []
     for place, story in enumerate(view.news):

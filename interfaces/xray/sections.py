@@ -26,7 +26,7 @@ def figures(view: SymbolXray) -> str:
         ("RSI 14", rsi, ""),
         ("Spread", say.percent(liquidity.spread, 3), ""),
         ("Traded in 24 h", say.money(liquidity.volume_24h_candles), "by candles"),
-        (f"Cost of {say.money(liquidity.stake)}", say.percent(liquidity.cost, 2), "one way"),
+        (f"Cost of {say.money(liquidity.stake)}", say.percent(liquidity.cost, 3), "one way"),
     ]
     cells = "".join(
         f"<div><dt>{text(name)}</dt><dd>{text(value)} <small>{text(more)}</small></dd></div>"
@@ -35,8 +35,17 @@ def figures(view: SymbolXray) -> str:
     return f'<dl class="figures">{cells}</dl>'
 
 
+def newest_bar(view: SymbolXray) -> str:
+    """Say which bar is the newest."""
+    if view.bar is None:
+        return "no bar of it is stored"
+    return f"newest closed bar of {view.timeframe} opened at {say.moment(view.bar)}"
+
+
 def reading(view: SymbolXray) -> str:
-    """Trend, volatility and each indicator in plain words."""
+    """Trend, volatility and each indicator in plain words; empty without a bar."""
+    if not view.readings:
+        return ""
     rows = "".join(
         row(each.name, (each.shown, "n"), (_lean(each.tone), f"tone {each.tone}"), (each.words, "fold"))
         for each in view.readings
@@ -132,7 +141,7 @@ def liquidity(view: SymbolXray) -> str:
         ("Stake", say.money(found.stake), found.stake_of),
         (
             "Cost of the stake, one way",
-            say.percent(found.cost, 2),
+            say.percent(found.cost, 3),
             f"by {found.source}, half the spread in it",
         ),
         ("Room", say.money(found.capacity), _room(found.source)),

@@ -5,6 +5,7 @@ from typing import Any
 
 from interfaces.cli.output import console
 from interfaces.xray import figures as say
+from interfaces.xray.sections import newest_bar
 from trading.xray.symbol.view import SymbolXray
 
 _TONES = {"up": ("▲", "green"), "down": ("▼", "red"), "flat": ("·", "dim")}
@@ -68,14 +69,12 @@ def _head(view: SymbolXray) -> Any:
     if view.change_24h is not None:
         style = "green" if view.change_24h >= 0 else "red"
         title.append(f"  {say.percent(view.change_24h, signed=True)} in 24 h", style=style)
-    when = (
-        f"As known at {say.moment(view.at)} UTC market time; newest closed bar of {view.timeframe} opened at "
-    )
+    when = f"As known at {say.moment(view.at)} UTC market time; {newest_bar(view)}"
     line = spark(view.table["close"].tail(192).to_list())
     parts = [
         title,
         _line(line, "cyan"),
-        _line(when + say.moment(view.bar), "dim"),
+        _line(when, "dim"),
         _line(plain(view.summary, 900)),
     ]
     return Group(*parts)
@@ -91,6 +90,8 @@ def _table(title: str, *columns: tuple[str, bool]) -> Any:
 
 
 def _readings(view: SymbolXray) -> Any:
+    if not view.readings:
+        return None
     from rich.text import Text
 
     table = _table(
@@ -144,7 +145,7 @@ def _liquidity(view: SymbolXray) -> Any:
         ),
         ("a usual minute", say.money(found.minute_volume), "median over the last day"),
         ("stake", say.money(found.stake), found.stake_of),
-        ("cost of it, one way", say.percent(found.cost), f"by {found.source}"),
+        ("cost of it, one way", say.percent(found.cost, 3), f"by {found.source}"),
         ("room", say.money(found.capacity), ""),
     ]
     for row in rows:

@@ -132,3 +132,24 @@ def test_a_page_and_json_may_be_had_at_once(world, capsys, tmp_path):
     path = tmp_path / "x.html"
     assert found(capsys, "btc", "--html", str(path))["symbol"] == "BTC/USDT"
     assert path.read_text().startswith("<!doctype html>")
+
+
+def test_a_pair_whose_candles_were_never_fetched_says_why(world, capsys):
+    """Listed, dropped before candles: the ticker, the rule and its words, and no error."""
+    dropped = {"symbol": "DOGE/USDT", "stage": "markets", "rule": "status", "is_kept": False}
+    words = {"value": 2.0, "bound": 1.0, "reason": "not online"}
+    world.publish("markets", pl.DataFrame({"symbol": ["DOGE/USDT"]}), key=["symbol"], at=NOON)
+    world.publish("funnel_markets", pl.DataFrame([dropped | words]), key=["symbol"], at=NOON)
+    document = found(capsys, "doge")
+    assert (document["bar"], document["bars"], document["readings"]) == (None, 0, [])
+    assert document["verdict"] == "It fell at markets by status: not online."
+    assert run(["xray", "doge"]) == 0
+    assert "no bar of it is stored" in capsys.readouterr().out
+
+
+def test_a_book_is_of_now(world, capsys):
+    """--book with --at is refused; without a running exchange it says how to start one."""
+    assert run(["xray", "btc", "--book", "--at", "2025-03-01T12:00Z"]) == 1
+    assert "an order book is of now" in capsys.readouterr().err
+    assert run(["xray", "btc", "--book"]) == 1
+    assert "no exchange address" in capsys.readouterr().err

@@ -74,6 +74,10 @@ class PublicGateway(Protocol):
         """Return best bid and ask of those `symbols` that have both."""
         ...
 
+    async def order_book(self, symbol: str, *, levels: int = 500) -> pl.DataFrame:
+        """Return `frames.BOOK` of one symbol now, at most `levels` a side."""
+        ...
+
     async def close(self) -> None:
         """Release nothing of its own: the pool owns the connections."""
         ...

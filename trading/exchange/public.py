@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from trading.exchange.bars import OnRejected, to_candles
+from trading.exchange.book import to_book
 from trading.exchange.clock_sync import SyncedClock
 from trading.exchange.gateway import Quote
 from trading.exchange.listing import MarketTable, to_markets
@@ -170,6 +171,22 @@ class PublicMarketData:
         rows = await wire.get("ticker/bookTicker", params)
         await self._clock.fresh(_CLOCK_AGE_S)
         return to_quotes(rows, wanted, at=self._clock.now())
+
+    async def order_book(self, symbol: str, *, levels: int = 500) -> pl.DataFrame:
+        """Return `frames.BOOK` of one symbol now, at most `levels` a side.
+
+        Raises
+        ------
+        UnknownSymbol, BadInput
+            If the request cannot be meant.
+        BadPayload
+            If the answer is no order book.
+        """
+        if levels < 1:
+            raise BadInput(f"levels must be at least 1, was {levels}")
+        wire = await self._ready()
+        params = {"symbol": self._table.get(symbol).exchange_id, "limit": levels}
+        return to_book(symbol, await wire.get("depth", params))
 
     async def close(self) -> None:
         """Nothing to release: the pool owns the connections."""

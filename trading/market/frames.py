@@ -55,6 +55,13 @@ TICKERS: dict[str, pl.DataType | type[pl.DataType]] = {
     "change_24h": pl.Float64,
 }
 
+# An order book as far as it was told: one row per level, best first on each side; amount in base units.
+BOOK: dict[str, pl.DataType | type[pl.DataType]] = {
+    "side": pl.String,  # bid | ask
+    "price": pl.Float64,
+    "amount": pl.Float64,
+}
+
 # One row per symbol that met a rule and fell (or passed everything: rule "passed", is_kept true).
 FUNNEL: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,

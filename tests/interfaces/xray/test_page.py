@@ -202,6 +202,16 @@ def test_short_histories_and_extreme_prices_make_a_page(bars, scale):
     assert (Read(text).wrong, Read(text).stack) == ([], [])
 
 
+def test_a_symbol_without_bars_has_a_page_without_a_chart_or_a_script():
+    """What it was judged by and its news are there; nothing is drawn."""
+    bare = Given("A/USDT", START, candles(1, "A/USDT").clear(), BAR_MS, "15m", ticker={"last": 2.0})
+    text = page(xray(bare))
+    assert "no bar of it is stored" in text
+    assert "<script" not in text
+    assert "<svg" not in text
+    assert (Read(text).wrong, Read(text).stack) == ([], [])
+
+
 def test_a_page_stays_small():
     """800 bars, three spans: less than 400 kB."""
     assert len(page(view()).encode()) < 400_000

@@ -15,12 +15,6 @@ JUDGED: dict[str, pl.DataType | type[pl.DataType]] = {
     "is_ok": pl.Boolean,
     "words": pl.String,
 }
-# An order book as far as it is known: one row per level, best first on each side; amount in base units.
-DEPTH: dict[str, pl.DataType | type[pl.DataType]] = {
-    "side": pl.String,  # bid | ask
-    "price": pl.Float64,
-    "amount": pl.Float64,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +24,15 @@ class Given:
     Parameters
     ----------
     candles : DataFrame of CANDLES
-        Of the symbol alone, oldest first, closed at or before `at`.
+        Of the symbol alone, oldest first, closed at or before `at`; may be empty (never fetched).
     bar_ms : int
         Length of one bar.
     minutes : DataFrame of CANDLES, optional
         One-minute bars of the symbol, likewise.
     ticker : mapping, optional
         One row of TICKERS.
-    depth : DataFrame of DEPTH, optional
+    depth : DataFrame of BOOK, optional
+        The order book at that moment.
     regime : DataFrame of REGIME, optional
         Of the whole market, bars closed at or before `at`.
     peers : DataFrame of (symbol, rank, peer, rho, bars), optional

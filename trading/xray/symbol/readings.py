@@ -131,8 +131,10 @@ def indicator_columns(candles: pl.DataFrame) -> pl.DataFrame:
 def readings(table: pl.DataFrame) -> list[Reading]:
     """Return each indicator at the last row of `table`, as `indicator_columns` made it.
 
-    One that has no value yet stays, with the bars that it needs.
+    One that has no value yet stays, with the bars that it needs; without any bar there is none.
     """
+    if table.is_empty():
+        return []
     now = table.row(-1, named=True)
     told = []
     for name, columns, read in _READ:

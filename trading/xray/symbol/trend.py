@@ -39,6 +39,8 @@ class Volatility:
 
 def trend_of(table: pl.DataFrame) -> Trend:
     """Return the trend at the last row of `table`: closes with `ema_20`, `ema_50`, `ema_200`, `adx_14`."""
+    if table.is_empty():
+        return Trend("unknown", None, {}, {}, "No bar of it is stored, so no trend can be told.")
     now = table.row(-1, named=True)
     means = {name: now[name] for name in ("ema_20", "ema_50", "ema_200") if now[name] is not None}
     above = {name.replace("_", " ").upper(): now["close"] > value for name, value in means.items()}
@@ -92,6 +94,8 @@ def volatility_of(candles: pl.DataFrame, bar_ms: int) -> Volatility:
     Named by thirds of its own last 1,000 bars: quiet, usual, wild; unknown before 120 bars.
     """
     close = candles["close"].to_numpy()
+    if not len(close):
+        return Volatility("unknown", None, None, None, "Nor how much it moves.")
     if len(close) < 3:
         return Volatility("unknown", None, None, None, "Too little history to measure how much it moves.")
     returns = np.diff(np.log(close))

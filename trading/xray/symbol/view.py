@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from trading.market.errors import MissingData
 from trading.xray.condition_words import conditions_at, sentence
 from trading.xray.symbol.company import Company, Story, company_of, news_words, stories_of
 from trading.xray.symbol.given import Given
@@ -32,15 +31,15 @@ class Market:
 class SymbolXray:
     """What `xray` found. `table` holds the bars with indicators, for drawing; it is no part of the JSON.
 
-    Times are UTC; `at` is the moment asked for, `bar` the open time of the newest closed bar.
+    Times are UTC; `at` is the moment asked for, `bar` the open time of the newest closed bar (null without).
     """
 
     symbol: str
     at: datetime
     timeframe: str
-    bar: datetime
+    bar: datetime | None
     bars: int
-    last: float
+    last: float | None
     change_24h: float | None
     trend: Trend
     volatility: Volatility
@@ -73,30 +72,27 @@ class SymbolXray:
 def xray(given: Given) -> SymbolXray:
     """Return everything that `given` tells of its symbol.
 
+    A symbol without a stored bar has a view too: what it was judged by, its ticker, its news.
+
     Raises
     ------
-    MissingData
-        If there is no bar that had closed by then.
     InvalidBars
         If the candles are such as no market prints.
     """
-    if given.candles.is_empty():
-        raise MissingData(f"no closed bar of {given.symbol} by {given.at:%Y-%m-%d %H:%M} UTC")
     table = indicator_columns(given.candles)
     trend, volatility = trend_of(table), volatility_of(given.candles, given.bar_ms)
     market = _market(given.regime)
     stories = stories_of(given.news, given.symbol, given.at)
     judged = [] if given.judged is None else given.judged.to_dicts()
-    last = float(table["close"][-1])
     change = _change_24h(table, given.bar_ms)
     verdict = verdict_of(judged)
     return SymbolXray(
         symbol=given.symbol,
         at=given.at,
         timeframe=given.timeframe,
-        bar=table["open_time"][-1],
+        bar=None if table.is_empty() else table["open_time"][-1],
         bars=table.height,
-        last=last,
+        last=_last(table, given),
         change_24h=change,
         trend=trend,
         volatility=volatility,
@@ -138,6 +134,8 @@ def _said(
     if market is not None:
         said.append(_in_market(market))
     said.append(verdict)
+    if table.is_empty():
+        return said
     late = (given.at - table["open_time"][-1]).total_seconds() * 1000 / given.bar_ms - 1
     if late > _LATE_BARS:
         said.append(
@@ -167,8 +165,18 @@ def _market(regime: pl.DataFrame | None) -> Market | None:
     return Market(now["regime"], now["open_time"], sentence(regime), conditions_at(regime).to_dicts())
 
 
+def _last(table: pl.DataFrame, given: Given) -> float | None:
+    """Return the newest close, else what the ticker says."""
+    if not table.is_empty():
+        return float(table["close"][-1])
+    told = None if given.ticker is None else given.ticker.get("last")
+    return float(told) if isinstance(told, int | float) else None
+
+
 def _change_24h(table: pl.DataFrame, bar_ms: int) -> float | None:
     """Return the close over that of the newest bar at least a day older, -1; None without one."""
+    if table.is_empty():
+        return None
     day = table["open_time"][-1].timestamp() * 1000 - 86_400_000
     before = table.filter(pl.col("open_time").dt.epoch("ms") <= day)
     if before.is_empty() or before["open_time"][-1].timestamp() * 1000 < day - 4 * bar_ms:

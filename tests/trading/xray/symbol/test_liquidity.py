@@ -3,13 +3,13 @@ import polars as pl
 import pytest
 
 from trading.market.errors import BadInput
-from trading.xray.symbol.given import DEPTH
+from trading.market.frames import BOOK
 from trading.xray.symbol.liquidity import liquidity_of
 
 TICKER = {"bid": 99.0, "ask": 101.0, "volume_quote_24h": 9e9}
 BOOK = pl.DataFrame(
     [("bid", 99.0, 5.0), ("ask", 101.0, 1.0), ("ask", 102.0, 2.0), ("ask", 110.0, 10.0)],
-    schema=DEPTH,
+    schema=BOOK,
     orient="row",
 )
 

@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from tests.trading.xray.symbol.conftest import BAR_MS, START
-from trading.market.errors import MissingData
 from trading.market.frames import CANDLES, empty
 from trading.news.items import NEWS
 from trading.xray.clusters import CLUSTERS
@@ -154,7 +153,16 @@ def test_a_young_symbol_is_no_error(one, walk, bars):
     assert view.trend.direction in ("unknown", "up", "down", "sideways")
 
 
-def test_no_bar_is_one_clear_error(one, walk):
-    """The message names symbol and moment."""
-    with pytest.raises(MissingData, match="no closed bar of BTC/USDT by 2025-03-10 09:00 UTC"):
-        xray(given(one, walk, candles=empty(CANDLES)))
+def test_a_symbol_without_bars_has_its_ticker_verdicts_and_news(one, walk):
+    """Dropped before candles were fetched: no figure is invented, the reason is told."""
+    judged = pl.DataFrame(
+        [("prefilter", "volume", 5.0, 9.0, False, "5 is too little")], schema=JUDGED, orient="row"
+    )
+    ticker = {"last": 7.0, "bid": 6.9, "ask": 7.1}
+    items = news(headline(-5))
+    view = xray(given(one, walk, candles=empty(CANDLES), judged=judged, ticker=ticker, news=items))
+    assert (view.bar, view.bars, view.last, view.readings) == (None, 0, 7.0, [])
+    assert view.summary.endswith("It fell at prefilter by volume: 5 is too little.")
+    assert view.liquidity.spread == pytest.approx(0.2 / 7)
+    assert view.liquidity.cost is None
+    assert len(view.news) == 1

@@ -57,7 +57,7 @@ def backtest(
     """
     from trading.backtest.candle_file import read_candles, read_markets
     from trading.backtest.replay import Mode
-    from trading.backtest.strategy import read_strategy
+    from trading.backtest.strategy_file import read_strategy
     from trading.market.errors import BadInput
 
     if mode not in set(Mode):

@@ -20,7 +20,7 @@ from trading.risk.freqtrade_exits import FreqtradeNumbers
 OWNER, SIGNAL, ENTRY, LEAVE, CODE, STEPS, AMBIGUOUS = range(7)
 OPEN_RATE, CLOSE_RATE, OPEN_MARK, CLOSE_MARK = range(4)
 # Places in the counts of signals that were not traded, and of bars that did not tell stop from target.
-NO_SLOT, NO_VOLUME, TOO_SMALL, AFTER_HOLE, TOO_HIGH, LOCKED, AMBIGUOUS_BARS = range(7)
+NO_SLOT, NO_VOLUME, TOO_SMALL, AFTER_HOLE, TOO_HIGH, LOCKED, NO_CASH, AMBIGUOUS_BARS = range(8)
 _MOST_IMPACT = 0.02
 ENTRIES_MACHINE = digest(sys.modules[__name__]) ^ MACHINE ^ FREQTRADE_MACHINE
 
@@ -49,13 +49,15 @@ class Venue(NamedTuple):
 class Terms(NamedTuple):
     """What the run assumes. `is_freqtrade` chooses the fill rules; 0 stands for a limit that is off.
 
-    `stake` in quote units a trade; `slots` open positions at most; `volume_share` of a bar's volume is the
-    most one fill takes; `entry_limit` the most the open may lie above the signal's close; `impact` × √(stake
-    / what the signal's bar traded) is added to the cost; `end_ms` the open of the last bar of all.
+    `stake` in quote units a trade (0 = the wallet's realised worth shared by the slots); `wallet` in quote
+    units to begin with (0 = no end of money); `slots` open positions at most; `volume_share` of a bar's
+    volume is the most one fill takes; `entry_limit` the most the open may lie above the signal's close;
+    `impact` × √(stake / what the signal's bar traded) is added to the cost; `end_ms` opens the last bar.
     """
 
     is_freqtrade: bool
     stake: float
+    wallet: float
     slots: int
     volume_share: float
     entry_limit: float
@@ -93,19 +95,20 @@ class Job(NamedTuple):
 
 
 @njit
-def open_position(job: Job, k: int, t: int, n: int) -> int:
+def scaled(job: Job, t: int, base: float) -> float:
+    """Return the stake of an entry at row t: `base`, scaled by what the signal's row says."""
+    return float(base * job.signals.scale[t - 1]) if len(job.signals.scale) > 0 else base
+
+
+@njit
+def open_position(job: Job, k: int, t: int, n: int, stake: float) -> int:
     """Try to open symbol k's position at row t and follow it; return the row of its exit, -1 = not opened.
 
     The signal is row t - 1; the trade is written as number `n`.
     """
     if job.terms.is_freqtrade:
-        return int(_as_freqtrade(job, k, t, n))
-    return int(_by_default(job, k, t, n))
-
-
-@njit
-def _stake(job: Job, t: int) -> float:
-    return job.terms.stake * (job.signals.scale[t - 1] if len(job.signals.scale) > 0 else 1.0)
+        return int(_as_freqtrade(job, k, t, n, stake))
+    return int(_by_default(job, k, t, n, stake))
 
 
 @njit
@@ -131,7 +134,7 @@ def _peer_stake(stake: float, rate: float, stop: float, min_amount: float, min_c
 
 
 @njit
-def _as_freqtrade(job: Job, k: int, t: int, n: int) -> int:
+def _as_freqtrade(job: Job, k: int, t: int, n: int, wanted: float) -> int:
     bars, venue, terms, book = job.bars, job.venue, job.terms, job.book
     if bars.open_ms[t] >= terms.end_ms:
         return -1
@@ -139,7 +142,7 @@ def _as_freqtrade(job: Job, k: int, t: int, n: int) -> int:
     if venue.decimals[t] >= 0:
         num, den = 1, 10 ** int(venue.decimals[t])
     rate = tick_near(bars.open[t], num, den)
-    stake = _peer_stake(_stake(job, t), rate, terms.peer.stop, venue.min_amount[k], venue.min_cost[k])
+    stake = _peer_stake(wanted, rate, terms.peer.stop, venue.min_amount[k], venue.min_cost[k])
     steps = _steps(stake / rate, venue.step_num[k], venue.step_den[k])
     if steps == 0:
         book.counts[TOO_SMALL] += 1
@@ -180,11 +183,10 @@ def _cost(job: Job, k: int, t: int, stake: float) -> int:
 
 
 @njit
-def _by_default(job: Job, k: int, t: int, n: int) -> int:
+def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
     if _refused(job, t):
         return -1
     bars, venue, terms, book = job.bars, job.venue, job.terms, job.book
-    stake = _stake(job, t)
     cost = _cost(job, k, t, stake)
     per_unit, num, den = bars.per_unit[k], venue.tick_num[k], venue.tick_den[k]
     mark = ticks(bars.open[t], per_unit)

@@ -9,11 +9,26 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
+from trading.backtest import protections
 from trading.backtest.compiled import digest
-from trading.backtest.entries import CODE, ENTRIES_MACHINE, NO_SLOT, Job, open_position
-from trading.backtest.walk import Ints
+from trading.backtest.entries import (
+    CLOSE_RATE,
+    CODE,
+    ENTRIES_MACHINE,
+    LOCKED,
+    NO_CASH,
+    NO_SLOT,
+    OPEN_RATE,
+    STEPS,
+    Job,
+    open_position,
+    scaled,
+)
+from trading.backtest.protections import Guards, Log, empty_log, is_locked, note_end
+from trading.backtest.walk import Bools, Floats, Ints
 
 NEVER_MS = 2**62
 _FORCED = 6
@@ -22,42 +37,96 @@ _FORCED = 6
 class Desk(NamedTuple):
     """What the loop remembers between two calls.
 
-    Per symbol the first row at which it may be entered again and when its position gives its slot back;
-    `held` lists the symbols that hold one, `state` = (how many, the soonest such time).
+    Per symbol: the first row at which it may be entered again (`free_row`); of its position, when it gives
+    its slot back (`free_ms`), when it ended, its profit, what it brings and whether a stop ended it. `held`
+    lists the symbols with a position, `state` = (how many, the soonest `free_ms`), `money` = (cash, realised
+    worth).
     """
 
     free_row: Ints
     free_ms: Ints
+    ended_ms: Ints
+    profit: Floats
+    brings: Floats
+    is_stop: Bools
     held: Ints
     state: Ints
+    money: Floats
+    log: Log
+
+
+def new_desk(symbols: int, wallet: float, trades: int) -> Desk:
+    """Return the desk of a run that has not begun; `trades` is room for the protections' log, 0 = none."""
+    return Desk(
+        free_row=np.zeros(symbols, np.int64),
+        free_ms=np.zeros(symbols, np.int64),
+        ended_ms=np.zeros(symbols, np.int64),
+        profit=np.zeros(symbols),
+        brings=np.zeros(symbols),
+        is_stop=np.zeros(symbols, np.bool_),
+        held=np.zeros(symbols, np.int64),
+        state=np.array([0, NEVER_MS]),
+        money=np.array([wallet, wallet]),
+        log=empty_log(symbols, trades),
+    )
 
 
 @njit
-def _give_back(desk: Desk, now: int) -> None:
-    """Free the slots of positions that ended by `now`."""
-    kept = 0
-    soonest = NEVER_MS
-    for place in range(desk.state[0]):
-        k = desk.held[place]
-        if desk.free_ms[k] > now:
-            desk.held[kept] = k
-            kept += 1
-            soonest = min(soonest, desk.free_ms[k])
-    desk.state[0] = kept
-    desk.state[1] = soonest
+def _give_back(desk: Desk, guards: Guards, now: int) -> None:
+    """Free the slots of positions that ended by `now`, in the order in which they ended."""
+    while desk.state[1] <= now:
+        first = 0
+        for place in range(desk.state[0]):
+            if desk.free_ms[desk.held[place]] < desk.free_ms[desk.held[first]]:
+                first = place
+        k = desk.held[first]
+        desk.state[0] -= 1
+        desk.held[first] = desk.held[desk.state[0]]
+        desk.money[0] += desk.brings[k]
+        desk.money[1] += desk.brings[k] * desk.profit[k] / (1.0 + desk.profit[k])
+        if len(desk.log.profit) > 0:
+            note_end(desk.log, guards, k, desk.ended_ms[k], desk.profit[k], desk.is_stop[k])
+        soonest = NEVER_MS
+        for place in range(desk.state[0]):
+            soonest = min(soonest, desk.free_ms[desk.held[place]])
+        desk.state[1] = soonest
 
 
 @njit
-def _take(job: Job, desk: Desk, k: int, row: int, code: int) -> None:
+def _take(job: Job, desk: Desk, k: int, row: int, n: int) -> None:
     """Book a slot until the position's end: freqtrade gives it back in the bar of the exit, we after it."""
+    venue, code = job.venue, job.book.rows[n, CODE]
     desk.free_row[k] = row + 1
-    free = job.bars.open_ms[row] + (0 if job.terms.is_freqtrade else 1)
+    ended = job.bars.open_ms[row]
+    free = ended + (0 if job.terms.is_freqtrade else 1)
     if code in (0, _FORCED):
         free = NEVER_MS
-    desk.free_ms[k] = free
+    amount = job.book.rows[n, STEPS] * venue.step_num[k] / venue.step_den[k]
+    spent = amount * job.book.rates[n, OPEN_RATE] * (1.0 + venue.fee[k])
+    desk.brings[k] = amount * job.book.rates[n, CLOSE_RATE] * (1.0 - venue.fee[k])
+    desk.profit[k] = desk.brings[k] / spent - 1.0
+    desk.is_stop[k] = code in (1, 3)
+    desk.ended_ms[k], desk.free_ms[k] = ended, free
+    desk.money[0] -= spent
     desk.held[desk.state[0]] = k
     desk.state[0] += 1
     desk.state[1] = min(desk.state[1], free)
+
+
+@njit
+def _refused(job: Job, desk: Desk, k: int, now: int, base: float) -> bool:
+    """Return whether slots, protections or money forbid an entry now, and count why."""
+    counts, terms = job.book.counts, job.terms
+    if 0 < terms.slots <= desk.state[0]:
+        counts[NO_SLOT] += 1
+        return True
+    if len(desk.log.profit) > 0 and is_locked(desk.log, k, now):
+        counts[LOCKED] += 1
+        return True
+    if terms.wallet > 0.0 and base * (1.0 + job.venue.fee[k]) > desk.money[0]:
+        counts[NO_CASH] += 1
+        return True
+    return False
 
 
 def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
@@ -77,7 +146,7 @@ def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
                     continue
                 if n == len(job.book.rows):
                     return n, k, t
-                row = open_position(job, k, t, n)
+                row = open_position(job, k, t, n, scaled(job, t, job.terms.stake))
                 if row < 0:
                     t += 1
                 else:
@@ -91,7 +160,9 @@ def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
 
 def _by_time(machine: int) -> Callable[..., tuple[int, int]]:
     @njit(cache=True, nogil=True)
-    def run(job: Job, desk: Desk, candidates: Ints, owner: Ints, place: int) -> tuple[int, int]:
+    def run(
+        job: Job, desk: Desk, guards: Guards, candidates: Ints, owner: Ints, place: int
+    ) -> tuple[int, int]:
         """Ask candidates in order, from `place` on; returns (trades, place), where the book was full."""
         n = 0
         while machine != 0 and place < len(candidates) and n < len(job.book.rows):
@@ -101,19 +172,21 @@ def _by_time(machine: int) -> Callable[..., tuple[int, int]]:
             if t < desk.free_row[k]:
                 continue
             now = job.bars.open_ms[t]
-            if desk.state[1] <= now:
-                _give_back(desk, now)
-            if 0 < job.terms.slots <= desk.state[0]:
-                job.book.counts[NO_SLOT] += 1
+            _give_back(desk, guards, now)
+            base = job.terms.stake
+            if base == 0.0:
+                base = max(desk.money[1], 0.0) / job.terms.slots
+            base = scaled(job, t, base)
+            if _refused(job, desk, k, now, base):
                 continue
-            row = open_position(job, k, t, n)
+            row = open_position(job, k, t, n, base)
             if row >= 0:
-                _take(job, desk, k, row, job.book.rows[n, CODE])
+                _take(job, desk, k, row, n)
                 n += 1
         return n, place
 
     return run  # type: ignore[no-any-return]  # numba's dispatcher is untyped
 
 
-_DIGEST = digest(sys.modules[__name__]) ^ ENTRIES_MACHINE
+_DIGEST = digest(sys.modules[__name__], protections) ^ ENTRIES_MACHINE
 by_symbol, by_time = _by_symbol(_DIGEST), _by_time(_DIGEST)

@@ -18,15 +18,27 @@ from trading.backtest import entries as book
 from trading.backtest.candle_file import PLAIN_MARKET, CandleFile, MarketRules, filled
 from trading.backtest.columns import indicator_columns
 from trading.backtest.entries import Book, Job, Signals
-from trading.backtest.portfolio import NEVER_MS, Desk, by_symbol, by_time
+from trading.backtest.portfolio import by_symbol, by_time, new_desk
+from trading.backtest.protections import Guards
 from trading.backtest.strategy import Strategy
 from trading.backtest.translate import terms_of, venue_of
 from trading.backtest.walk import Bars, Bools, Floats, Ints
+from trading.indicators.expressions.expression import Expression
 from trading.market.errors import BadInput, InvalidBars
 from trading.risk.exit_machine import MOST_TICKS
 
 _UTC_MS = pl.Datetime("ms", "UTC")
 _BOOK_ROWS = 65_536  # trades written before they are taken away: bounds the memory of dense signals
+_OFF = Guards()
+LEFT_OUT = (
+    "no_slot",
+    "no_volume",
+    "below_minimum",
+    "after_a_hole",
+    "above_entry_limit",
+    "locked_by_protections",
+    "no_cash",
+)
 REASONS = ("force_exit", "stop_loss", "roi", "trailing_stop", "exit_signal", "max_hold", "force_exit")
 
 # One row per trade, in the order of entry. Rates are what is paid and got; marks the candle's own price.
@@ -103,6 +115,8 @@ def replay(
         raise BadInput(f"fee must lie in [0, 1), was {fee}")
     if slots < 0:
         raise BadInput(f"slots must be 0 (no limit) or more, was {slots}")
+    if strategy.stake == 0 and slots == 0:
+        raise BadInput('stake.amount = "slots" shares the wallet by slots: give --slots, which was 0')
     used = filled(candles) if mode is Mode.FREQTRADE else candles
     rules = [(markets or {}).get(symbol, PLAIN_MARKET) for symbol in used.symbols]
     bars = used.bars._replace(per_unit=np.array([r.tick.denominator / r.tick.numerator for r in rules]))
@@ -111,7 +125,8 @@ def replay(
     is_peer = mode is Mode.FREQTRADE
     venue = venue_of(rules, strategy, fee, bars, is_freqtrade=is_peer)
     terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer)
-    return run(used.symbols, Job(bars, signals, venue, terms, _empty_book()), strategy.startup, rank, threads)
+    job = Job(bars, signals, venue, terms, _empty_book())
+    return run(used.symbols, job, strategy.startup, rank, threads, guards=strategy.guards)
 
 
 def strategy_signals(bars: Bars, symbols: list[str], strategy: Strategy) -> tuple[Signals, Floats]:
@@ -127,21 +142,25 @@ def strategy_signals(bars: Bars, symbols: list[str], strategy: Strategy) -> tupl
     is_exit = (
         np.zeros(len(is_entry), np.bool_) if strategy.exit_ is None else _flags(strategy.exit_.of(table))
     )
-    rank = np.empty(0) if strategy.rank is None else strategy.rank.of(table).fill_null(-np.inf).to_numpy()
-    return Signals(is_entry, is_exit, np.empty(0)), rank
+    rank = _numbers(strategy.rank, table, -np.inf)
+    return Signals(is_entry, is_exit, _numbers(strategy.scale, table, 0.0)), rank
 
 
-def run(symbols: list[str], job: Job, startup: int, rank: Floats, threads: int = 1) -> Replay:
+def run(
+    symbols: list[str], job: Job, startup: int, rank: Floats, threads: int = 1, *, guards: Guards = _OFF
+) -> Replay:
     """Return the trades of prepared arrays; the first signal of a symbol is its bar `startup`."""
     job = job._replace(bars=Bars(*map(_frozen, job.bars)), signals=Signals(*map(_frozen, job.signals)))
-    if job.terms.slots > 0:
-        rows, rates, counts = _in_time_order(symbols, job, startup, rank)
+    is_shared = job.terms.slots > 0 or job.terms.wallet > 0 or guards.is_on
+    if is_shared:
+        rows, rates, counts = _in_time_order(symbols, job, startup, rank, guards)
     else:
         rows, rates, counts = _one_by_one(job, startup, threads)
-    names = ("no_slot", "no_volume", "below_minimum", "after_a_hole", "above_entry_limit")
     mode = Mode.FREQTRADE if job.terms.is_freqtrade else Mode.DEFAULT
-    left_out = {name: int(counts[place]) for place, name in enumerate(names)}
-    return Replay(mode, _trades(symbols, job, rows, rates), left_out, int(counts[book.AMBIGUOUS_BARS]))
+    left_out = {name: int(counts[place]) for place, name in enumerate(LEFT_OUT)}
+    return Replay(
+        mode, _trades(symbols, job, rows, rates, is_shared), left_out, int(counts[book.AMBIGUOUS_BARS])
+    )
 
 
 def _one_by_one(job: Job, startup: int, threads: int) -> tuple[Ints, Floats, Ints]:
@@ -170,15 +189,16 @@ def _span(job: Job, startup: int, first: int, until: int) -> tuple[Ints, Floats,
     return np.concatenate(rows), np.concatenate(rates), own.book.counts
 
 
-def _in_time_order(symbols: list[str], job: Job, startup: int, rank: Floats) -> tuple[Ints, Floats, Ints]:
+def _in_time_order(
+    symbols: list[str], job: Job, startup: int, rank: Floats, guards: Guards
+) -> tuple[Ints, Floats, Ints]:
     candidates, owner = _candidates(symbols, job, startup, rank)
-    n = len(symbols)
-    desk = Desk(np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.array([0, NEVER_MS]))
+    desk = new_desk(len(symbols), job.terms.wallet, len(candidates) if guards.is_on else 0)
     rows: list[Ints] = [np.empty((0, 7), np.int64)]
     rates: list[Floats] = [np.empty((0, 4))]
     place = 0
     while place < len(candidates):
-        count, place = by_time(job, desk, candidates, owner, place)
+        count, place = by_time(job, desk, guards, candidates, owner, place)
         rows.append(job.book.rows[:count].copy())
         rates.append(job.book.rates[:count].copy())
     return np.concatenate(rows), np.concatenate(rates), job.book.counts
@@ -204,7 +224,7 @@ def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tup
     return rows[order], owner[order]
 
 
-def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats) -> pl.DataFrame:
+def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shared: bool) -> pl.DataFrame:
     bars, venue = job.bars, job.venue
     k, signal, entry, leave, code, steps, doubt = rows.T
     opened, closed = rates[:, book.OPEN_RATE], rates[:, book.CLOSE_RATE]
@@ -227,7 +247,7 @@ def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats) -> pl.DataF
         }
     )
     frame = frame.with_columns(rank=pl.col("symbol").cum_count().over("open_ts"))
-    if job.terms.slots == 0:
+    if not is_shared:
         order = np.lexsort((k, bars.open_ms[entry]))
         frame = frame[order].with_columns(rank=pl.lit(None, pl.Int64))
     return frame.select(pl.col(name).cast(dtype) for name, dtype in REPLAY_TRADES.items())
@@ -241,7 +261,7 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _empty_book() -> Book:
-    return Book(np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 4)), np.zeros(7, np.int64))
+    return Book(np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 4)), np.zeros(8, np.int64))
 
 
 def _check_ticks(bars: Bars, symbols: list[str]) -> None:
@@ -253,6 +273,11 @@ def _check_ticks(bars: Bars, symbols: list[str]) -> None:
             f"{symbols[k]}: prices must lie between one tick ({tick:g}) and 2^52 ticks, were from "
             f"{least[k] * tick:g} to {most[k] * tick:g}"
         )
+
+
+def _numbers(asked: Expression | None, table: pl.DataFrame, unknown: float) -> Floats:
+    """Return the values of an expression, `unknown` where it has none; empty without an expression."""
+    return np.empty(0) if asked is None else asked.of(table).fill_null(unknown).to_numpy()
 
 
 def _flags(values: pl.Series) -> Bools:

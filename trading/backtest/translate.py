@@ -61,6 +61,7 @@ def terms_of(bars: Bars, bar_ms: int, strategy: Strategy, slots: int, *, is_freq
     return Terms(
         is_freqtrade=is_freqtrade,
         stake=strategy.stake,
+        wallet=strategy.wallet,
         slots=slots,
         volume_share=strategy.volume_share,
         entry_limit=strategy.entry_limit,

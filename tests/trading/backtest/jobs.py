@@ -58,4 +58,4 @@ def play(
         terms_of(bars, bar_ms or candles.bar_ms, rules, slots, is_freqtrade=is_freqtrade),
         replay._empty_book(),
     )
-    return run(candles.symbols, job, rules.startup, np.empty(0))
+    return run(candles.symbols, job, rules.startup, np.empty(0), guards=rules.guards)

@@ -9,7 +9,7 @@ import pytest
 
 from trading.backtest.candle_file import candle_file, filled, read_candles, read_markets
 from trading.backtest.replay import Mode, replay
-from trading.backtest.strategy import parse_strategy
+from trading.backtest.strategy_file import parse_strategy
 from trading.market.errors import BadInput, InvalidBars
 
 STRATEGY = parse_strategy('[entry]\nwhen = "close > 1"\n[risk]\nstoploss = 0.1\n[stake]\namount = 5\n')

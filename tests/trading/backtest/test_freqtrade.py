@@ -15,7 +15,7 @@ import pytest
 
 from trading.backtest.candle_file import candle_file, read_markets
 from trading.backtest.replay import Mode, replay
-from trading.backtest.strategy import read_strategy
+from trading.backtest.strategy_file import read_strategy
 
 _HERE = Path(__file__).parent / "freqtrade"
 _SCRIPT = Path(__file__).parents[3] / "scripts" / "freqtrade_expected.py"

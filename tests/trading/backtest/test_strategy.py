@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trading.backtest.strategy import BadStrategy, Trailing, parse_strategy, read_strategy
+from trading.backtest.strategy import Trailing
+from trading.backtest.strategy_file import BadStrategy, parse_strategy, read_strategy
 
 PLAIN = """startup = 30
 [entry]

@@ -92,8 +92,8 @@ class Inputs:
     tickers, depth, news, alerts, trades, delistings, clusters, lists, caps, regime : DataFrame, optional
         The ports above. None = not connected: a filter that needs it refuses, unless it is `optional`.
     blind : frozenset of str
-        What cannot be known at these moments (`spread`, `quote_age`, `api`): filters that need it pass
-        everything and are named in the result.
+        What cannot be known at these moments (`spread`, `quote_age`, `ticker_change`, `api`, `ticks`):
+        filters that need it pass everything and are named in the result.
     """
 
     bar: Timeframe

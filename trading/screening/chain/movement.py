@@ -194,6 +194,11 @@ class PercentChange(RowFilter):
         """The ticker where it is asked, else candles."""
         return ("tickers",) if self.source == "ticker" else _CANDLES
 
+    @property
+    def sense(self) -> tuple[str, ...]:
+        """The venue's own figure, where it is asked."""
+        return ("ticker_change",) if self.source == "ticker" else ()
+
     def figures(self, bar: Timeframe) -> Mapping[str, pl.Expr]:
         """Newest close over the newest close that is at least `hours` older; null without one."""
         del bar

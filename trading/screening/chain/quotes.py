@@ -96,6 +96,11 @@ class Price(RowFilter):
     max_tick: float | None = None
     max_unit: float | None = None
 
+    @property
+    def sense(self) -> tuple[str, ...]:
+        """Steps of price and amount, where they count."""
+        return () if self.max_tick is None and self.max_unit is None else ("ticks",)
+
     def __post_init__(self) -> None:
         for name in ("min", "max", "max_tick", "max_unit"):
             require(name, getattr(self, name), 0)
@@ -138,6 +143,7 @@ class Precision(RowFilter):
 
     name: ClassVar[str] = "precision"
     needs: ClassVar[tuple[str, ...]] = ("tickers",)
+    senses: ClassVar[tuple[str, ...]] = ("ticks",)
     stop: float = 0.05
     max_error: float = 0.01
     stake: float | None = None

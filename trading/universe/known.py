@@ -1,0 +1,175 @@
+"""What was known at a past moment, as a chain of filters reads it: look, candles, news, clusters, regime.
+
+Recorded looks answer where there is one young enough, candles elsewhere; then what candles cannot tell
+(spread, quote age, API flag, ticks) is named as unknowable. What a chain makes of it: `funnel`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import polars as pl
+
+from trading.market.frames import MARKETS, TICKERS, UTC_MS
+from trading.market.listing import from_frame
+from trading.market.timeframes import Timeframe
+from trading.market.timeframes import timeframe as find_timeframe
+from trading.screening.chain.inputs import ALERTS, CLUSTERS, NEWS, REGIME, Inputs
+from trading.screening.filters import validate_markets
+from trading.store.lake import Lake
+from trading.universe.looks import Look, PastRules, listing_at, recorded_looks
+from trading.universe.rebuilt import as_look, trace, trace_at
+
+RECORDED, REBUILT = "recorded", "rebuilt"
+# How long an alert may matter to a filter; older looks at alerts are not read.
+_ALERTS_FOR = timedelta(days=7)
+_NOT_IN_CANDLES = frozenset({"spread", "quote_age", "ticker_change"})
+_FACTS = ("tick", "step", "min_amount", "min_cost", "max_cost", "maker_fee", "taker_fee")
+
+
+class Bars(Protocol):
+    """Where candles come from: a `CandleStore`, or a stretch of one that is held in memory."""
+
+    def read(
+        self,
+        timeframe: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Return bars with `start <= open_time < end`, sorted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was known at one moment: `inputs` of a chain, and what told (`source`), seen when."""
+
+    inputs: Inputs
+    source: str
+    seen_at: datetime | None
+
+
+def known_at(
+    lake: Lake,
+    candles: Bars,
+    at: datetime,
+    *,
+    timeframe: str = "15m",
+    listed: Mapping[str, datetime] | None = None,
+    past: PastRules | None = None,
+    ports: Mapping[str, Any] | None = None,
+) -> Known:
+    """Return what was known at `at` in one world.
+
+    Parameters
+    ----------
+    at : datetime
+        Aware.
+    timeframe : str
+        Of the candles that filters read, and that the look is rebuilt from where nobody looked.
+    listed : mapping, optional
+        Symbol -> its first bar, where that is known.
+    ports : mapping, optional
+        Inputs of the chain by name (`trades`, `lists`, `caps`, `depth`, `delistings`, `minutes`), or in place
+        of what the lake has.
+
+    Returns
+    -------
+    Known
+        Without any market where nothing is known of the moment.
+    """
+    past, bar = past or PastRules(), find_timeframe(timeframe)
+    looks = recorded_looks(lake, at - timedelta(seconds=past.max_look_age_s), at, past)
+    if looks:
+        markets, tickers, blind = _recorded(lake, looks[-1])
+        source, seen_at = RECORDED, _newest(tickers)
+    else:
+        markets, tickers, blind = _rebuilt(lake, candles, at, bar, past)
+        source, seen_at = REBUILT, _newest(tickers)
+    found = {"news": _news(lake), "clusters": _clusters(lake, at), "alerts": _alerts(lake, at)}
+    found |= {"regime": _regime(lake, at)}
+    inputs = Inputs(
+        bar=bar,
+        markets=markets,
+        tickers=tickers,
+        # The chain itself cuts what had not closed, and what is older than its bars.
+        load=lambda symbols, until, bars: candles.read(
+            timeframe, start=until - look_back(bar, bars), end=until, symbols=symbols
+        ),
+        listed=dict(listed or {}),
+        blind=blind,
+        **(found | dict(ports or {})),
+    )
+    return Known(inputs, source, seen_at)
+
+
+def _newest(tickers: pl.DataFrame) -> datetime | None:
+    found = tickers["at"].max()
+    return found if isinstance(found, datetime) else None
+
+
+def look_back(bar: Timeframe, bars: int) -> timedelta:
+    """Return a time that holds the last `bars` closed bars before any moment."""
+    return (bars + 2) * (timedelta(days=31) if bar.name == "1M" else bar.delta)
+
+
+def _recorded(lake: Lake, look: Look) -> tuple[pl.DataFrame, pl.DataFrame, frozenset[str]]:
+    sound, _ = validate_markets(from_frame(lake.read("markets", look.listing)))
+    tickers = lake.read("tickers", look.tickers).select(list(TICKERS))
+    return sound, tickers, frozenset()
+
+
+def _rebuilt(
+    lake: Lake, candles: Bars, at: datetime, bar: Timeframe, past: PastRules
+) -> tuple[pl.DataFrame, pl.DataFrame, frozenset[str]]:
+    window = timedelta(seconds=2 * past.quiet_s)
+    bars = candles.read(bar.name, start=at - window, end=at - bar.delta + timedelta(milliseconds=1))
+    seen = trace_at(trace(bars, bar_ms=bar.ms, quiet_s=past.quiet_s), [at], quiet_s=past.quiet_s)
+    listing = listing_at(lake, at)
+    facts = None if listing is None else lake.read("markets", listing.version_id)
+    look = as_look(seen, facts)
+    blind = _NOT_IN_CANDLES
+    if facts is None:
+        return look.select(list(MARKETS)), look.select(list(TICKERS)), blind | {"api", "ticks"}
+    # What a listing of before says of steps and fees is the best there is, as with the flag.
+    sound = validate_markets(from_frame(facts))[0].select("symbol", *_FACTS)
+    look = look.drop(_FACTS).join(sound, on="symbol", how="left", maintain_order="left")
+    return look.select(list(MARKETS)), look.select(list(TICKERS)), blind
+
+
+def _news(lake: Lake) -> pl.DataFrame | None:
+    """Every story; which were known at a moment, their `first_seen` says."""
+    return None if lake.latest("news_events") is None else lake.read("news_events").select(list(NEWS))
+
+
+def _clusters(lake: Lake, at: datetime) -> pl.DataFrame | None:
+    version = lake.version_at("clusters", at)
+    if version is None:
+        return None
+    made = lake.looks("clusters").filter(pl.col("at") <= at)["at"].max()
+    frame = lake.read("clusters", version.version_id).with_columns(at=pl.lit(made, UTC_MS))
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in CLUSTERS.items())
+
+
+def _alerts(lake: Lake, at: datetime) -> pl.DataFrame | None:
+    """Who left its peers, at every look of the last days."""
+    looks = lake.looks("correlation_alerts").filter(pl.col("at") <= at, pl.col("at") > at - _ALERTS_FOR)
+    if looks.is_empty():
+        return None
+    frames = [
+        lake.read("correlation_alerts", version)
+        .select("symbol", kind=pl.lit("decoupled"), at=pl.lit(made, UTC_MS))
+        .unique()
+        for made, version in looks.select("at", "version_id").iter_rows()
+    ]
+    return pl.concat(frames).select(list(ALERTS))
+
+
+def _regime(lake: Lake, at: datetime) -> pl.DataFrame | None:
+    version = lake.version_at("market_regime", at)
+    if version is None:
+        return None
+    return lake.read("market_regime", version.version_id).select(list(REGIME))

@@ -1,7 +1,10 @@
 """Stop 3: which pairs are worth candles, and which of those are worth a backtest."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
@@ -12,6 +15,14 @@ from trading.screening.rules import ScreeningRules, preset
 
 GROUP = "screening"
 ScreeningConfig = launchpad(ScreeningRules, "ScreeningConfig", preset=(str, ""))
+MoreFilters = Field(
+    default=[],
+    description="Filters that follow these rules: tables as in docs/reference/screening.md, such as "
+    '{name: expression, keep: "rsi_14 < 40 AND adx_14 > 20"}.',
+)
+ScreenedConfig = launchpad(
+    ScreeningRules, "ScreenedConfig", preset=(str, ""), filters=(list[dict[str, Any]], MoreFilters)
+)
 ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 
 
@@ -66,12 +77,14 @@ def something_is_liquid(store: Store) -> dg.AssetCheckResult:
     owners=["team:trading"],
 )
 def screened_symbols(
-    context: dg.AssetExecutionContext, config: ScreeningConfig, store: Store
+    context: dg.AssetExecutionContext, config: ScreenedConfig, store: Store
 ) -> dg.MaterializeResult[None]:
     """Pairs worth a backtest today: volume, volatility, signal. **One row per pair with candles.**
 
     Source: the last bars of `ohlcv`, as of the newest `tickers`. Volumes in quote units, volatility as a
-    fraction a bar. `reason` says why a pair fell out, beside value and bound.
+    fraction a bar. `reason` says why a pair fell out, beside value and bound. More filters, such as a
+    condition on indicators or a news gate: `filters` in the launchpad; every threshold that they held a pair
+    against is in the table `screening_decisions`.
     If empty: look at `market_regime` first; in a dead-calm market nothing moves enough to pay its costs.
     """
     from trading.screening.filters import screen
@@ -85,15 +98,33 @@ def screened_symbols(
         markets=store.lake.read("validated_markets"),
         on_batch=reporter("screening"),
     )
-    version = store.publish(
-        "screened_symbols",
-        frame,
-        key=["symbol"],
-        inputs=["ohlcv_days", "liquid_symbols", "tickers", "validated_markets"],
-        params=store.params(rules),
-        run_id=context.run_id,
-    )
-    return materialized(version, _figures(frame))
+    inputs = ["ohlcv_days", "liquid_symbols", "tickers", "validated_markets"]
+    about: dict[str, Any] = {"inputs": inputs, "params": store.params(rules), "run_id": context.run_id}
+    if config.filters:
+        frame = _followed(frame, config.filters, bars, store, about)
+    version = store.publish("screened_symbols", frame, key=["symbol"], **about)
+    return materialized(version, _figures(frame, store.lake.read("liquid_symbols")))
+
+
+def _followed(
+    frame: pl.DataFrame,
+    filters: list[dict[str, Any]],
+    bars: pl.DataFrame,
+    store: Store,
+    about: dict[str, Any],
+) -> pl.DataFrame:
+    """Let the launchpad's own filters judge what is left, and publish every threshold they met."""
+    from resources.screening import inputs_now
+    from trading.screening.chain.declared import chain_of
+    from trading.screening.chain.run import followed
+
+    settings = load_settings(store.world)
+    chain = chain_of(filters, source="launchpad", bars=settings.history_bars)
+    about["params"] |= {"filters": chain.as_tables()}
+    about["inputs"] += ["news_events", "clusters", "correlation_alerts", "market_regime"]
+    judged, decisions = followed(frame, chain, inputs_now(store, settings.timeframe, bars), store.as_of())
+    store.publish("screening_decisions", decisions, key=["symbol", "step"], **about)
+    return judged
 
 
 @dg.asset_check(
@@ -114,13 +145,22 @@ def every_candidate_is_judged(store: Store) -> dg.AssetCheckResult:
     )
 
 
-def _figures(frame: pl.DataFrame) -> dict[str, object]:
+def _figures(frame: pl.DataFrame, before: pl.DataFrame | None = None) -> dict[str, object]:
+    """Counts, one line per filter from the listing on, the same as a picture, and one example each."""
+    from trading.screening.chain.declared import preset_chain
+    from trading.screening.funnel import rule_steps
+    from trading.xray.pictures import funnel_chart
+
     dropped = frame.filter(~pl.col("is_kept"))
-    reasons = dropped.group_by("rule").len("symbols").sort("symbols", descending=True)
+    order = [each.called for each in preset_chain("default").filters]
+    steps = rule_steps([frame] if before is None else [before, frame], order)
+    chart = steps.select("in", "out", stage="rule", main_reason=pl.lit(None, pl.String))
+    picture = {} if chart.is_empty() else {"picture": dg.MetadataValue.md(funnel_chart(chart))}
     return {
         "kept": frame.height - dropped.height,
         "dropped": dropped.height,
-        "dropped by": table(reasons),
+        "funnel": table(steps),
+        **picture,
         "examples": table(
             dropped.unique("rule", maintain_order=True), ["symbol", "rule", "value", "bound", "reason"]
         ),

@@ -20,26 +20,44 @@ VERDICT = ["stage", "rule", "is_kept", "value", "bound", "reason"]
 def funnel(
     symbol: Annotated[str, typer.Argument(help="Show every verdict on this symbol, e.g. BTC/USDT.")] = "",
     option: Annotated[str, typer.Option("--symbol", help="The same, as an option.", metavar="SYMBOL")] = "",
+    at: Annotated[
+        str, typer.Option(help="Replay it as of a past moment, UTC, e.g. 2025-03-01T12:00Z.", metavar="TIME")
+    ] = "",
+    chain: Annotated[
+        str, typer.Option(help="The chain to replay: a TOML file, default or owner.", metavar="FILE")
+    ] = "",
+    filters: Annotated[bool, typer.Option("--filters", help="One line per filter, not per stage.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print one line per stage, or every verdict on one symbol with value and bound."""
+    """Print one line per stage and per filter, or every verdict on one symbol with value and bound.
+
+    With --at nothing is looked up in tables: the chain is run again over what was known at that moment, and
+    gives what it would have given then. See also `sluice screen`.
+    """
     from resources.settings import load_settings
     from trading.store.lake import Lake
 
     settings = load_settings()
     lake, wanted = Lake(settings.lake_dir), symbol or option
+    if at or chain:
+        _replay(chain or settings.preset, at, wanted, as_json=as_json)
+        return
     if wanted:
         rows = verdicts_on(lake, wanted)
         print_table(rows, VERDICT, title=rows[0]["symbol"], as_json=as_json)
         if not as_json:
             print(fate(rows))
         return
-    stages = summary(lake)
+    stages, steps = summary(lake), filter_steps(lake)
     if as_json:
-        print_json(stages)
+        print_json(steps if filters else stages)
         return
-    columns = ["stage", "in", "out", "main_reason"]
-    print_table(stages, columns, title="Funnel", empty="no pass yet. Next: sluice run")
+    if not filters:
+        columns = ["stage", "in", "out", "main_reason"]
+        print_table(stages, columns, title="Funnel", empty="no pass yet. Next: sluice run")
+    if filters or steps:
+        columns = ["stage", "rule", "in", "out", "example"]
+        print_table(steps, columns, title="By filter", empty="no pass yet. Next: sluice run")
     # Fresh prices come with every bar, a funnel with every research pass: its own age counts.
     newest = [at for name in TABLES if (at := lake.looked_at(name)) is not None]
     if newest:
@@ -52,6 +70,30 @@ def summary(lake: "Lake") -> list[dict[str, Any]]:
     from trading.screening.funnel import funnel_summary
 
     return funnel_summary(_stages(lake)).to_dicts()
+
+
+def filter_steps(lake: "Lake") -> list[dict[str, Any]]:
+    """Return one row per filter of the pre-filter and the screen: stage, rule, in, out, example."""
+    from trading.screening.chain.declared import preset_chain
+    from trading.screening.funnel import rule_steps
+
+    order = [each.called for each in preset_chain("default").filters]
+    frames = [lake.read(table) for table in TABLES[1:] if lake.latest(table) is not None]
+    return rule_steps(frames, order).to_dicts()
+
+
+def _replay(chain: str, at: str, symbol: str, *, as_json: bool) -> None:
+    from interfaces.cli.screen import DECISION, decisions_on, document, print_steps, screened
+
+    found = screened(chain, at)
+    if symbol:
+        rows = decisions_on(found.sifted, symbol)
+        title = f"{symbol} at {found.sifted.at:%Y-%m-%d %H:%M} UTC"
+        print_table(rows, DECISION, title=title, as_json=as_json)
+    elif as_json:
+        print_json(document(found))
+    else:
+        print_steps(found, f"Funnel of chain {chain}")
 
 
 def verdicts_on(lake: "Lake", symbol: str) -> list[dict[str, Any]]:

@@ -147,3 +147,42 @@ def funnel_summary(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         "reasons": reason_type,
     }
     return pl.DataFrame(rows, schema=schema)
+
+
+def rule_steps(frames: Sequence[pl.DataFrame], order: Sequence[str] = ()) -> pl.DataFrame:
+    """Return **one row per stage and rule** of funnels: how many met it, how many passed.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame of FUNNEL
+    order : sequence of str
+        Names of rules in the order in which they are applied. A rule that is not among them comes after
+        them, one that dropped more before one that dropped less; one that dropped nobody is not shown.
+
+    Returns
+    -------
+    DataFrame of (stage, rule, in, out, example)
+        `example` is one symbol that fell, with its reason.
+    """
+    rows: list[tuple[str, str, int, int, str]] = []
+    for frame in frames:
+        given = conform(frame, FUNNEL)
+        for stage in given["stage"].unique(maintain_order=True):
+            own = given.filter(pl.col("stage") == stage)
+            fallen = own.filter(~pl.col("is_kept"))
+            counts = Counter(fallen["rule"].to_list())
+            later = [rule for rule, _ in counts.most_common() if rule not in order]
+            left = own.height
+            for rule in [*(name for name in dict.fromkeys(order) if name in counts), *later]:
+                first = fallen.filter(pl.col("rule") == rule).row(0, named=True)
+                example = f"{first['symbol']}: {first['reason']}"
+                rows.append((stage, rule, left, left - counts[rule], example))
+                left -= counts[rule]
+    schema: Schema = {
+        "stage": pl.String,
+        "rule": pl.String,
+        "in": pl.Int64,
+        "out": pl.Int64,
+        "example": pl.String,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")

@@ -89,8 +89,6 @@ def known_at(
     else:
         markets, tickers, blind = _rebuilt(lake, candles, at, bar, past)
         source, seen_at = REBUILT, _newest(tickers)
-    found = {"news": _news(lake), "clusters": _clusters(lake, at), "alerts": _alerts(lake, at)}
-    found |= {"regime": _regime(lake, at)}
     inputs = Inputs(
         bar=bar,
         markets=markets,
@@ -101,7 +99,7 @@ def known_at(
         ),
         listed=dict(listed or {}),
         blind=blind,
-        **(found | dict(ports or {})),
+        **(ports_of(lake, at) | dict(ports or {})),
     )
     return Known(inputs, source, seen_at)
 
@@ -109,6 +107,16 @@ def known_at(
 def _newest(tickers: pl.DataFrame) -> datetime | None:
     found = tickers["at"].max()
     return found if isinstance(found, datetime) else None
+
+
+def ports_of(lake: Lake, at: datetime) -> dict[str, Any]:
+    """Return what later stops of the line had published by `at`, by the names of `Inputs`; None = nothing."""
+    return {
+        "news": _news(lake),
+        "clusters": _clusters(lake, at),
+        "alerts": _alerts(lake, at),
+        "regime": _regime(lake, at),
+    }
 
 
 def look_back(bar: Timeframe, bars: int) -> timedelta:

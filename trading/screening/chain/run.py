@@ -108,7 +108,33 @@ def sift(chain: Chain, inputs: Inputs, at: datetime, *, on_step: Stepped | None 
         if on_step is not None:
             on_step(number + 1, len(chain.filters))
     every = pl.concat(decisions)
-    return Sifted(at, _funnel(frame, every), every, pl.DataFrame(steps, schema=STEPS), tuple(not_knowable))
+    return Sifted(
+        at,
+        _funnel(frame, every),
+        every,
+        pl.DataFrame(steps, schema=STEPS),
+        tuple(dict.fromkeys(not_knowable)),
+    )
+
+
+def followed(
+    funnel: pl.DataFrame, chain: Chain, inputs: Inputs, at: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return `funnel` with those that it kept judged by `chain` too, in its own order, and the decisions.
+
+    Parameters
+    ----------
+    funnel : DataFrame of FUNNEL
+        Of earlier rules; what they dropped keeps its row.
+    """
+    kept = funnel.filter(pl.col("is_kept"))["symbol"].to_list()
+    left = replace(inputs, markets=inputs.markets.filter(pl.col("symbol").is_in(kept)))
+    found = sift(chain, left, at)
+    own = found.funnel.with_columns(stage=pl.lit(LATE))
+    order = funnel.select("symbol")
+    rest = funnel.filter(~pl.col("symbol").is_in(own["symbol"].to_list())).select(list(FUNNEL))
+    judged = order.join(pl.concat([rest, own]), on="symbol", how="left", maintain_order="left")
+    return judged.select(list(FUNNEL)), found.decisions
 
 
 def funnel_over(

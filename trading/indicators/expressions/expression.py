@@ -12,6 +12,7 @@ from trading.indicators.expressions.tokens import wrong
 from trading.indicators.expressions.tree import (
     Column,
     Comparison,
+    Negative,
     Node,
     Number,
     columns_of,
@@ -65,13 +66,13 @@ class Expression:
     @property
     def held_against(self) -> tuple[Node, float] | None:
         """The value and the number, where the whole is one comparison with a number; else None."""
-        match self.tree:
-            case Comparison(_, left, Number(bound)):
-                return left, bound
-            case Comparison(_, Number(bound), right):
-                return right, bound
-            case _:
-                return None
+        if not isinstance(self.tree, Comparison):
+            return None
+        for value, bound in ((self.tree.left, self.tree.right), (self.tree.right, self.tree.left)):
+            found = _literal(bound)
+            if found is not None:
+                return value, found
+        return None
 
     def of(self, table: pl.DataFrame) -> pl.Series:
         """Return what it is at every bar.
@@ -96,6 +97,16 @@ class Expression:
         if missing:
             raise BadInput(f"`{self.text}` needs columns {', '.join(missing)}, which the table lacks")
         return with_bar_numbers(table).select(value=to_polars(self.tree))["value"]
+
+
+def _literal(node: Node) -> float | None:
+    match node:
+        case Number(value):
+            return value
+        case Negative(Number(value)):
+            return -value
+        case _:
+            return None
 
 
 def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] | None = None) -> Expression:

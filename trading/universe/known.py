@@ -18,8 +18,8 @@ from trading.market.timeframes import timeframe as find_timeframe
 from trading.screening.chain.inputs import ALERTS, CLUSTERS, NEWS, REGIME, Inputs
 from trading.screening.filters import validate_markets
 from trading.store.lake import Lake
-from trading.universe.looks import Look, PastRules, listing_at, recorded_looks
-from trading.universe.rebuilt import as_look, trace, trace_at
+from trading.universe.looks import Look, PastRules, listed_facts, listings_at, recorded_looks
+from trading.universe.rebuilt import as_look, trace, trace_at, with_listing
 
 RECORDED, REBUILT = "recorded", "rebuilt"
 # How long an alert may matter to a filter; older looks at alerts are not read.
@@ -135,17 +135,18 @@ def _rebuilt(
 ) -> tuple[pl.DataFrame, pl.DataFrame, frozenset[str]]:
     window = timedelta(seconds=2 * past.quiet_s)
     bars = candles.read(bar.name, start=at - window, end=at - bar.delta + timedelta(milliseconds=1))
-    seen = trace_at(trace(bars, bar_ms=bar.ms, quiet_s=past.quiet_s), [at], quiet_s=past.quiet_s)
-    listing = listing_at(lake, at)
-    facts = None if listing is None else lake.read("markets", listing.version_id)
-    look = as_look(seen, facts)
-    blind = _NOT_IN_CANDLES
-    if facts is None:
-        return look.select(list(MARKETS)), look.select(list(TICKERS)), blind | {"api", "ticks"}
-    # What a listing of before says of steps and fees is the best there is, as with the flag.
-    sound = validate_markets(from_frame(facts))[0].select("symbol", *_FACTS)
-    look = look.drop(_FACTS).join(sound, on="symbol", how="left", maintain_order="left")
-    return look.select(list(MARKETS)), look.select(list(TICKERS)), blind
+    traced = trace_at(trace(bars, bar_ms=bar.ms, quiet_s=past.quiet_s), [at], quiet_s=past.quiet_s)
+    stood = listings_at(lake, [at], past)
+    look = as_look(with_listing(traced, stood, listed_facts(lake, stood["listing"].to_list())))
+    tickers = look.select(list(TICKERS))
+    if stood.is_empty():
+        return look.select(list(MARKETS)), tickers, _NOT_IN_CANDLES | {"api", "ticks"}
+    # What the listing that stood then says of steps and fees, whatever its age: it is the best there is.
+    sound = validate_markets(from_frame(lake.read("markets", stood["listing"][0])))[0]
+    look = look.drop(_FACTS).join(
+        sound.select("symbol", *_FACTS), on="symbol", how="left", maintain_order="left"
+    )
+    return look.select(list(MARKETS)), tickers, _NOT_IN_CANDLES
 
 
 def _news(lake: Lake) -> pl.DataFrame | None:

@@ -23,16 +23,17 @@ ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 @dg.asset(
     group_name="indicators",
     deps=["screened_symbols", "instruments", ALL_DAYS],
-    kinds={"polars", "talib"},
+    kinds={"polars", "numba"},
     owners=["team:trading"],
 )
 def indicators(
     context: dg.AssetExecutionContext, config: IndicatorsConfig, store: Store
 ) -> dg.MaterializeResult[None]:
-    """RSI, MACD, Bollinger, ATR and EMAs of all screened pairs. **One row per pair and closed bar.**
+    """RSI, MACD, Bollinger, ATR, EMAs, ADX, stochastic RSI and OBV. **One row per pair and closed bar.**
 
-    Source: `ohlcv`, the configured history up to the newest `tickers`. RSI in 0..100, ATR and MACD in
-    quote units. Null until an indicator has seen enough bars to be right to 0.1 %: null, never wrong.
+    Source: `ohlcv` of the screened pairs, the configured history up to the newest `tickers`. RSI, ADX and
+    stochastic RSI in 0..100, OBV in base units and only comparable within a pair, others in quote units
+    (`sluice indicators list`). Null until an indicator has seen enough bars to be right to 0.1 %: null, never wrong.
     Pairs that were delisted within the history are here too, for the backtest; what a name meant before its
     present instrument is a series of its own, named by the instrument's id.
     """
@@ -58,13 +59,17 @@ def indicators(
 
 
 @dg.asset_check(
-    asset=indicators, blocking=True, description="RSI lies in 0..100, bands are ordered, bars unique."
+    asset=indicators,
+    blocking=True,
+    description="RSI, ADX and stochastic RSI lie in 0..100, bands are ordered, bars unique.",
 )
 def indicators_are_in_range(store: Store) -> dg.AssetCheckResult:
-    """Fail on an RSI outside its range, a lower band above the upper, a NaN where null is meant."""
+    """Fail on an oscillator outside its range, a lower band above the upper, a NaN where null is meant."""
     frame = store.lake.read("indicators")
     wrong = frame.select(
         rsi=(~pl.col("rsi_14").is_between(0, 100)).sum(),
+        adx=(~pl.col("adx_14").is_between(0, 100 + 1e-9)).sum(),
+        stochrsi=(~pl.col("stochrsi_k").is_between(-1e-9, 100 + 1e-9)).sum(),
         bands=(pl.col("bb_lower") > pl.col("bb_upper")).sum(),
         nan=pl.sum_horizontal(pl.col(pl.Float64).is_nan().sum()),
         repeated=pl.struct("symbol", "open_time").is_duplicated().sum(),

@@ -78,8 +78,8 @@ def long_history() -> dict[str, Any]:
     ours, loop = Measured(0, 0, 0), Measured(0, 0, 0)
     for batch in range(SYMBOLS // BATCH):
         arrays = columns_of(walks(BATCH, LONG_BARS, seed=batch))
-        ours = plus(ours, measure(lambda own=arrays: fused(own, LONG_BARS), repeat=2, warm_up=batch == 0))
-        peer = measure(lambda own=arrays: talib_loop(own, LONG_BARS), repeat=2, warm_up=batch == 0)
+        ours = plus(ours, measure(lambda own=arrays: fused(own, LONG_BARS), repeat=3, warm_up=batch == 0))
+        peer = measure(lambda own=arrays: talib_loop(own, LONG_BARS), repeat=3, warm_up=batch == 0)
         loop = plus(loop, peer)
     work = f"{SYMBOLS:,} symbols x {LONG_BARS:,} bars, {len(NAMES)} columns, {BATCH} symbols at a time"
     return against_peer("indicators", work, ours, "TA-Lib loop", loop, bound=LEAST_OF_LONG_LOOP)

@@ -1,5 +1,7 @@
 """The catalogue's contract: names, errors, nulls, causality. Formulas: test_parity."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -181,3 +183,14 @@ def wild(bars: int, seed: int) -> pl.DataFrame:
         }
     )
     return frame.select(pl.col(name).cast(dtype) for name, dtype in CANDLES.items())
+
+
+def test_the_reference_page_says_what_is_declared():
+    """docs/reference/indicators.md has each formula, seed, unit and warm-up as the code declares them."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "indicators.md").read_text()
+    rows = [line.replace("\\|", "|") for line in page.splitlines() if line.startswith("| `")]
+    for each in catalogue.INDICATORS:
+        bars = each.warm_up(*each.defaults)
+        shown = str(bars) if isinstance(bars, int) else " / ".join(map(str, bars))
+        said = f"| {each.formula} | {each.seed} | {each.unit} | {each.source} | {shown} |"
+        assert any(said in row and f"`{each.outputs[0]}" in row for row in rows), each.name

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-LANES, TILE = 32, 64
+LANES, TILE = 16, 128
 COLUMNS = 15
 _U = np.uint64
 _L, _ONE = _U(LANES), _U(1)

@@ -1,0 +1,133 @@
+"""`sluice backtest`: what it prints and writes, and how a person's mistakes are told."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from interfaces.cli.main import run
+
+STRATEGY = """startup = 2
+[entry]
+when = "close == 99"
+[risk]
+stoploss = 0.02
+roi = { "0" = 0.03 }
+[stake]
+amount = 100
+[costs]
+half_spread = 0
+slippage = 0
+impact = 0
+"""
+# Signal on bar 3 (its close is 99), entry at 99 on bar 4; the stop is 97.02, and bar 5 opens below it.
+BARS = [
+    (100, 101, 99, 100),
+    (100, 101, 99, 100),
+    (100, 101, 99, 100),
+    (100, 101, 99, 99),
+    (99, 100, 98.5, 100),
+    (96, 97.5, 95, 97),
+    (100, 101, 99, 100),
+]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with candles.parquet and rules.toml."""
+    rows = [("A/USDT", place * 300_000, *prices, 1000.0) for place, prices in enumerate(BARS)]
+    names = ["symbol", "ts", "open", "high", "low", "close", "volume"]
+    pl.DataFrame(rows, schema=names, orient="row", strict=False).write_parquet(tmp_path / "candles.parquet")
+    (tmp_path / "rules.toml").write_text(STRATEGY)
+    return tmp_path
+
+
+def ask(files: Path, *more: str) -> int:
+    """Run the command on the folder's files."""
+    return run(
+        [
+            "backtest",
+            "--candles",
+            str(files / "candles.parquet"),
+            "--strategy",
+            str(files / "rules.toml"),
+            "--fee",
+            "0",
+            *more,
+        ]
+    )
+
+
+@pytest.mark.parametrize(("mode", "rate"), [("default", 96.0), ("freqtrade", 97.1)])
+def test_the_gap_through_a_stop_costs_what_each_mode_says(
+    files: Path, mode: str, rate: float, capsys
+) -> None:
+    """We leave at the open of 96; freqtrade at its stop, 97.02 rounded up to the tick of its candles, 0.1.
+
+    Profits: 96/99 - 1 and 97.1/99 - 1; the difference is the fragility, 1.1/99.
+    """
+    assert ask(files, "--mode", mode, "--out", str(files / "trades.parquet"), "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    trade = pl.read_parquet(files / "trades.parquet").row(0, named=True)
+    assert (trade["symbol"], trade["exit_reason"], trade["open_rate"]) == ("A/USDT", "stop_loss", 99.0)
+    assert trade["close_rate"] == rate
+    assert trade["profit_ratio"] == pytest.approx(rate / 99 - 1)
+    assert trade["open_ts"].timestamp() == 4 * 300
+    assert report["fragility"]["gap"] == pytest.approx(1.1 / 99)
+    assert report["trades"] == 1
+
+
+def test_the_first_columns_are_those_of_the_documented_format(files: Path) -> None:
+    """A reader of the file may count on names and order."""
+    assert ask(files, "--out", str(files / "t.parquet"), "--json") == 0
+    wanted = [
+        "symbol",
+        "open_ts",
+        "close_ts",
+        "open_rate",
+        "close_rate",
+        "amount",
+        "profit_ratio",
+        "exit_reason",
+    ]
+    assert pl.read_parquet(files / "t.parquet").columns[:8] == wanted
+
+
+def test_a_person_sees_both_modes_and_how_trades_ended(files: Path, capsys) -> None:
+    """Tables, not only numbers."""
+    assert ask(files) == 0
+    out = capsys.readouterr().out
+    for word in ("freqtrade", "default", "stop_loss", "fragility"):
+        assert word in out
+
+
+def test_no_trade_is_an_answer(files: Path, capsys) -> None:
+    """A condition that never holds: no trades, no error."""
+    (files / "rules.toml").write_text(STRATEGY.replace("close == 99", "close < 1"))
+    assert ask(files) == 0
+    assert "No trade" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "message"),
+    [
+        (("stoploss", "stoplos"), [], "rules.toml:5: unknown key 'stoplos'"),
+        (("close == 99", "clse == 99"), [], "rules.toml:3: entry.when"),
+        (None, ["--fee", "1"], "fee must lie in [0, 1), was 1.0"),
+        (None, ["--slots", "-2"], "slots must be 0 (no limit) or more, was -2"),
+        (None, ["--mode", "fast"], "--mode must be default or freqtrade, was 'fast'"),
+        (None, ["--markets", "/nowhere.json"], "/nowhere.json cannot be read as JSON"),
+        (None, ["--out", "/nowhere/t.parquet"], "trades cannot be written to /nowhere/t.parquet"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_one(
+    files: Path, change, more: list[str], message: str, capsys
+) -> None:
+    """On stderr, with the value and the bound."""
+    if change is not None:
+        (files / "rules.toml").write_text(STRATEGY.replace(*change))
+    assert ask(files, *more) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error

@@ -5,7 +5,7 @@ by this project, and this file only starts it as a program). ccxt is told its ma
 address is asked. See docs/reference/backtest.md for the commands.
 
     FTENV/bin/python scripts/freqtrade_run.py --candles F.parquet --strategy F.toml --out trades.json
-        [--markets F.json] [--fee 0.001] [--slots N] [--cpu]
+        [--markets F.json] [--fee 0.001] [--slots N] [--wallet W]
 """
 
 import argparse
@@ -80,8 +80,12 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF)
         _start(work, options)
         after = resource.getrusage(resource.RUSAGE_SELF)
-        trades = _read(work)
-    answer = {"trades": trades, "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+        trades, figures = _read(work)
+    answer = {
+        "trades": trades,
+        "figures": figures,
+        "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+    }
     Path(options.out).write_text(json.dumps(answer))
 
 
@@ -92,6 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--markets")
     parser.add_argument("--fee", type=float, default=0.001)
     parser.add_argument("--slots", type=int, default=-1)
+    parser.add_argument("--wallet", type=float, default=1e9)
     return parser.parse_args()
 
 
@@ -134,7 +139,7 @@ def _write_config(
         "stake_amount": rules["stake"]["amount"],
         "max_open_trades": options.slots,
         "dry_run": True,
-        "dry_run_wallet": 1e9,
+        "dry_run_wallet": options.wallet,
         "timeframe": timeframe,
         "dataformat_ohlcv": "feather",
         "exchange": {"name": "mexc", "key": "", "secret": "", "pair_whitelist": pairs, "pair_blacklist": []},
@@ -189,9 +194,9 @@ def _start(work: Path, options: argparse.Namespace) -> None:
             raise
 
 
-def _read(work: Path) -> list[dict]:
-    found = sorted((work / "out").glob("*.zip"))
-    with zipfile.ZipFile(found[-1]) as packed:
+def _read(work: Path) -> tuple[list[dict], dict[str, float]]:
+    packs = sorted((work / "out").glob("*.zip"))
+    with zipfile.ZipFile(packs[-1]) as packed:
         plain = [n for n in packed.namelist() if n.endswith(".json") and not n.endswith("_config.json")]
         report = next(r for r in (json.loads(packed.read(n)) for n in plain) if "strategy" in r)
     wanted = (
@@ -204,7 +209,9 @@ def _read(work: Path) -> list[dict]:
         "profit_ratio",
         "exit_reason",
     )
-    return [{key: trade[key] for key in wanted} for trade in report["strategy"]["Peer"]["trades"]]
+    found = report["strategy"]["Peer"]
+    figures = {key: value for key, value in found.items() if isinstance(value, int | float)}
+    return [{key: trade[key] for key in wanted} for trade in found["trades"]], figures
 
 
 if __name__ == "__main__":

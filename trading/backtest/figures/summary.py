@@ -64,6 +64,7 @@ class Figures:
     max_drawdown_to: datetime | None
     max_drawdown_recovered: datetime | None
     max_drawdown_duration_s: float | None
+    max_drawdown_fall_s: float | None
     max_amount_drawdown: float | None
     best_day: float | None
     best_day_on: date | None
@@ -173,6 +174,7 @@ def _money(
         "max_drawdown_to": fall.trough_at if fall else None,
         "max_drawdown_recovered": fall.recovered_at if fall else None,
         "max_drawdown_duration_s": fall.duration / timedelta(seconds=1) if fall else None,
+        "max_drawdown_fall_s": (fall.trough_at - fall.peak_at).total_seconds() if fall else None,
         "max_amount_drawdown": by_amount.amount if by_amount else None,
     }
     for name in ("sharpe", "sortino", "calmar", "volatility", "omega"):

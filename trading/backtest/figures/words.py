@@ -47,6 +47,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "max_drawdown_to": ("time", "its lowest point"),
     "max_drawdown_recovered": ("time", "back at the peak; none if not yet"),
     "max_drawdown_duration_s": ("duration", "from peak to recovery, or to the end"),
+    "max_drawdown_fall_s": ("duration", "from peak to lowest point: freqtrade's drawdown duration"),
     "max_amount_drawdown": ("quote", "largest fall in money, which may be another one"),
     "best_day": ("quote", "largest gain of a UTC day"),
     "best_day_on": ("date", "that day"),

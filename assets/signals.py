@@ -24,6 +24,7 @@ def signals(
     words, `screening_id` leads back to why the pair is here, `model_id` to the promoted model if there is
     one. `is_candidate`: the rule wanted in; `is_entry`: and nothing (regime, news, model) stopped it.
     """
+    from trading.news.items import told_once
     from trading.signals.generate import signal_rows
 
     rules, settings = domain(SignalRules, config), load_settings(store.world)
@@ -33,7 +34,7 @@ def signals(
         rules,
         regime=store.lake.read("market_regime"),
         clusters=store.lake.read("clusters"),
-        news=store.lake.read("news_events").with_columns(sentiment="score"),
+        news=told_once(store.lake.read("news_events")).with_columns(sentiment="score"),
         model=learning.champion(store),
         screening_ids=dict(screened.select("symbol", "lineage_id").iter_rows()),
         timeframe=settings.timeframe,

@@ -7,6 +7,7 @@ from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
 from resources.exchange import Exchange
 from resources.news import NewsDesk
+from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.store import Store
 from trading.xray.decoupling import MOST_FALSE, AlertRules
@@ -242,26 +243,38 @@ def regime_is_known(store: Store) -> dg.AssetCheckResult:
 
 @dg.asset(group_name=GROUP, deps=["validated_markets"], kinds={"feedparser"}, owners=["team:trading"])
 def news_events(
-    context: dg.AssetExecutionContext, store: Store, news: NewsDesk, exchange: Exchange
+    context: dg.AssetExecutionContext,
+    store: Store,
+    news: NewsDesk,
+    exchange: Exchange,
+    order_log: OrderLogResource,
 ) -> dg.MaterializeResult[None]:
     """Headlines with the symbols they name, the kind of event and the mood. **One row per item ever seen.**
 
     Source: the configured feeds; offline, the embedded exchange's news desk. `first_seen` is when *we*
     first saw an item, the only clock that a signal may use; `published` is what the feed claims.
-    Hack, delisting and halt close their symbols to new entries.
+    Hack, delisting and halt close their symbols to new entries for a day, and tell the operator and whoever
+    holds them; a delisting that says when trading ends (`effective`) has positions left before.
+    `same_as` names the item that another feed had told in nearly the same words: it counts once.
     """
+    from trading.news.holds import holds
+
     at = exchange.market_time()
     known = store.lake.read("news_events") if store.lake.latest("news_events") is not None else None
-    frame, problems = news.collect(known, store.lake.read("validated_markets"), at)
+    found = news.collect(known, store.lake.read("validated_markets"), at)
+    frame = found.news
     version = store.publish(
         "news_events", frame, key=["item_id"], inputs=["validated_markets"], at=at, run_id=context.run_id
     )
+    held = order_log.hold(holds(frame, at), at)
+    news.remember(found)
     events = frame.group_by("event").len("items").sort("items", descending=True)
     return materialized(
         version,
         {
-            "feeds that failed": len(problems),
-            "problems": "; ".join(map(str, problems)) or "none",
+            "feeds that failed": len(found.problems),
+            "problems": "; ".join(found.problems) or "none",
+            "new holds": held,
             "by event": table(events),
             "newest": table(
                 frame.sort("first_seen", descending=True), ["source", "title", "event", "sentiment", "score"]

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 
 import dagster as dg
 
 from resources.settings import load_settings
 from trading.market.clock import SystemClock
+from trading.market.timeframes import to_ms
+from trading.news.holds import Hold
 from trading.store.order_log import OrderLog
+from trading.store.order_log.news_holds import NewsHold
 from trading.store.order_log.records import Event
 from trading.store.order_log.suspensions import Suspension
 from trading.universe.jump_guard import Jump
@@ -44,10 +48,23 @@ class OrderLogResource(dg.ConfigurableResource[None]):
         with self.open() as log:
             return sum(log.suspensions.suspend(_suspension(jump)) for jump in jumps)
 
+    def hold(self, found: Sequence[Hold], at: datetime) -> int:
+        """Close the symbols of `found` to entries and tell who must know; return how many holds were new."""
+        if not found:
+            return 0
+        with self.open() as log:
+            return log.news_holds.place([_news_hold(hold) for hold in found], at_ms=to_ms(at))
+
     def alert(self, key: str, text: str) -> None:
         """Put an alert for the operator into the outbox; the same `key` again changes nothing."""
         with self.open() as log:
             log.outbox.post(Event(key, OPERATOR, "run_failed", {"text": text}, SystemClock().now_ms()))
+
+
+def _news_hold(hold: Hold) -> NewsHold:
+    ends_ms = None if hold.ends_at is None else to_ms(hold.ends_at)
+    times = to_ms(hold.since), to_ms(hold.until), ends_ms
+    return NewsHold(hold.hold_id, hold.symbol, hold.event, hold.reason, *times)
 
 
 def _suspension(jump: Jump) -> Suspension:

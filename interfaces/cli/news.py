@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from trading.news.linking import Linker
+    from trading.store.order_log.news_holds import NewsHold
 
 app = typer.Typer(help="Headlines: what was read of which symbol, and files of them scored offline.")
+HELD = ["symbol", "event", "since", "until", "trading_ends", "reason", "release_reason"]
 COLUMNS = ["first_seen", "source", "symbols", "event", "mood", "score", "title"]
 
 
@@ -178,3 +180,67 @@ def list_(
         newest.with_columns(pl.col("symbols").list.join(" ")).to_dicts() if not as_json else newest.to_dicts()
     )
     print_table(rows, COLUMNS, title=symbol or "News", as_json=as_json, empty="nothing was seen")
+
+
+@app.command()
+def holds(
+    history: Annotated[bool, Option("--history", help="Also those that are over or were released.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the symbols that news keeps from new entries, why, and until when (market time)."""
+    from interfaces.cli.world import order_log
+    from resources.settings import load_settings
+
+    with order_log(load_settings()) as log:
+        found = [] if log is None else log.news_holds.all()
+    now_ms = _market_ms() if found else 0
+    rows = [_held(hold) for hold in found if history or (hold.released_ms is None and hold.until_ms > now_ms)]
+    columns = HELD if history else HELD[:-1]
+    print_table(rows, columns, title="Held by news", as_json=as_json, empty="none")
+
+
+def _held(hold: "NewsHold") -> dict[str, Any]:
+    from trading.market.timeframes import from_ms
+
+    return {
+        "symbol": hold.symbol,
+        "event": hold.event,
+        "since": from_ms(hold.since_ms),
+        "until": from_ms(hold.until_ms),
+        "trading_ends": None if hold.ends_ms is None else from_ms(hold.ends_ms),
+        "reason": hold.reason,
+        "release_reason": hold.release_reason,
+    }
+
+
+def _market_ms() -> int:
+    """Return the market time of the newest look; the beginning of time where there was none."""
+    from resources.store import Store
+    from trading.market.errors import MissingData
+    from trading.market.timeframes import to_ms
+
+    try:
+        return to_ms(Store().as_of())
+    except MissingData:
+        return 0
+
+
+@app.command()
+def release(
+    symbol: Annotated[str, Argument(help="The held symbol, e.g. BTC/USDT.")],
+    reason: Annotated[str, Option(help="Why the news does not matter; recorded.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let a symbol back that news keeps from entries or would have sold: the story was wrong, or over."""
+    from interfaces.cli.world import order_log
+    from resources.settings import load_settings
+    from trading.market.errors import BadInput
+
+    with order_log(load_settings()) as log:
+        if log is None:
+            raise BadInput(f"{symbol} is not held by news: this world has no order log yet")
+        ended = log.news_holds.release(symbol, reason, at_ms=_market_ms())
+    if as_json:
+        print_json({"symbol": symbol, "holds_ended": ended, "reason": reason})
+    else:
+        print(f"released {symbol}: {ended} holds ended; the engine enters it again within a second")

@@ -8,6 +8,7 @@ import pytest
 
 from interfaces.cli.main import run
 from trading.news.items import NEWS
+from trading.store.order_log.news_holds import NewsHold
 
 AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -102,7 +103,7 @@ def test_a_model_is_trained_and_used(tmp_path, capsys):
 def test_stories_of_a_world_are_listed_by_first_sight(traded, capsys):
     """Newest first; a coin names all its pairs, a pair only itself."""
     row = {"source": "wire", "link": None, "published": None, "event": None, "sentiment": 0.0}
-    row |= {"mood": "neutral", "score": 0.0}
+    row |= {"mood": "neutral", "score": 0.0, "effective": None, "same_as": None}
     first = row | {"item_id": "1", "title": "old", "first_seen": AT, "symbols": ["BTC/USDT", "BTC/USDC"]}
     second = row | {
         "item_id": "2",
@@ -131,3 +132,22 @@ def test_a_world_without_news_says_what_to_do(tmp_path, monkeypatch, capsys):
     for arguments in (["list"], score):
         assert run(["news", *arguments]) == 1
         assert "Next: sluice run" in capsys.readouterr().err
+
+
+def test_held_symbols_are_listed_and_released_with_a_reason(traded, capsys):
+    """What the engine keeps out, until a person says why not."""
+    since = int(AT.timestamp() * 1000)
+    traded.log.news_holds.place(
+        [NewsHold("h", "BTC/USDT", "hack", "hacked", since, 2**45, since + 1)], at_ms=since
+    )
+    assert run(["news", "holds", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["symbol"], row["event"], row["reason"]) == ("BTC/USDT", "hack", "hacked")
+    assert run(["news", "release", "BTC/USDT", "--reason", " "]) == 1
+    assert "must say why" in capsys.readouterr().err
+    assert run(["news", "release", "BTC/USDT", "--reason", "a rumour", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["holds_ended"] == 1
+    assert run(["news", "holds"]) == 0
+    assert "none" in capsys.readouterr().out
+    assert run(["news", "holds", "--history"]) == 0
+    assert "a rumour" in capsys.readouterr().out

@@ -118,7 +118,8 @@ def full_listing() -> pl.DataFrame:
 def test_the_desk_s_feeds_are_read_when_none_is_configured(market):
     """All three feeds of the embedded exchange, items dated in market time, linked to listed pairs."""
     at = Exchange().market_time()
-    frame, problems = NewsDesk().collect(None, full_listing(), at)
+    found = NewsDesk().collect(None, full_listing(), at)
+    frame, problems = found.news, found.problems
     assert problems == []
     assert set(frame["source"]) == set(DESK_FEEDS)
     assert frame["published"].drop_nulls().max() <= at
@@ -131,8 +132,8 @@ def test_the_desk_s_feeds_are_read_when_none_is_configured(market):
 def test_what_was_seen_before_keeps_its_first_seen(market):
     """Read again later: known items stay as they were, and none stands twice."""
     at = Exchange().market_time()
-    first, _ = NewsDesk().collect(None, full_listing(), at)
-    again, _ = NewsDesk().collect(first, full_listing(), at + timedelta(minutes=15))
+    first = NewsDesk().collect(None, full_listing(), at).news
+    again = NewsDesk().collect(first, full_listing(), at + timedelta(minutes=15)).news
     assert again.head(first.height).equals(first)
     assert again["item_id"].n_unique() == again.height
 
@@ -140,7 +141,8 @@ def test_what_was_seen_before_keeps_its_first_seen(market):
 def test_a_feed_on_a_private_address_is_refused(market, monkeypatch):
     """Only this world's own exchange may be read on loopback; a configured feed may not."""
     monkeypatch.setenv("SLUICE_FEEDS", f'["{market.base_url}/news/wire.xml"]')
-    frame, problems = NewsDesk().collect(None, full_listing(), START)
+    found = NewsDesk().collect(None, full_listing(), START)
+    frame, problems = found.news, found.problems
     assert frame.height == 0
     assert len(problems) == 1
     assert "127.0.0.1" in problems[0]
@@ -149,5 +151,6 @@ def test_a_feed_on_a_private_address_is_refused(market, monkeypatch):
 def test_no_feeds_and_no_exchange_is_no_news(tmp_path):
     """Research on recorded candles without a desk: an empty table, no error."""
     with settings_of(tmp_path):
-        frame, problems = NewsDesk().collect(None, to_frame([]), START)
+        found = NewsDesk().collect(None, to_frame([]), START)
+        frame, problems = found.news, found.problems
     assert (frame.height, problems) == (0, [])

@@ -32,7 +32,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         """Put the price watch before every quote that decides anything."""
-        self.prices = PriceWatch(self.log.suspensions, self.log.outbox, self.wall, self.settings.jumps)
+        log, rules = self.log, self.settings.jumps
+        self.prices = PriceWatch(log.suspensions, log.outbox, self.wall, rules, self._closed_by_news)
 
     @property
     def users(self) -> Directory:
@@ -42,6 +43,10 @@ class Desk:
     def now_ms(self) -> int:
         """Return market time."""
         return self.public.clock.now_ms()
+
+    def _closed_by_news(self) -> dict[str, str]:
+        held = self.log.news_holds.active(self.now_ms()).items()
+        return {symbol: f"closed by news since {hold.since_ms}: {hold.reason}" for symbol, hold in held}
 
     def account(self, user_id: str) -> AccountGateway:
         """Return the user's gateway. BadCredentials if there is no key, MissingData if no such user."""

@@ -1,10 +1,13 @@
 """Open positions watched, and left: stop, target and maximum hold by the one exit machine of `trading.risk`.
 
+A symbol whose delisting is announced with a time is left before it, whatever the price.
+
 Exits arm from the order log alone, so they are armed the moment a process starts. Once an exit has
 begun it goes on until nothing sellable is left, whatever the price does then. A print that the price watch
 doubts sells nothing: the second look, a second later, decides.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -25,6 +28,7 @@ from trading.store.order_log.records import IN_FLIGHT, PENDING, ZERO, Intent, In
 
 _log = structlog.get_logger("execution.exits")
 
+DELISTING = "delisting"  # the exit reason of a position whose symbol stops trading
 MOST_S = 30.0  # between two attempts to leave one position
 _NEVER_MS = 2**62  # an exit does not expire
 
@@ -36,6 +40,7 @@ class Exits:
         self._desk = desk
         self._wire = wire
         self._pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)
+        self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
 
     async def step(self) -> int:
         """Look once at all open trades; return how many there are. Goes before all other requests."""
@@ -48,6 +53,8 @@ class Exits:
         if not trades:
             return 0
         before = self._desk.log.orders.exits_of_open_trades()
+        lead_ms = self._desk.settings.delisting_lead_s * 1000
+        self._leaving = self._desk.log.news_holds.leaving(self._desk.now_ms(), lead_ms)
         quotes = await self._desk.quotes(trade.symbol for trade in trades)
         paid = {trade.symbol: (trade.open_price, trade.opened_ms) for trade in trades}
         believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())
@@ -78,6 +85,8 @@ class Exits:
         begun = [intent for intent in before if intent.status is not IntentStatus.VOID]
         if begun:
             return begun[-1].exit_reason
+        if trade.symbol in self._leaving:
+            return DELISTING
         is_over = self._desk.now_ms() >= trade.deadline_ms
         if quote is None:
             return "max_hold" if is_over else None

@@ -4,7 +4,7 @@ A jump beyond the bound is recorded in the order log at once, so that it outlive
 pipeline reads it. What a jump is: `trading.universe.jump_guard`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -49,8 +49,17 @@ class Post(Protocol):
 class PriceWatch:
     """Judges bids: what a position would be sold at, and what an entry is compared with."""
 
-    def __init__(self, register: Register, post: Post, wall: Clock, rules: JumpRules | None = None) -> None:
+    def __init__(
+        self,
+        register: Register,
+        post: Post,
+        wall: Clock,
+        rules: JumpRules | None = None,
+        closed_by_news: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._guard = JumpGuard(rules)
+        self._closed_by_news = closed_by_news
+        self._closed: Mapping[str, str] = {}
         self._register = register
         self._post = post
         self._wall = wall
@@ -104,13 +113,16 @@ class PriceWatch:
         return len(quotes)
 
     def refresh(self) -> None:
-        """Read which symbols are suspended now: others suspend and release them too."""
+        """Read which symbols are suspended or closed by news now: others suspend and release them too."""
         self._suspended = self._register.active()
+        self._closed = self._closed_by_news()
 
     def suspended(self, symbol: str) -> str | None:
         """Return why `symbol` takes no entries, or None. As of the last `refresh`."""
         found = self._suspended.get(symbol)
-        return None if found is None else f"suspended for review since {found.at_ms}: {found.reason}"
+        if found is None:
+            return self._closed.get(symbol)
+        return f"suspended for review since {found.at_ms}: {found.reason}"
 
     def _disbelieve(self, beyond: Sequence[str], looked: int, at_ms: int) -> None:
         reason = f"{len(beyond):,} of {looked:,} prices jumped at once, e.g. {', '.join(sorted(beyond)[:3])}"

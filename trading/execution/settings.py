@@ -45,6 +45,9 @@ class EngineSettings:
         After so many exit attempts that sold nothing, somebody is told; the attempts go on, slower.
     max_position_share, reserve, max_exposure : Decimal
         See `trading.risk`; the user's own risk per trade and position count come from the user.
+    delisting_lead_s : int
+        Market seconds before an announced end of trading at which positions in the symbol are left: early
+        enough for all attempts, late enough for the first rush to be over.
     concurrency : int
         Users or orders served at the same time.
     entry_slots : int
@@ -73,6 +76,7 @@ class EngineSettings:
     max_position_share: Decimal = Decimal("0.10")
     reserve: Decimal = Decimal("0.02")
     max_exposure: Decimal = Decimal("0.80")
+    delisting_lead_s: int = 86_400
     concurrency: int = 16
     entry_slots: int = 4
     seed: int = 0

@@ -1,111 +1,149 @@
-"""The room's one job done whole: feeds in, NEWS out, and which symbols news keeps from being bought."""
+"""The room's one job done whole: feeds in, NEWS out. What news then closes: `holds`."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from trading.market.errors import BadInput
-from trading.market.frames import conform, empty
-from trading.news.feeds import Feed, RawItem, parse_feed
-from trading.news.fetch import FeedRefused, Fetch
-from trading.news.items import NEWS, new_items
+from trading.market.frames import empty
+from trading.news.effective import effective_time
+from trading.news.feeds import Feed, RawItem
+from trading.news.fetch import Answer, FeedRefused, Fetch, Validators
+from trading.news.items import NEWS, as_news, new_items
 from trading.news.linking import Linker
+from trading.news.parser import FeedParser
 from trading.news.reading import read_headlines
+from trading.news.twins import WITHIN, Told, twins
 
 _AT_ONCE = 8
-# How long an event keeps a symbol from new entries, in market time.
-BLOCKS: dict[str, timedelta] = {
-    "hack": timedelta(days=7),
-    "halt": timedelta(days=2),
-    "delisting": timedelta(days=90),
-}
-# A story published this long before it was first seen is history, not news.
-_STALE = timedelta(days=7)
+Parse = Callable[[str, bytes], list[RawItem]]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one pass over the feeds gave.
+
+    `news` are all stories known now, **one row per item**, oldest first_seen first; `problems` one sentence
+    per feed that could not be read; `memory` what to hand to the next pass, once `news` is stored.
+    """
+
+    news: pl.DataFrame
+    problems: list[str]
+    memory: dict[str, Validators]
 
 
 def collect_news(
-    fetch: Fetch, feeds: Sequence[Feed], known: pl.DataFrame | None, markets: pl.DataFrame, at: datetime
-) -> tuple[pl.DataFrame, list[str]]:
-    """Return all stories known after reading `feeds`, and what went wrong with which feed.
+    fetch: Fetch,
+    feeds: Sequence[Feed],
+    known: pl.DataFrame | None,
+    markets: pl.DataFrame,
+    at: datetime,
+    *,
+    memory: Mapping[str, Validators] | None = None,
+    parse: Parse | None = None,
+) -> Collected:
+    """Read `feeds` and return all stories known then.
 
     Parameters
     ----------
     fetch : callable
-        Address -> body; raises FeedRefused. `FeedFetcher` over HTTP, a dictionary's lookup in tests.
+        (address, validators) -> Answer; raises FeedRefused. `FeedFetcher` over HTTP, a dictionary in tests.
     known : DataFrame of NEWS or None
         What earlier calls returned; its rows are kept as they are, first_seen above all.
     markets : DataFrame of MARKETS
         Symbols that headlines are linked to.
     at : datetime
         Market time, aware; the first_seen of every new story.
-
-    Returns
-    -------
-    news : DataFrame of NEWS
-        **One row per story**, oldest first_seen first.
-    problems : list of str
-        One sentence per feed that could not be read; the others were read all the same.
+    memory : mapping
+        Address -> validators of the last pass. Not used while nothing is known: an unchanged feed would then
+        never be read.
+    parse : callable
+        (name, body) -> items; default: a process of its own for this pass.
     """
     if at.tzinfo is None:
         raise BadInput(f"at must be an aware datetime, was {at}")
-    before = empty(NEWS) if known is None else conform(known, NEWS)
-    problems: list[str] = []
-    raw: list[RawItem] = []
+    before = empty(NEWS) if known is None else as_news(known)
+    past = {} if before.is_empty() or memory is None else dict(memory)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
-        for items, problem in threads.map(lambda feed: _read(fetch, feed), feeds):
-            raw += items
-            problems += [] if problem is None else [problem]
-    fresh = new_items(raw, before, at)
-    return pl.concat([before, annotate(fresh, Linker.of(markets))]), problems
+        answers = list(threads.map(lambda feed: _fetched(fetch, feed, past.get(feed.url)), feeds))
+    if parse is not None:
+        raw, problems, heard = _parsed(parse, zip(feeds, answers, strict=True))
+    else:
+        with FeedParser() as parser:
+            raw, problems, heard = _parsed(parser, zip(feeds, answers, strict=True))
+    fresh = annotate(new_items(raw, before, at), Linker.of(markets))
+    news = pl.concat([before, fresh.with_columns(same_as=_same_as(before, fresh, at))])
+    kept = {feed.url: past[feed.url] for feed in feeds if feed.url in past}
+    return Collected(news, problems, kept | heard)
 
 
-def _read(fetch: Fetch, feed: Feed) -> tuple[list[RawItem], str | None]:
+def _fetched(fetch: Fetch, feed: Feed, known: Validators | None) -> Answer | str:
     try:
-        return parse_feed(feed.name, fetch(feed.url)), None
+        return fetch(feed.url, known or Validators())
     except FeedRefused as refusal:
-        return [], f"feed {feed.name} {refusal}"
-    except Exception as error:  # hostile bytes reach third-party parsers; one feed never stops the line
-        return [], f"feed {feed.name} could not be parsed: {type(error).__name__}"
+        return f"feed {feed.name} {refusal}"
+    except Exception as error:  # one feed never stops the line
+        return f"feed {feed.name} could not be read: {type(error).__name__}"
+
+
+def _parsed(
+    parse: Parse, fetched: Iterable[tuple[Feed, Answer | str]]
+) -> tuple[list[RawItem], list[str], dict[str, Validators]]:
+    """Return all items, all problems, and the validators of those feeds that were read whole."""
+    raw: list[RawItem] = []
+    problems: list[str] = []
+    heard: dict[str, Validators] = {}
+    for feed, answer in fetched:
+        if isinstance(answer, str):
+            problems.append(answer)
+            continue
+        try:
+            raw += [] if answer.body is None else parse(feed.name, answer.body)
+        except FeedRefused as refusal:
+            problems.append(f"feed {feed.name} {refusal}")
+        except Exception as error:  # hostile bytes reach third-party parsers; one feed never stops the line
+            problems.append(f"feed {feed.name} could not be parsed: {type(error).__name__}")
+        else:
+            heard[feed.url] = answer.validators
+    return raw, problems, heard
 
 
 def annotate(items: pl.DataFrame, linker: Linker) -> pl.DataFrame:
-    """Return `items` with symbols, event, sentiment, mood and score, as NEWS; reads `title` only."""
+    """Return `items` as NEWS, with symbols, event and tone by `title`, effective time by `summary` too.
+
+    `same_as` is left null.
+    """
     readings = list(read_headlines(items["title"].to_list(), linker))
+    said = items.select("title", "summary", pl.coalesce("published", "first_seen"), "first_seen").iter_rows()
     found: dict[str, list[Any]] = {
         "symbols": [reading.symbols for reading in readings],
         "event": [reading.event for reading in readings],
         "sentiment": [reading.tone for reading in readings],
         "mood": [reading.mood for reading in readings],
         "score": [reading.score for reading in readings],
+        "effective": [
+            effective_time(f"{title}. {summary}", min(published, seen))
+            if reading.event == "delisting"
+            else None
+            for reading, (title, summary, published, seen) in zip(readings, said, strict=True)
+        ],
     }
-    return items.with_columns(
-        pl.Series(name, values, dtype=NEWS[name]) for name, values in found.items()
-    ).select(list(NEWS))
+    added = [pl.Series(name, values, dtype=NEWS[name]) for name, values in found.items()]
+    return as_news(items.with_columns(added))
 
 
-def blocked_symbols(
-    news: pl.DataFrame, at: datetime, *, blocks: Mapping[str, timedelta] | None = None
-) -> dict[str, str]:
-    """Return which symbols must not be entered at market time `at`, with the reason.
+def _same_as(before: pl.DataFrame, fresh: pl.DataFrame, at: datetime) -> pl.Series:
+    recent = before.filter((pl.col("first_seen") >= at - WITHIN) & pl.col("same_as").is_null())
+    return pl.Series(twins(_told(recent), _told(fresh)), dtype=pl.String)
 
-    Causal: a story counts from its first_seen on, for as long as `blocks` says of its event.
 
-    Returns
-    -------
-    dict
-        symbol -> one sentence naming event, source and headline; the newest story wins.
-    """
-    frame = conform(news, NEWS)
-    blocked: dict[str, str] = {}
-    for event, lasts in (BLOCKS if blocks is None else blocks).items():
-        seen = pl.col("first_seen")
-        is_news = pl.col("published").is_null() | (pl.col("published") >= seen - _STALE)
-        live = (pl.col("event") == event) & (seen <= at) & (seen > at - lasts) & is_news
-        for story in frame.filter(live).sort("first_seen").iter_rows(named=True):
-            reason = f"{event} reported by {story['source']}: {re.sub(r'[\r\n]+', ' ', story['title'])}"
-            blocked |= dict.fromkeys(story["symbols"], reason)
-    return blocked
+def _told(news: pl.DataFrame) -> list[Told]:
+    names = ("item_id", "source", "title", "first_seen", "symbols", "event")
+    return [
+        Told(item_id, source, title, first_seen, tuple(symbols), event)
+        for item_id, source, title, first_seen, symbols, event in news.select(names).iter_rows()
+    ]

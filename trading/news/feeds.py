@@ -15,7 +15,7 @@ from trading.news.fetch import FeedRefused
 
 _TAGS = re.compile(r"<[^>]{0,500}>")
 _SPACE = re.compile(r"\s+")
-_MAX_TITLE = 300
+_MAX_TITLE, _MAX_SUMMARY, _LONGEST_BODY = 300, 1_000, 20_000
 _MAX_ITEMS = 500
 
 
@@ -29,13 +29,17 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class RawItem:
-    """One entry as the feed has it. `guid`, `link` and `published` (UTC) are None where it has none."""
+    """One entry as the feed has it. `guid`, `link` and `published` (UTC) are None where it has none.
+
+    `summary` is its body as plain text, at most 1,000 characters, for what a headline leaves out.
+    """
 
     source: str
     guid: str | None
     title: str
     link: str | None
     published: datetime | None
+    summary: str = ""
 
 
 def parse_feed(name: str, body: bytes) -> list[RawItem]:
@@ -62,18 +66,19 @@ def parse_feed(name: str, body: bytes) -> list[RawItem]:
 
 
 def _item(name: str, entry: Any) -> RawItem | None:
-    title = plain(str(entry.get("title") or ""))
+    title = plain(str(entry.get("title") or "")[:_LONGEST_BODY])
     if not title:
         return None
     guid = str(entry.get("id") or "").strip() or None
-    return RawItem(name, guid, title, _web_link(entry.get("link")), _published(entry))
+    summary = plain(str(entry.get("summary") or "")[:_LONGEST_BODY], _MAX_SUMMARY)
+    return RawItem(name, guid, title, _web_link(entry.get("link")), _published(entry), summary)
 
 
-def plain(text: str) -> str:
-    """Return `text` without tags and control characters, spaces collapsed, at most 300 characters."""
+def plain(text: str, longest: int = _MAX_TITLE) -> str:
+    """Return `text` without tags and control characters, spaces collapsed, cut at `longest`."""
     bare = _TAGS.sub(" ", unescape(text))
     shown = "".join(mark for mark in bare if mark.isprintable() or mark.isspace())
-    return _SPACE.sub(" ", shown).strip()[:_MAX_TITLE]
+    return _SPACE.sub(" ", shown).strip()[:longest]
 
 
 def _web_link(link: object) -> str | None:

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from trading.market.errors import SluiceError
 
 _CHUNK = 65_536
+_LONGEST_VALIDATOR = 300
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -29,7 +30,23 @@ class FetchLimits:
     max_redirects: int = 3
 
 
-Fetch = Callable[[str], bytes]
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server said of the version it sent last; sent back, it may answer "not modified"."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A feed as it came: `body` is None where it has not changed since `validators` were given out."""
+
+    body: bytes | None
+    validators: Validators = Validators()
+
+
+Fetch = Callable[[str, Validators], Answer]
 
 
 class FeedFetcher:
@@ -54,8 +71,8 @@ class FeedFetcher:
         self._limits = limits or FetchLimits()
         self._allowed = allowed
 
-    def __call__(self, url: str) -> bytes:
-        """Return the body at `url`.
+    def __call__(self, url: str, known: Validators = Validators()) -> Answer:
+        """Return the body at `url`, or None for it if the server says that it is still the known one.
 
         Raises
         ------
@@ -65,9 +82,9 @@ class FeedFetcher:
         deadline = time.monotonic() + self._limits.timeout_s
         allowed = self._allowed
         for _ in range(self._limits.max_redirects + 1):
-            target = _Target.parse(url, allowed)
+            target = _Target.parse(url, allowed, deadline)
             try:
-                body, location = _get(target, deadline, self._limits)
+                answer, location = _get(target, deadline, self._limits, known)
             except TimeoutError:
                 raise FeedRefused(f"no full answer within {self._limits.timeout_s:g} s") from None
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -75,7 +92,7 @@ class FeedFetcher:
                     raise FeedRefused(f"no full answer within {self._limits.timeout_s:g} s") from None
                 raise FeedRefused(f"cannot be read: {type(error).__name__}: {error}") from None
             if location is None:
-                return body
+                return answer
             url, allowed = urljoin(url, location), frozenset()
         raise FeedRefused(f"more than {self._limits.max_redirects} redirects")
 
@@ -91,7 +108,7 @@ class _Target:
     path: str
 
     @classmethod
-    def parse(cls, url: str, allowed: frozenset[tuple[str, int]]) -> "_Target":
+    def parse(cls, url: str, allowed: frozenset[tuple[str, int]], deadline: float) -> "_Target":
         try:
             parts = urlsplit(url.strip())
             port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -102,16 +119,35 @@ class _Target:
         if not parts.hostname or parts.username is not None:
             raise FeedRefused("its address must name a host and no user")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        address = _vetted(parts.hostname, port, (parts.hostname, port) in allowed)
+        is_allowed = (parts.hostname, port) in allowed
+        address = _vetted(parts.hostname, _resolve(parts.hostname, port, deadline), is_allowed)
         return cls(parts.scheme, parts.hostname, port, address, path)
 
 
-def _vetted(host: str, port: int, is_allowed: bool) -> str:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise FeedRefused(f"host {host} is not known") from None
-    addresses = [str(entry[4][0]).split("%")[0] for entry in found]
+def _resolve(host: str, port: int, deadline: float) -> list[str]:
+    """Return every address of `host`, within the deadline: the system's resolver knows no time limit."""
+    found: list[list[str]] = []
+
+    def ask() -> None:
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            entries = []
+        found.append([str(entry[4][0]).split("%")[0] for entry in entries])
+
+    # A daemon thread, because one that hangs in the resolver cannot be ended.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(max(deadline - time.monotonic(), 0.0))
+    if not found:
+        raise FeedRefused(f"host {host} was not resolved in time")
+    if not found[0]:
+        raise FeedRefused(f"host {host} is not known")
+    return found[0]
+
+
+def _vetted(host: str, addresses: list[str], is_allowed: bool) -> str:
+    """Return the address to connect to; refuse if any of them is private."""
     for address in addresses:
         ip = ipaddress.ip_address(address)
         if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
@@ -121,8 +157,10 @@ def _vetted(host: str, port: int, is_allowed: bool) -> str:
     return addresses[0]
 
 
-def _get(target: _Target, deadline: float, limits: FetchLimits) -> tuple[bytes, str | None]:
-    """Return (body, None), or (b"", location) for a redirect."""
+def _get(
+    target: _Target, deadline: float, limits: FetchLimits, known: Validators
+) -> tuple[Answer, str | None]:
+    """Return (answer, None), or (an empty one, location) for a redirect."""
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise TimeoutError
@@ -138,15 +176,18 @@ def _get(target: _Target, deadline: float, limits: FetchLimits) -> tuple[bytes, 
             link = ssl.create_default_context().wrap_socket(link, server_hostname=target.host)
         connection = http.client.HTTPConnection(target.host, target.port)
         connection.sock = link
-        connection.request("GET", target.path, headers=_HEADERS)
+        connection.request("GET", target.path, headers=_HEADERS | _conditions(known))
         answer = connection.getresponse()
         if answer.status in _REDIRECTS and answer.headers.get("Location"):
-            return b"", answer.headers["Location"]
+            return Answer(None), answer.headers["Location"]
+        if answer.status == 304 and known != Validators():
+            return Answer(None, known), None
         if answer.status != 200:
             raise FeedRefused(f"answered with status {answer.status}")
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise FeedRefused("answered with a packed body that was not asked for")
-        return _read(answer, deadline, limits), None
+        said = Validators(_tame(answer.headers.get("ETag")), _tame(answer.headers.get("Last-Modified")))
+        return Answer(_read(answer, deadline, limits), said), None
     finally:
         watchdog.cancel()
         handle.close()
@@ -159,6 +200,19 @@ _HEADERS = {
     "Accept-Encoding": "identity",  # a small packed body can unpack to gigabytes
     "Connection": "close",
 }
+
+
+def _conditions(known: Validators) -> dict[str, str]:
+    pairs = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _tame(value: str | None) -> str | None:
+    """Return a header that can be sent back as it is; None for one that could break the next request."""
+    is_tame = (
+        value is not None and value.isascii() and value.isprintable() and len(value) <= _LONGEST_VALIDATOR
+    )
+    return value if is_tame else None
 
 
 def _shut(link: socket.socket) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import polars as pl
 
-from trading.market.frames import UTC_MS
+from trading.market.frames import UTC_MS, conform
 from trading.market.lineage import digest
 from trading.news.feeds import RawItem
 
@@ -24,7 +24,19 @@ NEWS: dict[str, pl.DataType | type[pl.DataType]] = {
     "sentiment": pl.Float64,  # tone of the words, -1..1
     "mood": pl.String,  # the same as positive, neutral or negative
     "score": pl.Float64,  # tone with the event's own meaning, -1..1
+    "effective": UTC_MS,  # of a delisting: when trading is said to end; null where that is not said
+    "same_as": pl.String,  # item_id of the story that another feed had told already; null = told first here
 }
+# Columns that tables of earlier versions lack.
+_LATER = ("effective", "same_as")
+
+
+def as_news(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` as NEWS; columns that an earlier version lacked are null. BadInput if others do."""
+    added = [pl.lit(None).alias(name) for name in _LATER if name not in frame.columns]
+    return conform(frame.with_columns(added), NEWS)
+
+
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid", "ref_src")
 
 
@@ -67,7 +79,7 @@ def new_items(raw: Iterable[RawItem], known: pl.DataFrame, at: datetime) -> pl.D
 
     Returns
     -------
-    DataFrame of (item_id, source, title, link, published, first_seen)
+    DataFrame of (item_id, source, title, link, published, first_seen, summary)
     """
     seen = set(known["item_id"].to_list())
     seen |= {canonical_url(link) for link in known["link"].drop_nulls().to_list()}
@@ -77,6 +89,13 @@ def new_items(raw: Iterable[RawItem], known: pl.DataFrame, at: datetime) -> pl.D
         if keys & seen:
             continue
         seen |= keys
-        rows.append((item_id(item), item.source, item.title, item.link, item.published, at))
-    schema = {name: NEWS[name] for name in ("item_id", "source", "title", "link", "published", "first_seen")}
+        row = (item_id(item), item.source, item.title, item.link, item.published, at, item.summary)
+        rows.append(row)
+    names = ("item_id", "source", "title", "link", "published", "first_seen")
+    schema = {name: NEWS[name] for name in names} | {"summary": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def told_once(news: pl.DataFrame) -> pl.DataFrame:
+    """Return NEWS without the items that another feed had told before: what two feeds repeat counts once."""
+    return as_news(news).filter(pl.col("same_as").is_null())

@@ -28,10 +28,23 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "look_not_believed": lambda p: (
         f"A look at all prices was thrown away: {p['reason']}. Is the exchange well?"
     ),
+    "news_hold": lambda p: (
+        f"No new entries in {p['symbol']}: {p['reason']}."
+        + (f" Trading is said to end at {p['ends']}; positions are left before." if "ends" in p else "")
+        + (" You hold it." if p["is_held"] else f" `sluice news release {p['symbol']}` ends this.")
+    ),
     "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
 }
 _ALERTS = frozenset(
-    {"order_lost", "exit_held_up", "account_trouble", "run_failed", "symbol_suspended", "look_not_believed"}
+    {
+        "order_lost",
+        "exit_held_up",
+        "account_trouble",
+        "run_failed",
+        "symbol_suspended",
+        "look_not_believed",
+        "news_hold",
+    }
 )
 
 

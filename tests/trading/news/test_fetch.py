@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from trading.news.fetch import FeedFetcher, FeedRefused, FetchLimits
+from trading.news.fetch import Answer, FeedFetcher, FeedRefused, FetchLimits, Validators
 
 QUICK = FetchLimits(timeout_s=0.6, max_bytes=5_000, max_redirects=2)
 
@@ -15,7 +15,7 @@ def _desk(site, limits=QUICK) -> FeedFetcher:
 def test_an_allowed_private_desk_is_read(site):
     """The embedded exchange's news desk stands on the loopback."""
     site.serve("/feed.xml?a=1", b"<rss/>")
-    assert _desk(site)(site.url("/feed.xml?a=1")) == b"<rss/>"
+    assert _desk(site)(site.url("/feed.xml?a=1")) == Answer(b"<rss/>")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_redirect_never_leads_to_a_private_address(site):
 
 def test_redirects_are_bounded(site, monkeypatch):
     """A loop ends after the allowed number; here the loopback stands for a public host."""
-    monkeypatch.setattr("trading.news.fetch._vetted", lambda host, port, is_allowed: "127.0.0.1")
+    monkeypatch.setattr("trading.news.fetch._vetted", lambda host, addresses, is_allowed: "127.0.0.1")
     site.serve("/loop", status=301, Location="/loop")
     with pytest.raises(FeedRefused, match="more than 2 redirects"):
         _desk(site)(site.url("/loop"))
@@ -154,3 +154,72 @@ def test_a_plain_server_behind_https_is_a_reason(site):
     site.serve("/", b"<rss/>")
     with pytest.raises(FeedRefused, match="cannot be read: SSLError"):
         _desk(site)(site.url("/").replace("http:", "https:"))
+
+
+def test_a_name_is_resolved_once_and_the_vetted_address_is_the_one_connected_to(site, monkeypatch):
+    """A resolver that says loopback, allowed, then something else: the second word is never asked for."""
+    answers = iter(["127.0.0.1", "10.0.0.1"])
+    asked = []
+
+    def resolve(host, port, **_):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    monkeypatch.setattr("trading.news.fetch.socket.getaddrinfo", resolve)
+    site.serve("/", b"<rss/>")
+    fetch = FeedFetcher(QUICK, allowed=frozenset({("desk.example", site.port)}))
+    # create_connection resolves too, but what it is given is an address.
+    monkeypatch.setattr("trading.news.fetch.socket.create_connection", _straight)
+    assert fetch(f"http://desk.example:{site.port}/").body == b"<rss/>"
+    assert asked == ["desk.example"]
+
+
+def _straight(address, timeout):
+    link = socket.socket()
+    link.settimeout(timeout)
+    link.connect(address)
+    return link
+
+
+def test_one_private_address_among_public_ones_is_refused(monkeypatch):
+    """A name with two addresses must not win by the order of the answer."""
+
+    def resolve(host, port, **_):
+        return [(2, 1, 6, "", (address, port)) for address in ("93.184.216.34", "192.168.1.1")]
+
+    monkeypatch.setattr("trading.news.fetch.socket.getaddrinfo", resolve)
+    with pytest.raises(FeedRefused, match=r"private address 192\.168\.1\.1"):
+        FeedFetcher(QUICK)("http://mixed.example/")
+
+
+def test_a_resolver_that_hangs_ends_at_the_time_limit(monkeypatch):
+    """The system's resolver knows no deadline; the fetch does."""
+    monkeypatch.setattr("trading.news.fetch.socket.getaddrinfo", lambda *_, **__: time.sleep(3) or [])
+    began = time.monotonic()
+    with pytest.raises(FeedRefused, match="not resolved in time"):
+        FeedFetcher(QUICK)("http://slow.example/")
+    assert time.monotonic() - began < 2
+
+
+def test_validators_are_sent_back_and_304_has_no_body(site):
+    """What the server said last time decides; without it, 304 is a useless answer."""
+    seen = []
+
+    def answer(handler):
+        seen.append((handler.headers.get("If-None-Match"), handler.headers.get("If-Modified-Since")))
+        handler.send_response(304)
+        handler.end_headers()
+
+    site.pages["/"] = answer
+    known = Validators('"v1"', "Fri, 01 Mar 2024 12:00:00 GMT")
+    assert _desk(site)(site.url("/"), known) == Answer(None, known)
+    assert seen == [('"v1"', "Fri, 01 Mar 2024 12:00:00 GMT")]
+    with pytest.raises(FeedRefused, match="status 304"):
+        _desk(site)(site.url("/"))
+
+
+@pytest.mark.parametrize("tag", ["x" * 400, "a\tb", "caf\xe9"])
+def test_a_validator_that_could_break_the_next_request_is_not_kept(site, tag):
+    """Too long, control characters, no ASCII."""
+    site.serve("/", b"<rss/>", ETag=tag)
+    assert _desk(site)(site.url("/")).validators == Validators()

@@ -68,6 +68,7 @@ def test_labels_of_another_kind_are_left_out_and_too_few_are_refused():
         labelled(frame.select("headline"))
 
 
+@pytest.mark.slow
 def test_trained_by_folds_it_beats_the_lexicon_and_vader_in_its_own_domain():
     """Measured on 6,344 equity headlines: 0.82 by folds, 0.71 lexicon, 0.52 VADER."""
     if not LABELLED.exists():

@@ -10,6 +10,7 @@ from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.database import Database
 from trading.store.order_log.intents import Intents
 from trading.store.order_log.ledger import Ledger
+from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.signal_sets import SignalSets
 from trading.store.order_log.suspensions import Suspensions
@@ -19,7 +20,8 @@ class OrderLog:
     """Everything that was decided, intended, executed and said, in SQL.
 
     Parts: `sets` (signal sets), `accounts` (users), `orders` (write-ahead intents), `ledger` (executions
-    and round trips), `outbox` (events), `suspensions` (symbols held back for review). The methods here
+    and round trips), `outbox` (events), `suspensions` (symbols held back for review),
+    `news_holds` (symbols that news closes). The methods here
     are what other rooms read and write.
 
     Parameters
@@ -37,6 +39,7 @@ class OrderLog:
         self.sets = SignalSets(self.database, clock)
         self.accounts = Accounts(self.database, clock)
         self.suspensions = Suspensions(self.database, clock)
+        self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox)
 

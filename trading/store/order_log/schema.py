@@ -248,3 +248,19 @@ suspensions = sa.Table(
     sa.Column("released_wall_ms", sa.BigInteger),
     sa.Column("release_reason", sa.Text),
 )
+
+# Symbols that a story closes to entries for a time: one row per story and symbol, kept for good.
+news_holds = sa.Table(
+    "news_holds",
+    metadata,
+    sa.Column("hold_id", sa.Text, primary_key=True),
+    sa.Column("symbol", sa.Text, nullable=False, index=True),
+    sa.Column("event", sa.Text, nullable=False),  # delisting | hack | halt
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False, index=True),
+    sa.Column("ends_ms", sa.BigInteger),  # when the venue stops trading it; null = not said
+    sa.Column("wall_ms", sa.BigInteger, nullable=False),
+    sa.Column("released_ms", sa.BigInteger),
+    sa.Column("release_reason", sa.Text),
+)

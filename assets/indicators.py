@@ -33,7 +33,8 @@ def indicators(
 
     Source: `ohlcv` of the screened pairs, the configured history up to the newest `tickers`. RSI, ADX and
     stochastic RSI in 0..100, OBV in base units and only comparable within a pair, others in quote units
-    (`sluice indicators list`). Null until an indicator has seen enough bars to be right to 0.1 %: null, never wrong.
+    (`sluice indicators list`). Null until an indicator has seen enough bars to be right to 0.1 %: null,
+    never wrong.
     Pairs that were delisted within the history are here too, for the backtest; what a name meant before its
     present instrument is a series of its own, named by the instrument's id.
     """
@@ -61,7 +62,7 @@ def indicators(
 @dg.asset_check(
     asset=indicators,
     blocking=True,
-    description="RSI, ADX and stochastic RSI lie in 0..100, bands are ordered, bars unique.",
+    description="Oscillators lie in 0..100, bands are ordered, bars unique.",
 )
 def indicators_are_in_range(store: Store) -> dg.AssetCheckResult:
     """Fail on an oscillator outside its range, a lower band above the upper, a NaN where null is meant."""

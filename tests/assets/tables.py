@@ -82,7 +82,12 @@ def candles_tidied() -> pl.DataFrame:
 
 def indicators() -> pl.DataFrame:
     return candles(2).with_columns(
-        rsi_14=pl.lit(40.0), bb_lower=pl.lit(98.0), bb_upper=pl.lit(104.0), ema_200=pl.lit(None, pl.Float64)
+        rsi_14=pl.lit(40.0),
+        adx_14=pl.lit(25.0),
+        stochrsi_k=pl.lit(0.0),
+        bb_lower=pl.lit(98.0),
+        bb_upper=pl.lit(104.0),
+        ema_200=pl.lit(None, pl.Float64),
     )
 
 

@@ -200,6 +200,8 @@ POISONS = [
     (universe.names_mean_one_thing, "a name twice alive", twice("instruments")),
     (indicators.indicators_are_in_range, "RSI of 120", table("indicators", rsi_14=120.0)),
     (indicators.indicators_are_in_range, "RSI below 0", table("indicators", rsi_14=-0.1)),
+    (indicators.indicators_are_in_range, "ADX of 101", table("indicators", adx_14=101.0)),
+    (indicators.indicators_are_in_range, "stochastic RSI below 0", table("indicators", stochrsi_k=-1.0)),
     (indicators.indicators_are_in_range, "bands crossed", table("indicators", bb_lower=104.5)),
     (indicators.indicators_are_in_range, "NaN for null", table("indicators", ema_200=NAN)),
     (indicators.indicators_are_in_range, "a bar twice", twice("indicators")),

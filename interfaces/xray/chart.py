@@ -5,6 +5,7 @@ plain buttons, the script only adds a cross-hair that reads bars out.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -144,7 +145,12 @@ def _labels(span: shapes.Range, shown: Any) -> str:
 
 def _marks(marks: Sequence[Mark], data: dict[str, list[Any]], span: shapes.Range) -> str:
     bars, parts = len(data["close"]), []
+    seen: Counter[tuple[int, bool]] = Counter()
     for mark in marks:
+        # Headlines of one bar hang below each other, the gravest on top.
+        is_news = mark.kind in ("news", "grave")
+        row = seen[mark.bar, is_news] if is_news else 0
+        seen[mark.bar, is_news] += 1
         left = 100 * (mark.bar + 0.5) / bars
         if mark.kind == "entry":
             top = span.down(data["low"][mark.bar])
@@ -154,7 +160,8 @@ def _marks(marks: Sequence[Mark], data: dict[str, list[Any]], span: shapes.Range
             top = 0.0
         words = text(mark.words, 160)
         parts.append(
-            f'<a class="mark {mark.kind}" href="#{mark.target}" style="left:{left:.2f}%;top:{top:.2f}%" '
+            f'<a class="mark {mark.kind}" href="#{mark.target}" '
+            f'style="left:{left:.2f}%;top:calc({top:.2f}% + {row * 1.15:.2f}rem)" '
             f'title="{words}" aria-label="{words}"></a>'
         )
     return f'<div class="marks">{"".join(parts)}</div>'

@@ -16,6 +16,7 @@ from interfaces.run.report_sections import text
 from interfaces.xray import figures as say
 from interfaces.xray import sections
 from interfaces.xray.chart import Mark, chart
+from trading.xray.symbol.company import GRAVE
 from trading.xray.symbol.view import SymbolXray
 
 _HERE = Path(__file__).parent
@@ -93,7 +94,7 @@ def _header(view: SymbolXray) -> str:
         f"<em>{text(say.price(view.last))}</em>{moved}</h1>"
         f'<p class="when">As known at {say.moment(view.at)} UTC market time; '
         f"{text(sections.newest_bar(view))}.</p>"
-        f'<p class="summary">{text(view.summary, 900)}</p>{sections.figures(view)}'
+        f'<p class="summary">{sections.prose(view.summary)}</p>{sections.figures(view)}'
         f"{chart(view, marks(view)) if view.bars else ''}</header>"
     )
 
@@ -104,9 +105,10 @@ def marks(view: SymbolXray) -> list[Mark]:
         return []
     opened = view.table["open_time"]
     found = []
-    for place, story in enumerate(view.news):
+    gravest_first = sorted(enumerate(view.news), key=lambda each: each[1].event not in GRAVE)
+    for place, story in gravest_first:
         bar = int(opened.search_sorted(story.first_seen, side="right")) - 1
-        kind = "grave" if story.event in sections.GRAVE else "news"
+        kind = "grave" if story.event in GRAVE else "news"
         words = f"News, {say.moment(story.first_seen)}: {story.title}"
         found.append(Mark(bar, kind, words, f"news{place}"))
     for place, row in enumerate(view.decisions):

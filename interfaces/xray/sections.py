@@ -10,9 +10,9 @@ from interfaces.run.report_sections import text
 from interfaces.xray import figures as say
 from interfaces.xray import shapes
 from interfaces.xray.tables import Safe, head, row, table
+from trading.xray.symbol.company import GRAVE
 from trading.xray.symbol.view import SymbolXray
 
-GRAVE = ("hack", "delisting", "halt")
 _TONES = {"up": "▲", "down": "▼", "flat": "·"}
 
 
@@ -33,6 +33,11 @@ def figures(view: SymbolXray) -> str:
         for name, value, more in boxes
     )
     return f'<dl class="figures">{cells}</dl>'
+
+
+def prose(words: str, limit: int = 900) -> str:
+    """Return words of a sentence, escaped, with percent signs kept beside their numbers."""
+    return text(words, limit).replace(" %", "&nbsp;%")
 
 
 def newest_bar(view: SymbolXray) -> str:
@@ -56,8 +61,8 @@ def reading(view: SymbolXray) -> str:
     moved = f" It made {changes}." if changes else ""
     titles = head(("Indicator", ""), ("Now", "n"), ("Lean", ""), ("In words", ""))
     return (
-        f'<p class="lead"><strong>{text(view.trend.words)}</strong>{text(moved)} '
-        f"{text(view.volatility.words)}</p>{table(titles, rows, 'Indicators')}"
+        f'<p class="lead"><strong>{prose(view.trend.words)}</strong>{prose(moved)} '
+        f"{prose(view.volatility.words)}</p>{table(titles, rows, 'Indicators')}"
         '<p class="small">A lean is how readers of charts take a figure, not a promise.</p>'
     )
 
@@ -78,9 +83,7 @@ def market(view: SymbolXray) -> str:
     titles = head(("Condition", ""), ("Now", "n"), ("Above its past in", "n"), ("In words", ""))
     chip = f'<span class="chip {view.market.regime or "unnamed"}">{view.market.regime or "unnamed"}</span> '
     bar = f"Of the bar that opened at {say.moment(view.market.bar)} UTC."
-    return (
-        f'<p class="lead">{chip}{text(view.market.words, 600)} {bar}</p>{table(titles, rows, "Conditions")}'
-    )
+    return f'<p class="lead">{chip}{prose(view.market.words)} {bar}</p>{table(titles, rows, "Conditions")}'
 
 
 def company(view: SymbolXray) -> str:
@@ -148,7 +151,7 @@ def liquidity(view: SymbolXray) -> str:
     ]
     body = "".join(row(name, (value, "n"), (more, "fold")) for name, value, more in rows)
     titles = head(("What", ""), ("Value", "n"), ("Note", ""))
-    return f'<p class="lead"><strong>{text(found.words, 400)}</strong></p>{table(titles, body, "Liquidity")}'
+    return f'<p class="lead"><strong>{prose(found.words)}</strong></p>{table(titles, body, "Liquidity")}'
 
 
 def _room(source: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from interfaces.cli.output import console
 from interfaces.xray import figures as say
 from interfaces.xray.sections import newest_bar
+from trading.xray.symbol.company import GRAVE
 from trading.xray.symbol.view import SymbolXray
 
 _TONES = {"up": ("▲", "green"), "down": ("▼", "red"), "flat": ("·", "dim")}
@@ -188,9 +189,7 @@ def _news(view: SymbolXray) -> Any:
         ("headline", False),
     )
     for story in view.news[:10]:
-        event = Text(
-            plain(story.event or "–"), style="red" if story.event in ("hack", "delisting", "halt") else ""
-        )
+        event = Text(plain(story.event or "–"), style="red" if story.event in GRAVE else "")
         table.add_row(
             Text(say.moment(story.first_seen)), event, Text(plain(story.mood)), Text(plain(story.title))
         )

@@ -135,7 +135,13 @@ def _told(condition: _Condition, past: pl.DataFrame) -> tuple[object, ...]:
         words = "too little history to say how usual that is"
     else:
         words = condition.words[0 if judged < low else 2 if judged > high else 1]
-    return condition.title, value, condition.form.format(value).replace("-", "−"), usual, words
+    return (
+        condition.title,
+        value,
+        condition.form.format(value).replace("-", "−").replace("%", " %"),
+        usual,
+        words,
+    )
 
 
 def _peg(past: pl.DataFrame) -> tuple[object, ...]:
@@ -144,5 +150,5 @@ def _peg(past: pl.DataFrame) -> tuple[object, ...]:
     if off is None:
         return "Dollar peg", None, "–", None, "no pair of two dollar coins to tell"
     held = "OFF ITS PEG" if now["is_depegged"] else "holds"
-    shown = f"{off:+.2%}".replace("-", "−")
+    shown = f"{off * 100:+.2f} %".replace("-", "−")
     return "Dollar peg", off, shown, None, f"{now['peg_symbol']}, the one furthest off: {held}"

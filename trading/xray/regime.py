@@ -149,10 +149,12 @@ def _why(
         if state < 0:
             told = f"{t + 1} bars of history, {settings.min_history} needed to name a regime"
         else:
-            told = f"market volatility stands above {percentile[t]:.0%} of its past"
+            told = f"market volatility stands above {percentile[t] * 100:.0f} % of its past"
             if panic[t] and state == 2 and percentile[t] <= 2 / 3:
-                told += f"; only {breadth[t]:.0%} are above their mean while {settings.reference} falls"
+                told += (
+                    f"; only {breadth[t] * 100:.0f} % are above their mean while {settings.reference} falls"
+                )
         if abs(off[t]) > settings.max_peg_deviation:
-            told += f"; {symbols[t]} is {off[t]:+.1%} off its peg"
+            told += f"; {symbols[t]} is {off[t] * 100:+.1f} % off its peg"
         words.append(told)
     return words

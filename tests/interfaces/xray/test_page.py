@@ -180,6 +180,9 @@ def test_news_and_signals_are_marked_on_the_bar_in_which_they_fell():
     """First seen three hours before the end of 800 bars: bar 788; the signal on the ninth last bar."""
     found = {(mark.kind, mark.bar) for mark in marks(view())}
     assert found == {("grave", 788), ("news", 788), ("entry", 791)}
+    # Two headlines of one bar hang below each other, the grave one on top.
+    tops = re.findall(r'class="mark (grave|news)"[^>]*\+ ([\d.]+)rem', page(view()))
+    assert set(tops) == {("grave", "0.00"), ("news", "1.15")}
 
 
 def test_the_script_reads_out_every_bar_of_the_longest_span():

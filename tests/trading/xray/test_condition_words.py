@@ -27,7 +27,7 @@ def test_every_condition_has_a_value_and_words(to_candles):
     assert frame.schema == pl.Schema(CONDITIONS)
     assert frame["value"].null_count() == 0
     assert frame["words"][-1] == "USDC/USDT, the one furthest off: OFF ITS PEG"
-    assert frame["shown"][-1] == "+3.00%"
+    assert frame["shown"][-1] == "+3.00 %"
 
 
 def test_usual_ranks_among_the_bars_before_by_hand():
@@ -37,7 +37,7 @@ def test_usual_ranks_among_the_bars_before_by_hand():
         pl.lit(None, dtype).alias(name) for name, dtype in REGIME.items() if name not in rows
     )
     told = conditions_at(frame, -2).row(0, named=True)
-    assert (told["usual"], told["shown"], told["words"]) == (0.625, "50%", "about as many above as below")
+    assert (told["usual"], told["shown"], told["words"]) == (0.625, "50 %", "about as many above as below")
     assert conditions_at(frame, 40).equals(conditions_at(frame, -2))
     assert conditions_at(frame, 5)["usual"].null_count() == 8
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_measured_says_so(to_candles):
 def test_the_sentence_names_regime_reason_and_multipliers(to_candles):
     """A depeg multiplies entry thresholds by 1.5, their ceiling."""
     words = sentence(_regime(to_candles))
-    assert "USDC/USDT is +3.0% off its peg. Entry thresholds are multiplied by 1.50" in words
+    assert "USDC/USDT is +3.0 % off its peg. Entry thresholds are multiplied by 1.50" in words
 
 
 @pytest.mark.parametrize("bars", [1, 2, 130, 900])

@@ -52,7 +52,7 @@ def test_a_depeg_is_a_condition_of_its_own(to_candles):
     assert frame["is_depegged"].arg_true().to_list() == [81, 82, 83, 84, 85]
     assert frame["peg_deviation"][83] == pytest.approx(-0.03)
     assert frame["peg_symbol"][83] == "USDC/USDT"
-    assert frame["why"][83].endswith("; USDC/USDT is -3.0% off its peg")
+    assert frame["why"][83].endswith("; USDC/USDT is -3.0 % off its peg")
     assert frame["threshold_multiplier"][83] == 1.5
     assert (frame["threshold_multiplier"].gather([79, 86]) < 1.5).all()
 

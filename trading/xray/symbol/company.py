@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+# Events that close a symbol to new entries (see `SignalRules.blocking_events`).
+GRAVE = ("hack", "delisting", "halt")
 _MOST_NEWS = 30
 _MOST_PEERS = 8
 _LINE_BARS = 96
@@ -151,7 +153,7 @@ def news_words(stories: list[Story], at: datetime) -> str:
     """Say how much was heard, and what weighs most."""
     if not stories:
         return "No headline named it."
-    grave = [story for story in stories if story.event in ("hack", "delisting", "halt")]
+    grave = [story for story in stories if story.event in GRAVE]
     day = [story for story in stories if story.first_seen > at - timedelta(days=1)]
     first = f"{len(stories)} headline{'s' if len(stories) > 1 else ''}, {len(day)} of them in the last 24 h"
     if grave:

@@ -167,4 +167,4 @@ def _words(
         much = f": {stake / capacity:,.1f} times less than the stake" if 0 < capacity < stake else ""
         fits = f" Room for about {capacity:,.0f} at once{much}." if capacity > 0 else " No room at all."
     part = "" if whole is not False else ", and the book is too thin for all of it"
-    return f"Buying {stake:,.0f}{whose} at once costs about {cost:.3%}{part}, by {source}.{fits}"
+    return f"Buying {stake:,.0f}{whose} at once costs about {cost * 100:.3f} %{part}, by {source}.{fits}"

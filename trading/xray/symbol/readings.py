@@ -146,5 +146,11 @@ def readings(table: pl.DataFrame) -> list[Reading]:
             told.append(Reading(name, columns[0], None, "–", "flat", words))
             continue
         shown, tone, words = read(now)
-        told.append(Reading(name, columns[0], now[columns[0]], shown.replace("-", "−"), tone, words))
+        told.append(Reading(name, columns[0], now[columns[0]], _written(shown), tone, _written(words)))
     return told
+
+
+def _written(words: str) -> str:
+    """Put a space before the percent sign and a minus for a hyphen before a digit."""
+    spaced = words.replace("%", " %")
+    return f"−{spaced[1:]}" if spaced.startswith("-") else spaced

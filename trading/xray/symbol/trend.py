@@ -106,8 +106,13 @@ def volatility_of(candles: pl.DataFrame, bar_ms: int) -> Volatility:
         return Volatility("dead", 0.0, 0.0, None, "The price has not moved at all.")
     rank = float(trailing_percentile(widths, _HISTORY, _LEAST)[-1])
     if np.isnan(rank):
-        words = f"It moves {per_day:.1%} a day; too little history to say whether that is much for it."
+        words = (
+            f"It moves {per_day * 100:.1f} % a day; too little history to say whether that is much for it."
+        )
         return Volatility("unknown", per_bar, per_day, None, words)
     name = "wild" if rank > 2 / 3 else "usual" if rank > 1 / 3 else "quiet"
-    words = f"It moves {per_day:.1%} a day, more than in {rank:.0%} of its past: {name} for this pair."
+    words = (
+        f"It moves {per_day * 100:.1f} % a day, more than in {rank * 100:.0f} % of its past: "
+        f"{name} for this pair."
+    )
     return Volatility(name, per_bar, per_day, rank, words)

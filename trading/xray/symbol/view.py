@@ -1,19 +1,19 @@
 """The x-ray of one symbol: everything known of it at one moment, in one value that turns into JSON."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from trading.xray.condition_words import conditions_at, sentence
-from trading.xray.symbol.company import Company, Story, company_of, news_words, stories_of
+from trading.xray.symbol.company import GRAVE, Company, Story, company_of, news_words, stories_of
 from trading.xray.symbol.given import Given
 from trading.xray.symbol.liquidity import Liquidity, liquidity_of
 from trading.xray.symbol.readings import Reading, indicator_columns, readings
 from trading.xray.symbol.trend import Trend, Volatility, trend_of, volatility_of
 
-_MOST_DECISIONS = 12
+_MOST_DECISIONS = 20
 _LATE_BARS = 2
 
 
@@ -115,7 +115,7 @@ def xray(given: Given) -> SymbolXray:
         judged=judged,
         verdict=verdict,
         decisions=_decisions(given.signals),
-        summary=" ".join(_said(given, table, trend, volatility, market, verdict)),
+        summary=" ".join([*_said(given, table, trend, volatility, market, verdict), *_grave(stories, given)]),
         sources=dict(given.sources),
         table=table,
         regimes=pl.DataFrame() if given.regime is None else given.regime.select("open_time", "regime"),
@@ -142,6 +142,13 @@ def _said(
             f"Mind: its newest closed bar ended {late * given.bar_ms / 3_600_000:.1f} h before that moment."
         )
     return said
+
+
+def _grave(stories: list[Story], given: Given) -> list[str]:
+    """Say what grave news the last 24 hours brought, newest first."""
+    day = given.at - timedelta(days=1)
+    found = dict.fromkeys(s.event for s in stories if s.event in GRAVE and s.first_seen > day)
+    return [f"Grave news in the last 24 h: {', '.join(map(str, found))}."] if found else []
 
 
 def verdict_of(judged: list[dict[str, Any]]) -> str:

@@ -27,7 +27,8 @@ def backtest_results(
     Returns are fractions, 365 days a year. Every trade is in the table `backtest_trades`.
 
     A signal counts only on bars at which the pair was in the universe **of that bar**, by recorded looks
-    where there are any, else by candles (`universe_source`, `universe_share`); never by today's list.
+    where there are any, else by candles (`universe_source`, `universe_share`); never by today's list. Spread,
+    tick and fee are those of the newest look: costs as of the date are not recorded per bar.
     """
     from resources.universe import publish_members
     from trading.backtest.engine import run_backtest

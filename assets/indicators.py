@@ -31,21 +31,24 @@ def indicators(
 ) -> dg.MaterializeResult[None]:
     """RSI, MACD, Bollinger, ATR, EMAs, ADX, stochastic RSI and OBV. **One row per pair and closed bar.**
 
-    Source: `ohlcv` of the screened pairs, the configured history up to the newest `tickers`. RSI, ADX and
-    stochastic RSI in 0..100, OBV in base units and only comparable within a pair, others in quote units
-    (`sluice indicators list`). Null until an indicator has seen enough bars to be right to 0.1 %: null,
-    never wrong.
-    Pairs that were delisted within the history are here too, for the backtest; what a name meant before its
-    present instrument is a series of its own, named by the instrument's id.
+    Source: `ohlcv`, the configured history up to the newest `tickers`. RSI, ADX and stochastic RSI in 0..100,
+    OBV in base units and only comparable within a pair, others in quote units (`sluice indicators list`).
+    Null until an indicator has seen enough bars to be right to 0.1 %: null, never wrong.
+    Here is every pair that was in the universe on any bar of the history and whose candles are held, also
+    those that have fallen out or were delisted since: a backtest of today's list knows who survived. What a
+    name meant before its present instrument is a series of its own, named by the instrument's id.
     """
+    from resources.universe import research_series
     from trading.indicators.settings import IndicatorSettings
     from trading.indicators.table import indicator_table
 
     settings, rules = load_settings(store.world), IndicatorSettings()
-    wanted = store.approved() if config.only_approved else store.kept("screened_symbols")
-    # Between scans only what may be traded counts; a backtest needs what ended meanwhile as well.
-    read = store.bars if config.only_approved else store.series
-    bars = read(settings.timeframe, settings.history_bars, symbols=wanted)
+    # Between scans only what may be traded counts; a backtest needs what has fallen out since as well.
+    bars = (
+        store.bars(settings.timeframe, settings.history_bars, symbols=store.approved())
+        if config.only_approved
+        else research_series(store)
+    )
     frame = indicator_table(bars, rules)
     version = store.publish(
         "indicators",

@@ -24,15 +24,17 @@ def instruments(context: dg.AssetExecutionContext, store: Store) -> dg.Materiali
     """
     from trading.market.timeframes import timeframe
     from trading.universe.current import bring_forward
+    from trading.universe.evidence import EXAMINED, bars_to_examine, days_now
     from trading.universe.rules import InstrumentRules
 
     settings, at, rules = load_settings(store.world), store.as_of(), InstrumentRules()
     bar = timeframe(settings.timeframe)
-    bars = store.candles.last_bars(bar.name, settings.history_bars, until=at)
+    bars = bars_to_examine(store.lake, store.candles, bar, newest=settings.history_bars, at=at)
     known = store.lake.read("instruments") if store.lake.latest("instruments") is not None else None
     found = bring_forward(known, store.lake.read("markets"), bars, bar_ms=bar.ms, at=at, rules=rules)
     about = {"inputs": ["markets", "ohlcv_days"], "params": store.params(rules), "run_id": context.run_id}
     store.publish("instrument_flags", found.flags, key=["symbol", "kind", "at"], **about)
+    store.publish(EXAMINED, days_now(store.lake, bar), key=["timeframe", "date"], **about)
     version = store.publish("instruments", found.instruments, key=["instrument_id"], **about)
     return materialized(
         version,

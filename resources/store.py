@@ -12,9 +12,8 @@ from pydantic import PrivateAttr
 from resources.settings import load_settings
 from trading.backtest.validation.budget import NightBook
 from trading.market.errors import MissingData
-from trading.market.instruments import alive_names, as_series, cut, ended_since
+from trading.market.instruments import as_series, cut
 from trading.market.lineage import Version
-from trading.market.timeframes import timeframe as find_timeframe
 from trading.ohlcv.shelf import Shelf
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
@@ -68,19 +67,15 @@ class Store(dg.ConfigurableResource[None]):
             return found
         return cut(found, self.lake.read("instruments"))
 
-    def series(self, timeframe: str, bars: int, *, symbols: Sequence[str]) -> pl.DataFrame:
-        """Return the last closed bars of `symbols` and of everything that ended meanwhile, for backtests.
+    def series(self, timeframe: str, bars: int, *, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return the last closed bars of `symbols` (None: of all that are held), for backtests.
 
         Each instrument is a series of its own: an earlier one is named by its id, not by its symbol.
         """
+        found = self.candles.last_bars(timeframe, bars, until=self.as_of(), symbols=symbols)
         if self.lake.latest("instruments") is None:
-            return self.bars(timeframe, bars, symbols=symbols)
-        at, known = self.as_of(), self.lake.read("instruments")
-        gone = ended_since(known, at - bars * find_timeframe(timeframe).delta)
-        found = self.candles.last_bars(timeframe, bars, until=at, symbols=sorted({*symbols, *gone}))
-        named = as_series(found, known)
-        alive = alive_names(known)
-        return named.filter(pl.col("symbol").is_in(list(symbols)) | ~pl.col("symbol").is_in(alive))
+            return found
+        return as_series(found, self.lake.read("instruments"))
 
     def kept(self, funnel: str) -> list[str]:
         """Return the symbols that the newest `funnel` table kept, sorted."""

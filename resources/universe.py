@@ -16,21 +16,42 @@ from trading.universe.members import members_of
 MEMBERS = "backtest_universe"
 
 
+def research_series(store: Store) -> pl.DataFrame:
+    """Return the bars of every series that was in the universe on any bar of the history, for backtests.
+
+    Not only of those that are candidates now: who has fallen out since, was delisted, or meant another coin
+    is here too, as far as candles are held.
+    """
+    settings = load_settings(store.world)
+    bars = store.series(settings.timeframe, settings.history_bars)
+    was_in = _members(store, bars).filter("is_member").select(pl.col("symbol").unique())
+    kept = pl.concat([was_in["symbol"], pl.Series("symbol", store.kept("screened_symbols"))]).unique()
+    return bars.filter(pl.col("symbol").is_in(kept.to_list()))
+
+
 def publish_members(store: Store, bars: pl.DataFrame, run_id: str) -> pl.DataFrame:
     """Publish and return on which of `bars` each series was in the universe; see `trading.universe.members`.
 
     The thresholds are those of the newest `liquid_symbols`: what is asked is who would have passed them then.
     """
-    settings, funnel = load_settings(store.world), store.lake.latest("liquid_symbols")
-    rules = ScreeningRules() if funnel is None else rules_of(funnel)
+    found = _members(store, bars)
+    inputs = ["indicators", "liquid_symbols", "tickers", "markets", "ohlcv_days"]
+    about = {"inputs": inputs, "params": store.params(_rules(store)), "run_id": run_id}
+    store.publish(MEMBERS, found, key=["symbol", "open_time"], **about)
+    return found
+
+
+def _rules(store: Store) -> ScreeningRules:
+    funnel = store.lake.latest("liquid_symbols")
+    return ScreeningRules() if funnel is None else rules_of(funnel)
+
+
+def _members(store: Store, bars: pl.DataFrame) -> pl.DataFrame:
+    settings, rules = load_settings(store.world), _rules(store)
     bar = find_timeframe(settings.timeframe)
     days = None if rules.min_listed_days is None else settings.history_bars * bar.ms / 86_400_000
     young = births(store.shelf, bar.name, store.as_of(), days)
-    found = members_of(store.lake, store.candles, bars, rules, bar=bar, listed=young)
-    inputs = ["indicators", "liquid_symbols", "tickers", "markets", "ohlcv_days"]
-    about = {"inputs": inputs, "params": store.params(rules), "run_id": run_id}
-    store.publish(MEMBERS, found, key=["symbol", "open_time"], **about)
-    return found
+    return members_of(store.lake, store.candles, bars, rules, bar=bar, listed=young)
 
 
 def births_before(settings: Settings, at: datetime, rules: ScreeningRules) -> dict[str, datetime]:
@@ -42,7 +63,7 @@ def not_candidates(store: Store, symbols: pl.Series) -> dict[str, str]:
     """Return those of `symbols` that may not be approved, each with why: they are backtested as history."""
     candidates = set(store.kept("screened_symbols"))
     return {
-        symbol: "not a candidate now: delisted, or an earlier instrument of its name"
+        symbol: "not a candidate now: screened out, delisted, or an earlier instrument of its name"
         for symbol in symbols
         if symbol not in candidates
     }

@@ -134,16 +134,6 @@ def as_series(frame: pl.DataFrame, instruments: pl.DataFrame, *, time: str = "op
     return joined.with_columns(symbol=pl.coalesce("name_", "symbol")).select(frame.columns)
 
 
-def alive_names(instruments: pl.DataFrame) -> list[str]:
-    """Return the symbols whose newest instrument has not ended, sorted."""
-    return newest(instruments).filter(pl.col("end").is_null())["symbol"].to_list()
-
-
-def ended_since(instruments: pl.DataFrame, since: datetime) -> list[str]:
-    """Return the symbols of instruments that ended after `since`, sorted: their bars lie in that window."""
-    return instruments.filter(pl.col("end") > since)["symbol"].unique().sort().to_list()
-
-
 def newest(instruments: pl.DataFrame) -> pl.DataFrame:
     """Return the newest instrument of each symbol, sorted by symbol."""
     return instruments.sort("symbol", "start").unique("symbol", keep="last", maintain_order=True)

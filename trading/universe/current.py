@@ -1,6 +1,6 @@
 """The table of instruments after one pass: candles and the newest listing, read once. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,7 +33,7 @@ class Pass:
 def bring_forward(
     known: pl.DataFrame | None,
     listing: pl.DataFrame,
-    candles: pl.DataFrame,
+    candles: Iterable[pl.DataFrame],
     *,
     bar_ms: int,
     at: datetime,
@@ -47,17 +47,18 @@ def bring_forward(
         The table so far; None before the first pass.
     listing : DataFrame of MARKETS
         Everything listed now.
-    candles : DataFrame of CANDLES
-        Stored bars of one timeframe, any number of symbols.
+    candles : iterable of DataFrame of CANDLES
+        Stored bars of one timeframe, each symbol whole in one of the frames.
     bar_ms : int
         Length of a bar.
     at : datetime
         Market time of the pass.
     """
     before = no_instruments() if known is None else known
-    epochs, flags = find_epochs(candles, rules)
+    looked = [(*find_epochs(frame, rules), bar_spans(frame, bar_ms)) for frame in candles]
+    epochs, flags, spans = (pl.concat(frames) for frames in zip(*looked, strict=True))
     listed: Collection[str] = set(listing["symbol"])
-    table = with_candles(before, bar_spans(candles, bar_ms), epochs, at=at, listed=listed, rules=rules)
+    table = with_candles(before, spans, epochs, at=at, listed=listed, rules=rules)
     table = with_listing(table, listing, at=at, rules=rules)
     later = table.filter(pl.int_range(pl.len()).over("symbol") > 0)
     fresh = later.filter(~pl.col("instrument_id").is_in(before["instrument_id"].to_list()))

@@ -7,6 +7,7 @@ piece of evidence. An epoch that is in the table stays as it is, so the id of an
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from trading.universe.rules import InstrumentRules
 
 Row = dict[str, Any]
 _DELISTED = "3"
+_HELD = "its first bar that we hold"
 # Which change of a listing makes another instrument, in the order in which it is named as the reason.
 _TELLING = (("full_name", "renamed"), ("step", "step_changed"), ("tick", "tick_changed"))
 
@@ -56,12 +58,17 @@ def with_candles(
     """
     rules = rules or InstrumentRules()
     book = _Book.read(known)
+    found: dict[str, list[Row]] = {}
+    for epoch in epochs.sort("symbol", "start").to_dicts():
+        found.setdefault(epoch["symbol"], []).append(epoch)
+    bar = timedelta(milliseconds=_bar_ms(spans))
     for symbol, first, _ in spans.select("symbol", "first", "last").iter_rows():
         if symbol not in book.rows:
-            book.begin(symbol, first, "first_seen", "its first bar that we hold", "candles")
+            book.begin(symbol, first, "first_seen", _HELD, "candles")
+        elif first < book.rows[symbol][0]["start"]:
+            book.reach_back(symbol, first, found.get(symbol, []), bar)
     ends = dict(spans.select("symbol", "last").iter_rows())
-    bar = timedelta(milliseconds=_bar_ms(spans))
-    for epoch in epochs.sort("symbol", "start").to_dicts():
+    for epoch in (epoch for symbol in found for epoch in found[symbol]):
         start, before = epoch["start"], epoch["before"]
         if not book.covers(epoch["symbol"], start, before):
             ended = min(before + bar, start)
@@ -222,6 +229,24 @@ class _Book:
         if place < len(rows):  # found late: it ended when the next began
             row |= {"end": rows[place]["start"], "end_reason": "replaced"}
         rows.insert(place, row)
+
+    def reach_back(self, symbol: str, first: datetime, epochs: list[Row], bar: timedelta) -> None:
+        """Take in bars older than the first instrument: history was backfilled. No id changes.
+
+        The first instrument is older than was known, back to the newest epoch before it; what lies before
+        that epoch is earlier instruments of the name, found now.
+        """
+        rows = self.rows[symbol]
+        oldest = rows[0]
+        older = [epoch for epoch in epochs if epoch["start"] <= oldest["start"]]
+        begins: list[Row] = [{"start": first, "reason": "first_seen", "evidence": _HELD}, *older]
+        oldest |= {name: begins[-1][name] for name in ("start", "reason", "evidence")}
+        for place, (begun, following) in enumerate(pairwise(begins)):
+            row: Row = dict.fromkeys(INSTRUMENTS)
+            row |= {name: begun[name] for name in ("start", "reason", "evidence")}
+            row |= {"symbol": symbol, "instrument_id": instrument_id(symbol, begun["start"])}
+            ended = min(following["before"] + bar, following["start"])
+            rows.insert(place, row | {"source": "candles", "end": ended, "end_reason": "replaced"})
 
     def end(self, symbol: str, at: datetime, reason: str) -> None:
         row = self.newest(symbol)

@@ -38,7 +38,7 @@ def listing(**changes: object) -> pl.DataFrame:
 
 
 def forward(known, candles, **changes):
-    return bring_forward(known, listing(**changes), candles, bar_ms=3_600_000, at=AT)
+    return bring_forward(known, listing(**changes), [candles], bar_ms=3_600_000, at=AT)
 
 
 def test_hole_with_another_price_behind_it_is_a_relisting():
@@ -134,7 +134,33 @@ def test_indicators_after_a_relisting_do_not_see_what_was_before():
     epochs, _ = find_epochs(candles)
     born = epochs["start"][0]
     row = {"symbol": "LUNAUSDT", "status": "1", "tick": 1e-4, "step": 0.01, "full_name": "Terra"}
-    table = bring_forward(None, pl.DataFrame([row]), candles, bar_ms=3_600_000, at=AT).instruments
+    table = bring_forward(None, pl.DataFrame([row]), [candles], bar_ms=3_600_000, at=AT).instruments
     with_history = indicator_table(cut(candles, table))
     assert with_history.equals(indicator_table(candles.filter(pl.col("open_time") >= born)))
     assert with_history.height == candles.filter(pl.col("open_time") >= born).height
+
+
+@REAL
+def test_backfilled_bars_reveal_the_coin_before_and_change_no_id():
+    """First only bars from September are held, then all: old LUNA appears, new LUNA keeps its id."""
+    candles = real("ohlcv_1h_spot_2022").filter(pl.col("symbol") == "LUNAUSDT")
+    row = {"symbol": "LUNAUSDT", "status": "1", "tick": 1e-4, "step": 0.01, "full_name": "Terra"}
+    told, at = pl.DataFrame([row]), candles["open_time"].max()
+    late = candles.filter(pl.col("open_time") >= datetime(2022, 9, 5, tzinfo=UTC))
+    first = bring_forward(None, told, [late], bar_ms=3_600_000, at=at)
+    name = first.instruments["instrument_id"].item()
+    found = bring_forward(first.instruments, told, [candles], bar_ms=3_600_000, at=at)
+    rows = found.instruments.select("instrument_id", "start", "end", "reason").rows()
+    begun, gone, born = (datetime(2022, *when, tzinfo=UTC) for when in ((4, 15), (5, 13, 1), (5, 31, 6)))
+    assert rows == [("LUNAUSDT#20220415T0000", begun, gone, "first_seen"), (name, born, None, "relisted")]
+    assert found.started == ()
+    again = bring_forward(found.instruments, told, [candles], bar_ms=3_600_000, at=at)
+    assert again.instruments.equals(found.instruments)
+
+
+def test_older_bars_without_an_epoch_only_move_the_start_back():
+    """The same coin, held for longer now."""
+    first = forward(None, bars([100.0] * 10, hours=list(range(100, 110)))).instruments
+    later = forward(first, bars([100.0] * 110)).instruments
+    assert later["instrument_id"].to_list() == first["instrument_id"].to_list()
+    assert later["start"].to_list() == [START]

@@ -9,7 +9,7 @@ import pytest
 from trading.backtest.engine import run_backtest
 from trading.indicators.table import indicator_table
 from trading.market.frames import CANDLES
-from trading.market.instruments import alive_names, as_series, cut, ended_since
+from trading.market.instruments import as_series, cut
 from trading.market.timeframes import timeframe
 from trading.risk.exits import ExitRules
 from trading.screening.rules import ScreeningRules
@@ -74,13 +74,6 @@ def test_a_backtest_never_holds_one_luna_into_the_other(luna, instruments):
     assert per_instrument["symbol"].to_list() == [instruments["instrument_id"][0]]
     assert per_instrument["close_time"].max() < BORN
     assert per_instrument["profit_ratio"].max() < 1
-
-
-def test_names_that_ended_in_the_window_are_found(instruments):
-    """Old LUNA ended on 2022-05-13; a window that begins later does not hold its bars."""
-    assert ended_since(instruments, datetime(2022, 5, 12, tzinfo=UTC)) == ["LUNA/USDT"]
-    assert ended_since(instruments, BORN) == []
-    assert alive_names(instruments) == ["LUNA/USDT"]
 
 
 def candles(name: str, days: int, quote_volume: float) -> pl.DataFrame:

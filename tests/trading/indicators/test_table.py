@@ -7,6 +7,7 @@ import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trading.indicators.catalogue import with_columns
 from trading.indicators.settings import IndicatorSettings
 from trading.indicators.table import indicator_table
 from trading.market.frames import CANDLES, empty
@@ -224,3 +225,26 @@ def test_missing_values_are_null_and_never_nan(candles):
     """One kind of absence: polars statistics skip nulls, NaN would poison them."""
     table = indicator_table(candles(300, symbols=2))
     assert sum(int(table[name].is_nan().sum()) for name in COLUMNS) == 0
+
+
+def test_a_block_of_symbols_gives_each_its_own_values(candles):
+    """Symbols are stepped side by side: 40 of one length, which is neither a whole tile nor a whole block."""
+    frame = candles(301, symbols=40, seed=8)
+    alone = [indicator_table(own) for own in frame.partition_by("symbol")]
+    assert indicator_table(frame).equals(pl.concat(alone))
+
+
+def test_other_lengths_stand_under_the_names_of_the_table(candles):
+    """The default set is a kernel's, other lengths are TA-Lib's; the columns are called alike."""
+    other = IndicatorSettings(
+        rsi=7, macd=(5, 35, 5), bollinger=(30, 2.5), emas=(10,), adx=9, stochrsi=(9, 9, 1, 4)
+    )
+    frame = candles(400, symbols=2, seed=3)
+    table = indicator_table(frame, other)
+    names = ["rsi_7", "macd_hist_5_35_5", "bb_upper_30_2p5", "ema_10", "adx_9", "stochrsi_d_9_9_1_4", "obv"]
+    asked = with_columns(frame, names)
+    columns = ["rsi_7", "macd_hist", "bb_upper", "ema_10", "adx_9", "stochrsi_d", "obv"]
+    assert table.columns == [*CANDLES, *other.columns]
+    for column, name in zip(columns, names, strict=True):
+        assert table[column].equals(asked[name], check_names=False)
+        assert table[column].null_count() < 400

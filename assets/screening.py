@@ -117,12 +117,15 @@ def _followed(
     from resources.screening import inputs_now
     from trading.screening.chain.declared import chain_of
     from trading.screening.chain.run import followed
+    from trading.universe.known import PORTS
 
     settings = load_settings(store.world)
     chain = chain_of(filters, source="launchpad", bars=settings.history_bars)
     about["params"] |= {"filters": chain.as_tables()}
-    about["inputs"] += ["news_events", "clusters", "correlation_alerts", "market_regime"]
-    judged, decisions = followed(frame, chain, inputs_now(store, settings.timeframe, bars), store.as_of())
+    about["inputs"] += [table for port, table in PORTS.items() if port in chain.reads]
+    judged, decisions = followed(
+        frame, chain, inputs_now(store, settings.timeframe, bars, chain), store.as_of()
+    )
     store.publish("screening_decisions", decisions, key=["symbol", "step"], **about)
     return judged
 

@@ -72,15 +72,15 @@ def past_funnel(
     )
 
 
-def inputs_now(store: Store, timeframe: str, bars: pl.DataFrame) -> Inputs:
-    """Return what a chain may read in a research pass: the newest tables, and `bars`."""
+def inputs_now(store: Store, timeframe: str, bars: pl.DataFrame, chain: Chain) -> Inputs:
+    """Return what `chain` may read in a research pass: the newest tables, and `bars`."""
     lake, at = store.lake, store.as_of()
     return Inputs(
         bar=find_timeframe(timeframe),
         markets=lake.read("validated_markets"),
         tickers=lake.read("tickers"),
         candles=bars,
-        **ports_of(lake, at),
+        **ports_of(lake, at, chain.reads),
     )
 
 

@@ -53,7 +53,9 @@ def funnel_at(
     """
     if at.tzinfo is None:
         raise BadInput(f"a past moment must be aware (UTC), was {at.isoformat()}")
-    known = known_at(lake, candles, at, timeframe=timeframe, listed=listed, past=past, ports=ports)
+    known = known_at(
+        lake, candles, at, timeframe=timeframe, listed=listed, past=past, reads=chain.reads, ports=ports
+    )
     if known.inputs.markets.is_empty():
         raise nothing_known(lake, CandleStore(lake.root), timeframe, at)
     return PastFunnel(sift(chain, known.inputs, at, on_step=on_step), known.source, known.seen_at)

@@ -4,7 +4,7 @@ Recorded looks answer where there is one young enough, candles elsewhere; then w
 (spread, quote age, API flag, ticks) is named as unknowable. What a chain makes of it: `funnel`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -22,6 +22,13 @@ from trading.universe.looks import Look, PastRules, listed_facts, listings_at, r
 from trading.universe.rebuilt import as_look, trace, trace_at, with_listing
 
 RECORDED, REBUILT = "recorded", "rebuilt"
+# Inputs of a chain that the lake has, and the tables that hold them; other inputs are handed in.
+PORTS = {
+    "news": "news_events",
+    "clusters": "clusters",
+    "alerts": "correlation_alerts",
+    "regime": "market_regime",
+}
 # How long an alert may matter to a filter; older looks at alerts are not read.
 _ALERTS_FOR = timedelta(days=7)
 _NOT_IN_CANDLES = frozenset({"spread", "quote_age", "ticker_change"})
@@ -60,6 +67,7 @@ def known_at(
     timeframe: str = "15m",
     listed: Mapping[str, datetime] | None = None,
     past: PastRules | None = None,
+    reads: Collection[str] = tuple(PORTS),
     ports: Mapping[str, Any] | None = None,
 ) -> Known:
     """Return what was known at `at` in one world.
@@ -72,6 +80,8 @@ def known_at(
         Of the candles that filters read, and that the look is rebuilt from where nobody looked.
     listed : mapping, optional
         Symbol -> its first bar, where that is known.
+    reads : collection of str
+        Which of PORTS are wanted, as `Chain.reads` says; others are not looked up.
     ports : mapping, optional
         Inputs of the chain by name (`trades`, `lists`, `caps`, `depth`, `delistings`, `minutes`), or in place
         of what the lake has.
@@ -99,7 +109,7 @@ def known_at(
         ),
         listed=dict(listed or {}),
         blind=blind,
-        **(ports_of(lake, at) | dict(ports or {})),
+        **(ports_of(lake, at, reads) | dict(ports or {})),
     )
     return Known(inputs, source, seen_at)
 
@@ -109,14 +119,10 @@ def _newest(tickers: pl.DataFrame) -> datetime | None:
     return found if isinstance(found, datetime) else None
 
 
-def ports_of(lake: Lake, at: datetime) -> dict[str, Any]:
+def ports_of(lake: Lake, at: datetime, reads: Collection[str] = tuple(PORTS)) -> dict[str, Any]:
     """Return what later stops of the line had published by `at`, by the names of `Inputs`; None = nothing."""
-    return {
-        "news": _news(lake),
-        "clusters": _clusters(lake, at),
-        "alerts": _alerts(lake, at),
-        "regime": _regime(lake, at),
-    }
+    look_up = {"news": _news, "clusters": _clusters, "alerts": _alerts, "regime": _regime}
+    return {name: look_up[name](lake, at) for name in PORTS if name in reads}
 
 
 def look_back(bar: Timeframe, bars: int) -> timedelta:
@@ -149,7 +155,7 @@ def _rebuilt(
     return look.select(list(MARKETS)), tickers, _NOT_IN_CANDLES
 
 
-def _news(lake: Lake) -> pl.DataFrame | None:
+def _news(lake: Lake, _at: datetime) -> pl.DataFrame | None:
     """Every story; which were known at a moment, their `first_seen` says."""
     return None if lake.latest("news_events") is None else lake.read("news_events").select(list(NEWS))
 

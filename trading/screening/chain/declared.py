@@ -76,6 +76,14 @@ class Chain:
         reads = [i for i, each in enumerate(self.filters) if "candles" in each.inputs]
         return reads[0] if reads else len(self.filters)
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Inputs that one of the filters needs, by the names of `Inputs`; "regime" where a bound moves."""
+        found = {name for each in self.filters for name in each.inputs}
+        values = [getattr(each, key.name) for each in self.filters for key in dataclasses.fields(each)]
+        moves = any(isinstance(value, MovingThreshold) for value in values)
+        return frozenset(found | {"regime"} if moves else found)
+
     def as_tables(self) -> list[dict[str, Any]]:
         """Return what TOML or the launchpad would have to say: JSON, and read back it gives equal filters."""
         return [{"name": each.name, **_without_defaults(each)} for each in self.filters]

@@ -127,3 +127,10 @@ def test_a_filter_says_which_inputs_it_needs_with_its_settings():
     assert Capacity().inputs == ("depth", "candles")
     assert Capacity(depth_share=None).inputs == ("candles",)
     assert Volume(source="ticker").inputs == ("tickers",)
+
+
+def test_a_chain_says_what_it_reads():
+    """So that nothing else is looked up; the regime only where a bound moves."""
+    assert chain_of([{"name": "news"}, {"name": "spread"}]).reads == {"news", "tickers"}
+    moving = {"base": 1.0, "floor": 0.5, "ceiling": 2.0}
+    assert chain_of([{"name": "volume", "min": moving}]).reads == {"candles", "regime"}

@@ -20,7 +20,9 @@ _EVERYDAY = 0.6
 # What a headline gives as circumstance ("amid", "despite", "after") against what it says happened.
 _CIRCUMSTANCE, _ONLY_CIRCUMSTANCE = 0.4, 0.9
 _EXPLAINED = 0.2
-_CIRCUMSTANCES = re.compile(r"\b(?:despite|in spite of|amid|even as|as|after|following|ahead of|on|before)\b")
+_CIRCUMSTANCES = re.compile(
+    r"\b(?:despite|in spite of|amid|even as|as|after|following|ahead of|on|before|since)\b"
+)
 _EXPLAINS = re.compile(EXPLAINS)
 _PHRASES = tuple((re.compile(rf"\b(?:{phrase})"), word) for phrase, word in PHRASES)
 

@@ -38,7 +38,7 @@ def run() -> list[dict[str, Any]]:
 
 
 async def _free(path: Path | None) -> None:
-    limiter = Limiter(1e9, path=path)
+    limiter = Limiter(100_000, burst=TURNS, path=path)
     for _ in range(TURNS):
         await limiter.acquire()
     limiter.close()

@@ -66,21 +66,21 @@ def setup_logging(level: str = "info", *, stream: TextIO | None = None, as_json:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # After formatting of exceptions: their text is redacted too.
-                redact,
-                _renderer(json_lines=json_lines),
-            ],
-        )
-    )
+    handler.setFormatter(_formatter(_renderer(json_lines=json_lines)))
     handler.addFilter(_ours_or_serious)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+
+
+def in_sentences() -> None:
+    """Word log lines like the command's own sentences: for commands whose stderr people read.
+
+    Event and fields stay, time and logger go; secrets are masked as before.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
+            handler.setFormatter(_formatter(_sentence))
 
 
 def bound(**context: object) -> Any:
@@ -118,6 +118,25 @@ def _shared_processors() -> list[Any]:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
     ]
+
+
+def _formatter(render: Any) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared_processors(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            # After formatting of exceptions: their text is redacted too.
+            redact,
+            render,
+        ],
+    )
+
+
+def _sentence(_logger: object, _method: str, event: _EventDict) -> str:
+    left_out = ("event", "level", "logger", "timestamp", "exception")
+    fields = "".join(f", {name}={value}" for name, value in event.items() if name not in left_out)
+    trace = f"\n{event['exception']}" if "exception" in event else ""
+    return f"sluice: {event['event']}{fields}{trace}"
 
 
 def _renderer(*, json_lines: bool) -> Any:

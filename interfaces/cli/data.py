@@ -102,6 +102,10 @@ def _run(task: str, as_json: bool, *words: str, again: bool = False) -> None:
 
     asked = history_work.Asked(*words, again=again)
     settings = history_work.served()
+    if not as_json:
+        from interfaces.logging import in_sentences
+
+        in_sentences()
     with wrong_use():
         report = history_work.run(task, asked, settings)
     if as_json:

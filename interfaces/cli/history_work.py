@@ -13,9 +13,10 @@ from uuid import uuid4
 import polars as pl
 
 from interfaces.cli.output import progress
+from interfaces.run.venue import next_step
 from resources.settings import Settings, load_settings
 from trading.exchange.pool import GatewayPool
-from trading.market.errors import MissingData
+from trading.market.errors import ExchangeError, MissingData, SluiceError
 from trading.market.symbols import Market
 from trading.market.timeframes import from_ms
 from trading.market.timeframes import timeframe as find_timeframe
@@ -66,8 +67,19 @@ def status(timeframe: str) -> dict[str, Any]:
 
 
 def run(task: str, asked: Asked, settings: Settings) -> dict[str, Any]:
-    """Run `backfill` or `repair` to its end and return the report."""
-    return asyncio.run(_run(task, asked, settings))
+    """Run `backfill` or `repair` to its end and return the report.
+
+    Raises
+    ------
+    SluiceError
+        If the exchange does not answer; the message says what to do next.
+    """
+    try:
+        return asyncio.run(_run(task, asked, settings))
+    except ExchangeError as error:
+        kept = "What was stored before stays as it was"
+        then = next_step(settings.exchange_settings.base_url)
+        raise SluiceError(f"no {task}: {error}. {kept}. {then}") from error
 
 
 async def _run(task: str, asked: Asked, settings: Settings) -> dict[str, Any]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Scan the market at the speed the limiter allows; what each stage cost.")
 COLUMNS = ["stage", "in", "out", "requests", "weight", "wait_s", "cpu_s", "elapsed_s"]
 _SHOWN_FAILURES = 5
+# No venue allows an address more, and the budget's file is shared: what one command claims, all may use.
+_MOST_RATE, _MOST_BURST = 1_000.0, 5_000.0
 
 
 @app.command()
@@ -47,13 +49,19 @@ def scan(
 
     A warm scan (the default) fetches only what is missing of the symbols that the pre-filter lets through. It
     finds the exchange of the running world; where none runs it starts the embedded one until it is done, so
-    `sluice scan --cold` works on an empty machine. The floor is (total weight - burst) / rate: no client that
-    keeps to the budget is faster. Exit code 1 when no symbol could be looked at, 2 for a value out of bounds.
+    `sluice scan --cold` works on an empty machine. The floor is (total weight - burst) / rate: by then the
+    budget has paid for all. A scan can end a little sooner, by what its last request still owes the bucket.
+    Exit code 1 when no symbol could be looked at, 2 for a value out of bounds.
     """
     from interfaces.run.venue import market_place
     from resources.settings import load_settings
 
-    _require_above_zero(rate=rate, burst=burst)
+    _require_inside("rate", rate, 0, _MOST_RATE)
+    _require_inside("burst", burst, 1, _MOST_BURST)
+    if not as_json:
+        from interfaces.logging import in_sentences
+
+        in_sentences()
     settings = load_settings()
     request = _request(settings.preset, timeframe or settings.timeframe, bars, symbols, is_cold=cold)
     began = time.monotonic()
@@ -82,15 +90,18 @@ def _request(
         raise typer.Exit(2) from None
 
 
-def _require_above_zero(**values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not value > 0:
-            print(f"sluice: {name} must be above 0, was {value:g}", file=sys.stderr)
-            raise typer.Exit(2)
+def _require_inside(name: str, value: float | None, least: float, most: float) -> None:
+    """End with code 2 if `value` is below `least` (at it, where that is 0), above `most`, or no number."""
+    if value is None or (value > 0 and least <= value <= most):
+        return
+    lower = f"at least {least:g}" if least else "above 0"
+    print(f"sluice: {name} must be {lower} and at most {most:,.0f}, was {value:g}", file=sys.stderr)
+    raise typer.Exit(2)
 
 
 def _scan(place: "MarketPlace", request: "ScanRequest") -> "tuple[ScanReport, float]":
     """Return the report, and the seconds until its first request."""
+    from interfaces.run.venue import next_step
     from trading.market.errors import ExchangeError, SluiceError
 
     last: list[Progress] = []
@@ -99,7 +110,8 @@ def _scan(place: "MarketPlace", request: "ScanRequest") -> "tuple[ScanReport, fl
         with _bar(last) as tell:
             report = asyncio.run(_run(place, request, tell))
     except ExchangeError as error:
-        raise SluiceError(f"no scan: {error}. What was stored before stays as it was") from error
+        told = f"no scan: {error}. What was stored before stays as it was. "
+        raise SluiceError(told + next_step(place.exchange.base_url)) from error
     except KeyboardInterrupt:
         told = f" at {last[0].stage} {last[0].done:,} of {last[0].total:,}" if last else ""
         print(f"sluice: scan interrupted{told}; what had come is stored", file=sys.stderr)

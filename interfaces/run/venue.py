@@ -78,6 +78,16 @@ def market_place(
         yield _place(own, replace(reached, limiter_path=None), rate, burst, started=True)
 
 
+def next_step(base_url: str | None) -> str:
+    """Return what to do about an exchange that does not answer; `base_url` None is MEXC."""
+    if base_url is None:
+        return "Next: `sluice doctor` looks for the reason; then the same command again"
+    return (
+        f"Next: start the exchange of {base_url} (`sluice dev`, or `sluice exchange serve`), "
+        "then the same command again"
+    )
+
+
 def _place(
     settings: "Settings",
     exchange: "ExchangeSettings",

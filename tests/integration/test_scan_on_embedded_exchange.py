@@ -130,7 +130,9 @@ def test_exchange_that_is_down_is_told_in_one_sentence(
     monkeypatch.setenv("SLUICE_EXCHANGE__BASE_URL", "http://127.0.0.1:9")
     assert run(["scan"]) == 1
     told = capsys.readouterr().err
-    assert "Tried ccxt load_markets" in told
+    assert "{" not in told  # no log line in JSON
+    assert "Next: start the exchange of http://127.0.0.1:9" in told
+    assert "Tried the gateway by ccxt" in told
     assert "then plain HTTP" in told
     assert "stays as it was" in told
     assert not list(home.rglob("*.parquet"))
@@ -140,8 +142,9 @@ def test_exchange_that_is_down_is_told_in_one_sentence(
     ("arguments", "word"),
     [
         (["--timeframe", "7m"], "15m"),
-        (["--rate", "0"], "rate must be above 0, was 0"),
-        (["--burst", "-3"], "burst must be above 0, was -3"),
+        (["--rate", "0"], "rate must be above 0 and at most 1,000, was 0"),
+        (["--rate", "inf"], "rate must be above 0 and at most 1,000, was inf"),
+        (["--burst", "-3"], "burst must be at least 1 and at most 5,000, was -3"),
         (["--symbols", "0"], "symbols"),
         (["--bars", "0"], "bars"),
     ],

@@ -99,6 +99,8 @@ def test_minutes_show_whether_longer_bars_agree(home, capsys):
     ("arguments", "said"),
     [
         (["--symbols", "BTC/USTD"], "no symbol 'BTC/USTD' among the 10 listed; near: BTC/USDT"),
+        (["--symbols", ",,"], "--symbols names nothing, was ',,'"),
+        (["--timeframe", ","], "--timeframe names nothing, was ','"),
         (["--timeframe", "7m"], "timeframe must be one of 1m, 5m, 15m"),
         (["--from", "yesterday"], "--from must be a UTC day"),
         (["--from", "2026-01-01"], "must begin before market time, which is 2025-03-10"),
@@ -123,7 +125,10 @@ def test_an_exchange_that_is_down_is_one_sentence_and_the_candles_stay(market, h
     monkeypatch.setenv("SLUICE_EXCHANGE__BASE_URL", "http://127.0.0.1:9")
     capsys.readouterr()
     assert run(["data", "backfill", *SPAN]) == 1
-    assert "no listing to be had" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no listing to be had" in said
+    assert "Next: start the exchange of http://127.0.0.1:9 (`sluice dev`, or `sluice exchange serve`)" in said
+    assert all(line.startswith("sluice: ") for line in said.splitlines())  # no log line in JSON between them
     assert run(["data", "status"]) == 0
     assert shelf_in(home).candles.read("15m").equals(before)
 

@@ -185,7 +185,7 @@ class MexcAccount:
             for row in rows:
                 if not isinstance(row, dict) or not row.get(key):
                     raise BadPayload(f"{path} of {market.symbol}: a row without {key}")
-                if int(row.get("time") or 0) >= since_ms:
+                if _time_ms(row, f"{path} of {market.symbol}") >= since_ms:
                     found[str(row[key])] = row
         return list(found.values())
 
@@ -208,6 +208,15 @@ def _which(market: Market, order_id: str | None, client_order_id: str | None) ->
     if client_order_id is not None:
         return {"symbol": market.exchange_id, "origClientOrderId": client_order_id}
     raise BadInput("an order is named by order_id or client_order_id; both were None")
+
+
+def _time_ms(row: dict[str, Any], what: str) -> int:
+    """Return when a row happened; 0 where it does not say."""
+    raw = row.get("time")
+    try:
+        return int(raw or 0)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadPayload(f"{what}: a row whose time is no number: {str(raw)[:40]!r}") from error
 
 
 def _rows(data: Any, path: str) -> list[Any]:

@@ -85,7 +85,7 @@ class PublicMarketData:
         except RateLimited:
             raise  # asking the same venue another way would only make it worse
         except (BadPayload, Unreachable) as error:
-            _LOG.warning("load_markets failed, falling back to plain HTTP: %s", error)
+            _LOG.warning("the listing by ccxt failed, trying plain HTTP: %s", error)
             rows = await self._fallback_rows(error)
             wire = self._fallback
         left_out: dict[str, str] = {}
@@ -211,7 +211,7 @@ class PublicMarketData:
         except RateLimited:
             raise
         except ExchangeError as error:
-            _LOG.warning("defaultSymbols is not to be had: %s", error)
+            _LOG.warning("the list of symbols open to the API is not to be had: %s", error)
             return None
         listed = data.get("data") if isinstance(data, dict) else data
         return {str(name) for name in listed} if isinstance(listed, list) and listed else None
@@ -221,7 +221,7 @@ class PublicMarketData:
             return await self._fallback.exchange_info()
         except (BadPayload, Unreachable) as second:
             raise type(second)(
-                f"no listing to be had. Tried ccxt load_markets ({first}), then plain HTTP ({second})"
+                f"no listing to be had. Tried the gateway by ccxt ({first}), then plain HTTP ({second})"
             ) from second
 
 

@@ -28,6 +28,8 @@ _SIZE = 4096
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # Two processes may read the clock in another order than they enter; more than that is another boot.
 _BACKWARDS_S = 1.0
+# MEXC's longest ban; a file that speaks of a longer one is damaged.
+_LONGEST_BLOCK_S = 3 * 86_400.0
 
 
 def budget_file(folder: Path, base_url: str) -> Path:
@@ -114,19 +116,27 @@ class SharedBudget(Budget):
         )
         if not is_sane:
             self.reset(now_s)
+            if magic == _MAGIC:
+                self.blocked_until_s = self._still_blocked(boot, blocked_until_s, blocked_wall, now_s)
             return
         if boot != self._boot or at_s > now_s + _BACKWARDS_S:
             # Monotonic time began anew: what was spent is long refilled, but a ban outlives a reboot.
             self.reset(now_s)
-            self.blocked_until_s = now_s + max(0.0, blocked_wall - time.time())
+            self.blocked_until_s = self._still_blocked(bytes(16), 0.0, blocked_wall, now_s)
             return
         self.tokens = min(tokens, self.burst)
         self.at_s, self.share, self.credit = at_s, share, min(credit, 1.0)
-        self.blocked_until_s, self.next_ticket = blocked_until_s, ticket
+        self.blocked_until_s, self.next_ticket = min(blocked_until_s, now_s + _LONGEST_BLOCK_S), ticket
         self.line = [
             Place(*_PLACE.unpack_from(self._bytes, _PLACES_AT + index * _PLACE.size))
             for index in range(count)
         ]
+
+    def _still_blocked(self, boot: bytes, until_s: float, until_wall: float, now_s: float) -> float:
+        """Return until when a refusal holds that a file begun anew still tells of; what is damaged says 0."""
+        told = [until_wall - time.time(), until_s - now_s if boot == self._boot else 0.0]
+        left_s = max((left for left in told if 0 < left <= _LONGEST_BLOCK_S), default=0.0)
+        return now_s + left_s
 
 
 def _boot() -> bytes:

@@ -4,6 +4,7 @@ Not here: the arithmetic (budget.py), what a request weighs (weights.py), when t
 """
 
 import asyncio
+import math
 import os
 import time
 from collections import deque
@@ -16,7 +17,11 @@ from pathlib import Path
 from trading.exchange.budget import Budget, Place, Priority
 from trading.market.errors import BadInput
 
-__all__ = ["Limiter", "LimiterStats", "Priority", "chosen_priority", "priority"]
+__all__ = ["MOST_RATE_PER_S", "Limiter", "LimiterStats", "Priority", "chosen_priority", "priority"]
+
+# More than an exchange on loopback serves; a limit above it is none, and an infinite one would make tokens
+# that the budget's file cannot hold.
+MOST_RATE_PER_S = 100_000.0
 
 # Another process is inside the shared budget for microseconds.
 _BUSY_S = 0.001
@@ -66,13 +71,18 @@ class Limiter:
     Parameters
     ----------
     rate_per_s : float
-        Weight per wall second.
+        Weight per wall second, above 0 and at most `MOST_RATE_PER_S`.
     burst : float or None
         Weight that may go at once after a pause; default a quarter of a second's worth, at least 1.
         A request heavier than the burst goes when the bucket is full and is paid off afterwards.
         Entries leave a tenth of it (at most of a second's worth) to more urgent requests, scans a fifth.
     path : Path or None
         File of the budget that this limiter shares with other processes; None = it has its own.
+
+    Raises
+    ------
+    BadInput
+        If rate or burst is out of bounds, or the file cannot be used.
     """
 
     def __init__(
@@ -83,10 +93,10 @@ class Limiter:
         path: Path | None = None,
         wall: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not rate_per_s > 0:
-            raise BadInput(f"rate_per_s must be above 0, was {rate_per_s}")
-        if burst is not None and not burst >= 1:
-            raise BadInput(f"burst must be at least 1, was {burst}")
+        if not 0 < rate_per_s <= MOST_RATE_PER_S:
+            raise BadInput(f"rate_per_s must be above 0 and at most {MOST_RATE_PER_S:,.0f}, was {rate_per_s}")
+        if burst is not None and not 1 <= burst < math.inf:
+            raise BadInput(f"burst must be at least 1 and finite, was {burst}")
         self.rate_per_s = rate_per_s
         self.burst = max(1.0, rate_per_s / 4) if burst is None else burst
         self.stats = LimiterStats()

@@ -29,7 +29,11 @@ def chosen_timeframes(text: str, default: Sequence[str]) -> list[Timeframe]:
     ------
     UnknownTimeframe
         The message lists those that exist.
+    BadInput
+        If `text` is not empty and names nothing (``,,``).
     """
+    if text.strip() and not listed(text):
+        raise BadInput(f"--timeframe names nothing, was {text!r}; give bar lengths (15m,1h)")
     return [find_timeframe(name) for name in listed(text) or default]
 
 
@@ -45,7 +49,11 @@ def chosen_symbols(text: str, markets: Sequence[Market], default: Sequence[str])
     ------
     UnknownSymbol
         The message names near ones and how many are listed.
+    BadInput
+        If `text` is not empty and names nothing (``,,``).
     """
+    if text.strip() and not listed(text):
+        raise BadInput(f"--symbols names nothing, was {text!r}; give symbols (BTC/USDT,ETH/USDT) or all")
     if text.strip().lower() == ALL:
         return sorted(market.symbol for market in markets if market.is_scannable)
     if not listed(text):

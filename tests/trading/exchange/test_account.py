@@ -183,3 +183,16 @@ def test_secrets_are_in_no_repr() -> None:
     for key, secret in (("", "s"), ("k", "")):
         with pytest.raises(tree.BadInput):
             GatewayPool(ExchangeSettings("http://127.0.0.1:1")).account(key, secret)
+
+
+@pytest.mark.parametrize("path", ["allOrders", "myTrades"])
+@pytest.mark.parametrize("junk", ["soon", [1], {"at": 1}, "1e400"])
+async def test_history_row_with_a_junk_time_is_a_bad_payload(
+    venue: Venue, pool: GatewayPool, path: str, junk: object
+) -> None:
+    """A row of the past whose time is no number is the venue's fault, as everywhere else."""
+    venue.answers["GET", path] = Answer([{"orderId": "C1", "id": "T1", "time": junk}])
+    account = pool.account("k", "s")
+    asked = account.orders_since if path == "allOrders" else account.fills
+    with pytest.raises(tree.BadPayload, match=f"{path} of BTC/USDT: "):
+        await asked("BTC/USDT", since_ms=START_MS)

@@ -59,7 +59,7 @@ async def test_failure_of_both_ways_says_what_was_tried(venue: Venue, pool: Gate
     """And the listing known before stays usable."""
     await pool.public.markets()
     venue.answers["GET", "exchangeInfo"] = Answer({"symbols": []})
-    with pytest.raises(BadPayload, match=r"Tried ccxt load_markets .* then plain HTTP"):
+    with pytest.raises(BadPayload, match=r"Tried the gateway by ccxt \(.* then plain HTTP \("):
         await pool.public.markets()
     venue.answers["GET", "klines"] = klines()
     assert (await pool.public.candles("BTC/USDT", "15m", limit=3)).height == 3
@@ -211,5 +211,5 @@ async def test_scan_of_nothing_is_nothing(venue: Venue, pool: GatewayPool) -> No
 async def test_odd_listing_is_told_not_crashed_on(venue: Venue, pool: GatewayPool, body: Any) -> None:
     """Whatever exchangeInfo holds."""
     venue.answers["GET", "exchangeInfo"] = Answer(body)
-    with pytest.raises(BadPayload, match="Tried ccxt"):
+    with pytest.raises(BadPayload, match="Tried the gateway by ccxt"):
         await pool.public.markets()

@@ -215,7 +215,7 @@ async def test_priority_block_covers_tasks_started_inside() -> None:
 
 def test_burst_must_let_one_request_through() -> None:
     """A bucket that holds less than one request would never let any go."""
-    with pytest.raises(BadInput, match=r"burst must be at least 1, was 0\.5"):
+    with pytest.raises(BadInput, match=r"burst must be at least 1 and finite, was 0\.5"):
         Limiter(10, burst=0.5)
 
 

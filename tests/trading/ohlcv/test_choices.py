@@ -37,6 +37,15 @@ def test_nothing_means_the_default_and_all_means_what_can_be_scanned():
     assert chosen_symbols(" ALL ", MARKETS, []) == ["BTC/USDT", "GASDAO/USDT"]
 
 
+@pytest.mark.parametrize("text", [",,", " , ", ","])
+def test_a_list_of_nothing_is_refused_and_not_taken_for_everything(text):
+    """A slip of the keyboard must not fetch the whole market."""
+    with pytest.raises(BadInput, match="--symbols names nothing"):
+        chosen_symbols(text, MARKETS, ["X/USDT"])
+    with pytest.raises(BadInput, match="--timeframe names nothing"):
+        chosen_timeframes(text, ["15m"])
+
+
 @pytest.mark.parametrize("word", ["BTC/USTD", "../../etc", "ПРИВЕТ"])
 def test_an_unknown_symbol_is_answered_with_near_ones(word):
     """One sentence with the word itself, how many are listed, and what is alike."""

@@ -47,7 +47,7 @@ def status(timeframe: Lengths = "", as_json: AsJson = False) -> None:
         return
     columns = ["timeframe", "symbols", "bars", "first", "last", "days", "files", "megabytes"]
     rows = [row | {"megabytes": row["bytes"] / 1e6, "newest_age": _said(row)} for row in report["stored"]]
-    columns += ["gaps_open", "gaps_confirmed", "quarantined", "newest_age"]
+    columns += ["bars_missing", "gaps_open", "gaps_confirmed", "quarantined", "newest_age"]
     shown = [{**row, "quarantined": sum(row["quarantined"].values())} for row in rows]
     empty = "nothing yet. Next: sluice data backfill"
     print_table(shown, columns, title=f"Candles of world {report['world']}", empty=empty)

@@ -20,7 +20,7 @@ from trading.market.timeframes import Timeframe
 from trading.ohlcv.coverage import Answer
 from trading.ohlcv.plan import Page, missing_pages
 from trading.ohlcv.shelf import Shelf
-from trading.ohlcv.spans import Span, length, without
+from trading.ohlcv.spans import Span, length, union, without
 
 Progress = Callable[[int, int], None]
 # A bar may reach the venue's answer some seconds after its close: so many slots at the end of the window
@@ -166,13 +166,31 @@ class Books:
         """Store candles and doubtful bars durably; only then call their pages answered."""
         if batch.frame.height:
             self._shelf.candles.append(self._timeframe.name, batch.frame, tag=self._tag)
+        doubted: dict[str, list[Span]] = {}
         if batch.quarantined.height:
-            self._shelf.quarantine.add(batch.quarantined)
+            doubted = self._slots(self._shelf.quarantine.add(batch.quarantined))
             reasons = batch.quarantined.group_by("reason").len()
             self.quarantined.update(dict(reasons.iter_rows()))
-        self._shelf.coverage.record(self._timeframe.name, self._answers(batch))
+        answers = [
+            (symbol, *span)
+            for symbol, start, end in self._answers(batch)
+            for span in without((start, end), doubted.get(symbol, ()))
+        ]
+        self._shelf.coverage.record(self._timeframe.name, answers)
         self.bars += batch.frame.height
         self.pages += len(batch.wants)
+
+    def _slots(self, fresh: pl.DataFrame) -> dict[str, list[Span]]:
+        """Return symbol -> slots of bars that are doubted for the first time: asked for once more.
+
+        The same bad bar again is the venue's answer, and closes its slot.
+        """
+        found: dict[str, list[Span]] = {}
+        times = fresh.select("symbol", pl.col("open_time").dt.epoch("ms")).drop_nulls()
+        for symbol, at in times.unique().sort("symbol", "open_time").iter_rows():
+            start = self._timeframe.floor_ms(at)
+            found.setdefault(symbol, []).append((start, self._timeframe.next_ms(start)))
+        return {symbol: union(spans) for symbol, spans in found.items()}
 
     def _answers(self, batch: Batch) -> list[Answer]:
         newest = dict(

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from trading.market.timeframes import TIMEFRAMES
+from trading.market.timeframes import TIMEFRAMES, Timeframe
 from trading.ohlcv.days import recorded_days
 from trading.ohlcv.shelf import Shelf
 from trading.store.gaps import CONFIRMED, OPEN
@@ -95,7 +96,8 @@ def history_status(shelf: Shelf, *, now: datetime | None) -> list[dict[str, obje
     -------
     list of dict
         timeframe, symbols, bars, first and last (opens), days, files, bytes, gaps_open, gaps_confirmed,
-        bars_missing (of open gaps), quarantined (reason -> rows), newest_age_s (since the newest bar closed).
+        bars_missing (counted between stored bars, without those of confirmed gaps: also holes that no repair
+        has looked at yet), quarantined (reason -> rows), newest_age_s (since the newest bar closed).
     """
     gaps = {(name, state): (n, bars) for name, state, n, bars in gap_counts(shelf).iter_rows()}
     set_aside: dict[str, dict[str, int]] = {}
@@ -103,30 +105,40 @@ def history_status(shelf: Shelf, *, now: datetime | None) -> list[dict[str, obje
         set_aside.setdefault(name, {})[reason] = rows
     return [
         {
-            **_bars(shelf, name, now),
+            **{key: value for key, value in held.items() if key != "slots"},
             **_files(shelf.lake.root, name),
             "gaps_open": gaps.get((name, OPEN), (0, 0))[0],
             "gaps_confirmed": gaps.get((name, CONFIRMED), (0, 0))[0],
-            "bars_missing": gaps.get((name, OPEN), (0, 0))[1],
             "quarantined": set_aside.get(name, {}),
         }
+        | _missing(held, gaps.get((name, CONFIRMED), (0, 0))[1])
         for name in stored_timeframes(shelf)
+        for held in [_bars(shelf, name, now)]
     ]
+
+
+def _missing(held: dict[str, Any], confirmed: int) -> dict[str, object]:
+    """Slots between the first and last bar of each symbol without a bar, save those the venue has none for."""
+    return {"bars_missing": max(held["slots"] - held["bars"] - confirmed, 0)}
 
 
 def _on_record(shelf: Shelf) -> int:
     return int(recorded_days(shelf)["bars"].sum())
 
 
-def _bars(shelf: Shelf, name: str, now: datetime | None) -> dict[str, object]:
+def _bars(shelf: Shelf, name: str, now: datetime | None) -> dict[str, Any]:
     opened, days = pl.col("open_time"), shelf.candles.dates(name)
-    symbols: set[str] = set()
+    begins: dict[str, datetime] = {}
+    ends: dict[str, datetime] = {}
     bars, first, last = 0, None, None
     for day in days:
         # Day by day: months of minutes do not fit into memory.
         start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
         times = shelf.candles.times(name, start=start, end=start.replace(hour=23, minute=59, second=59))
-        symbols.update(times["symbol"].unique())
+        spans = times.group_by("symbol").agg(opened.min().alias("low"), opened.max().alias("high"))
+        for symbol, begin, end in spans.iter_rows():
+            begins.setdefault(symbol, begin)
+            ends[symbol] = end
         bars += times.height
         low, high = times.select(opened.min().alias("low"), opened.max().alias("high")).row(0)
         first, last = first or low, high or last
@@ -135,13 +147,20 @@ def _bars(shelf: Shelf, name: str, now: datetime | None) -> dict[str, object]:
         age = (now - last - TIMEFRAMES[name].delta).total_seconds()
     return {
         "timeframe": name,
-        "symbols": len(symbols),
+        "symbols": len(begins),
         "bars": bars,
         "first": first,
         "last": last,
         "days": len(days),
         "newest_age_s": age,
+        "slots": sum(_slots(TIMEFRAMES[name], begins[symbol], ends[symbol]) for symbol in begins),
     }
+
+
+def _slots(bar: Timeframe, first: datetime, last: datetime) -> int:
+    if bar.name == "1M":
+        return (last.year - first.year) * 12 + last.month - first.month + 1
+    return round((last - first) / bar.delta) + 1
 
 
 def _files(root: Path, name: str) -> dict[str, object]:

@@ -27,13 +27,13 @@ class Quarantine:
         self._folder = Path(root) / "quarantine"
         self._known: set[bytes] | None = None
 
-    def add(self, frame: pl.DataFrame) -> int:
+    def add(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Keep the rows of `frame` (`trading.market.frames.QUARANTINE`) that are not here yet.
 
         Returns
         -------
-        int
-            Rows that were new.
+        DataFrame of QUARANTINE
+            The rows that were new.
 
         Raises
         ------
@@ -44,7 +44,7 @@ class Quarantine:
         """
         rows = conform(frame, QUARANTINE).unique(_SAME, keep="first", maintain_order=True)
         if rows.is_empty():
-            return 0
+            return rows
         if self._known is None:
             self._known = set(map(_name, self._all().select(_SAME).iter_rows()))
         names = [_name(row) for row in rows.select(_SAME).iter_rows()]
@@ -54,7 +54,7 @@ class Quarantine:
             lines = part.with_columns(pl.col("open_time", "seen_at").dt.epoch("ms"))
             append_lines(self._folder / f"{day}.jsonl", lines.iter_rows(named=True))
         self._known.update(names)
-        return fresh.height
+        return fresh
 
     def read(
         self,

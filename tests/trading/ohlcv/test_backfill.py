@@ -90,13 +90,13 @@ async def test_candles_that_others_stored_are_not_asked_for(world):
 
 
 async def test_doubtful_bars_are_set_aside_and_counted(world):
-    """The bar is not stored, its reason is; the page counts as answered."""
+    """The bar is not stored, its reason is; its slot is asked for once more, the page is answered."""
     world.venue.bad["B/USDT"] = TODAY + HOUR
     done = await world.backfill(TODAY)
     assert done.quarantined == {"high_below_low": 1}
     assert TODAY + HOUR not in world.stored("B/USDT")
     assert world.shelf.quarantine.counts().rows() == [("15m", "high_below_low", 1)]
-    assert (await world.backfill(TODAY)).requests == 0
+    assert [(await world.backfill(TODAY)).requests for _ in range(2)] == [1, 0]
 
 
 async def test_nothing_counts_as_answered_before_it_is_stored(world, monkeypatch):
@@ -139,3 +139,26 @@ async def test_the_ledger_holds_whole_bars_up_to_now(world):
     await world.backfill(TODAY)
     end = to_ms(NOON.replace(minute=0))
     assert world.shelf.coverage.spans("15m") == {name: [(to_ms(TODAY), end)] for name in world.symbols}
+
+
+async def test_a_doubted_bar_at_the_edge_is_asked_for_once_more(world):
+    """Its first bar came impossible: one further pass asks for that slot; mended meanwhile, it is stored."""
+    world.venue.bad["A/USDT"] = TODAY
+    await world.backfill(TODAY)
+    assert world.stored("A/USDT")[0] == TODAY + BAR.delta
+    world.venue.bad.clear()
+    world.venue.spent()
+    await world.backfill(TODAY)
+    assert world.venue.spent() == [("A/USDT", TODAY, 1)]
+    assert world.stored("A/USDT")[0] == TODAY
+
+
+async def test_a_bar_that_stays_impossible_is_not_asked_for_for_ever(world):
+    """The same bad bar a second time is what the venue has to say."""
+    world.venue.bad["A/USDT"] = TODAY
+    await world.backfill(TODAY)
+    world.venue.spent()
+    await world.backfill(TODAY)
+    assert len(world.venue.spent()) == 1
+    await world.backfill(TODAY)
+    assert world.venue.spent() == []

@@ -86,3 +86,17 @@ async def test_days_outside_the_window_keep_their_record_and_new_ones_get_one(wo
     assert fresh.height == 3
     _, fresh = record_days(world.shelf, ["15m"], TODAY, TODAY + DAY, at=NOON, run_id="run-2")
     assert fresh["date"].to_list() == ["2026-08-17"]
+
+
+async def test_holes_that_no_repair_has_looked_at_are_counted(world):
+    """Four bars lost from a file: missing at once; after the venue says it has none, they are confirmed."""
+    await world.backfill(START)
+    (row,) = history_status(world.shelf, now=NOON)
+    assert row["bars_missing"] == 0
+    world.lose("A/USDT", START + HOUR, START + 2 * HOUR)
+    (row,) = history_status(world.shelf, now=NOON)
+    assert (row["bars_missing"], row["gaps_open"]) == (4, 0)
+    world.venue.silent["A/USDT"] = (START + HOUR, START + 2 * HOUR)
+    await world.repair(START)
+    (row,) = history_status(world.shelf, now=NOON)
+    assert (row["bars_missing"], row["gaps_confirmed"]) == (0, 1)

@@ -34,11 +34,11 @@ NO_TIME = (
 def test_same_bad_row_is_kept_once_with_its_first_sighting(tmp_path: Path) -> None:
     """Seen again by the same object, by another one, and after midnight: one row."""
     bad = Quarantine(tmp_path)
-    assert bad.add(rows(FUTURE, NO_TIME, FUTURE)) == 2
-    assert bad.add(rows(FUTURE, seen=AT + timedelta(hours=2))) == 0
-    assert Quarantine(tmp_path).add(rows(NO_TIME, seen=AT + timedelta(days=3))) == 0
-    assert bad.add(rows(FUTURE, timeframe="5m")) == 1
-    assert bad.add(rows()) == 0
+    assert bad.add(rows(FUTURE, NO_TIME, FUTURE)).height == 2
+    assert bad.add(rows(FUTURE, seen=AT + timedelta(hours=2))).height == 0
+    assert Quarantine(tmp_path).add(rows(NO_TIME, seen=AT + timedelta(days=3))).height == 0
+    assert bad.add(rows(FUTURE, timeframe="5m")).height == 1
+    assert bad.add(rows()).height == 0
     found = Quarantine(tmp_path).read()
     assert found.schema == pl.Schema(QUARANTINE)
     assert found["seen_at"].to_list() == [AT] * 3

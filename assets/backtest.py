@@ -24,7 +24,8 @@ def backtest_results(
 
     Entry at the open after the signal's bar, plus half the spread, slippage and the taker fee; exits by the
     same machine that the live engine runs; stop before target inside one bar; no fill without volume.
-    Returns are fractions, 365 days a year. Every trade is in the table `backtest_trades`.
+    Returns are fractions, 365 days a year. Every trade is in the table `backtest_trades`,
+    every run in the ledger of trials: what was tried and dropped counts against what is kept.
 
     A signal counts only on bars at which the pair was in the universe **of that bar**, by recorded looks
     where there are any, else by candles (`universe_source`, `universe_share`); never by today's list. Spread,
@@ -47,6 +48,7 @@ def backtest_results(
     }
     store.publish("backtest_trades", result.trades, key=["symbol", "open_time"], **about)
     version = store.publish("backtest_results", result.metrics, key=["symbol"], **about)
+    store.trials.record_backtest("signals", exits, version.version_id, result.metrics, at=store.as_of())
     return materialized(
         version,
         {

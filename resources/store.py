@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 
 from resources.settings import load_settings
 from trading.backtest.validation.budget import NightBook
+from trading.backtest.validation.trials import TrialLedger
 from trading.market.errors import MissingData
 from trading.market.instruments import as_series, cut
 from trading.market.lineage import Version
@@ -52,6 +53,11 @@ class Store(dg.ConfigurableResource[None]):
     def approval_nights(self) -> NightBook:
         """What each night's approvals spent of the error budget."""
         return NightBook(load_settings(self.world).lake_dir / "approval_nights.jsonl")
+
+    @property
+    def trials(self) -> TrialLedger:
+        """Every backtest that was ever run in this world, the discarded ones too."""
+        return TrialLedger(load_settings(self.world).lake_dir / "trials.jsonl")
 
     def as_of(self) -> datetime:
         """Return the market time of the newest look at tickers or candles: when decisions are made."""

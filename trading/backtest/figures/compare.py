@@ -132,20 +132,37 @@ def _pairs(
 
 
 def _why(a: dict[str, Any], b: dict[str, Any], tolerance: float) -> tuple[str, str]:
-    """Say how two trades of one entry, or of overlapping times, differ: the first thing in order of time."""
+    """Say how two trades of one entry, or of overlapping times, differ, in the order in which trades happen.
+
+    The kind is that of the first thing. What follows from another entry or exit anyway (prices, stake) is
+    only named where nothing before it differs.
+    """
     opened = "a" if a["open_time"] < b["open_time"] else "b"
     closed = "a" if a["close_time"] < b["close_time"] else "b"
     left = a["exit_reason"]
-    asked = (
+    is_left_alike = left == b["exit_reason"]
+    causes = (
         (a["open_time"] == b["open_time"], "shifted", f"{opened} entered earlier"),
         (_near(a, b, "open_rate", tolerance), "price", "entry at another price"),
-        (left == b["exit_reason"], "exit", f"left by {left} in a, by {b['exit_reason']} in b"),
-        (a["close_time"] == b["close_time"], "exit", f"left by {left} in both, {closed} earlier"),
-        (_near(a, b, "close_rate", tolerance), "price", f"left by {left} at another price"),
-        (_near(a, b, "stake", tolerance), "size", "another stake"),
-        (_near(a, b, "profit_ratio", tolerance), "price", "same prices, other costs"),
+        (is_left_alike, "exit", f"left by {left} in a, by {b['exit_reason']} in b"),
+        (
+            not is_left_alike or a["close_time"] == b["close_time"],
+            "exit",
+            f"left by {left} in both, {closed} earlier",
+        ),
     )
-    return next(((kind, reason) for is_equal, kind, reason in asked if not is_equal), ("same", "the same"))
+    found = [(kind, reason) for is_equal, kind, reason in causes if not is_equal]
+    if found:
+        return found[0][0], "; ".join(reason for _, reason in found)
+    rest = (
+        ("close_rate", "price", f"left by {left} at another price"),
+        ("stake", "size", "another stake"),
+        ("profit_ratio", "price", "same prices, other costs"),
+    )
+    for name, kind, reason in rest:
+        if not _near(a, b, name, tolerance):
+            return kind, reason
+    return "same", "the same"
 
 
 def _alone(alone: pl.DataFrame, other: pl.DataFrame, kind: str, slots: int | None) -> list[dict[str, object]]:

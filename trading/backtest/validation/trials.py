@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from trading.market.errors import BadInput
@@ -70,6 +71,18 @@ def trial_batch(strategy: str, params_id: str, data_id: str, sharpes: Floats, *,
     return TrialBatch(strategy, params_id, data_id, len(sharpes), len(known), mean, square, at)
 
 
+def metrics_batch(
+    strategy: str, params: object, data_id: str, metrics: pl.DataFrame, *, at: datetime
+) -> TrialBatch:
+    """Return the batch of a backtest: one trial per row of `metrics` (`metrics.METRICS`), each on its symbol.
+
+    `params` are made into an id by their representation: frozen dataclasses of thresholds have one. Sharpe
+    ratios there are yearly; the ledger keeps them per day.
+    """
+    daily = metrics["sharpe"].cast(pl.Float64).fill_null(float("nan")).to_numpy() / math.sqrt(365)
+    return trial_batch(strategy, digest(repr(params)), data_id, daily, at=at)
+
+
 @dataclass(frozen=True, slots=True)
 class Trials:
     """How many trials there were, and the variance of their Sharpe ratios (None of fewer than 2)."""
@@ -88,6 +101,14 @@ class TrialLedger:
     def record(self, batches: Iterable[TrialBatch]) -> int:
         """Append `batches` durably and return how many lines were written."""
         return append_lines(self._path, [_row(batch) for batch in batches])
+
+    def record_backtest(
+        self, strategy: str, params: object, data_id: str, metrics: pl.DataFrame, *, at: datetime
+    ) -> int:
+        """Append the trials of one backtest (`metrics_batch`); none of an empty one."""
+        if metrics.is_empty():
+            return 0
+        return self.record([metrics_batch(strategy, params, data_id, metrics, at=at)])
 
     def total(self, strategy: str | None = None) -> Trials:
         """Count every trial ever recorded, of one strategy or of all; the same batch again counts once."""

@@ -42,6 +42,8 @@ def runs(a: list[dict], b: list[dict]) -> tuple[pl.DataFrame, pl.DataFrame]:
         ({"close_ts": START + timedelta(hours=2)}, "exit", "left by roi in both, a earlier"),
         ({"close_rate": 101.0, "profit_ratio": 0.01}, "price", "left by roi at another price"),
         ({"open_rate": 99.0}, "price", "entry at another price"),
+        ({"open_rate": 99.0, "exit_reason": "stop_loss"}, "price",
+         "entry at another price; left by roi in a, by stop_loss in b"),
         ({"profit_ratio": 0.018}, "price", "same prices, other costs"),
         ({"amount": 2.0}, "size", "another stake"),
         ({"open_ts": START - timedelta(hours=1)}, "shifted", "b entered earlier"),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from trading.backtest.validation.trials import TrialLedger, trial_batch
@@ -54,6 +55,18 @@ def test_several_processes_lose_no_trial(tmp_path: Path) -> None:
     running = [subprocess.Popen([sys.executable, "-c", code, str(path), str(k)]) for k in range(4)]
     assert [process.wait() for process in running] == [0] * 4
     assert TrialLedger(path).total().count == 4 * 50 * 3
+
+
+def test_a_backtest_s_rows_are_trials_per_day_and_not_per_year(tmp_path: Path) -> None:
+    """Yearly ratios of √365 and 3√365 are 1 and 3 a day, a variance of 2; a symbol without one counts too."""
+    ledger = TrialLedger(tmp_path / "trials.jsonl")
+    year = 365**0.5
+    metrics = pl.DataFrame({"symbol": ["A", "B", "C"], "sharpe": [year, 3 * year, None]})
+    assert ledger.record_backtest("signals", {"rsi": 30}, "v-1", metrics, at=AT) == 1
+    assert ledger.record_backtest("signals", {"rsi": 30}, "v-1", metrics.head(0), at=AT) == 0
+    assert (ledger.total().count, ledger.total().sharpe_variance) == (3, pytest.approx(2.0))
+    ledger.record_backtest("signals", {"rsi": 25}, "v-1", metrics, at=AT)
+    assert ledger.total().count == 6
 
 
 def test_no_ledger_is_no_trials_and_bad_rows_are_refused(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
     a condition of its own (`is_depegged`). `why` says what made a bar what it is.
     The picture behind the click: the conditions over time, before the colours of their regimes.
     """
-    from trading.xray.condition_words import conditions_at, sentence
+    from trading.xray.condition_words import sentence, told
     from trading.xray.regime import market_regime as regimes
     from trading.xray.regime_picture import regime_chart
 
@@ -210,7 +210,8 @@ def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
         "market_regime", frame, key=["open_time"], inputs=["ohlcv_days"], run_id=context.run_id
     )
     now = frame.row(-1, named=True)
-    shares = frame.group_by("regime").len("bars").sort("bars", descending=True)
+    named = pl.col("regime").fill_null("not yet named")
+    shares = frame.group_by(named).len("bars").sort("bars", descending=True)
     plotted = (
         "breadth",
         "median_volatility",
@@ -224,7 +225,7 @@ def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
         version,
         {
             "in words": sentence(frame),
-            "conditions now": table(conditions_at(frame), ["condition", "shown", "usual", "words"]),
+            "conditions now": table(told(frame)),
             "bars by regime": table(shares),
             "over time": dg.MetadataValue.md(regime_chart(frame)),
             **numbers,

@@ -112,6 +112,17 @@ def conditions_at(regime: pl.DataFrame, row: int = -1) -> pl.DataFrame:
     return pl.DataFrame([*told, _peg(past)], schema=CONDITIONS, orient="row")
 
 
+def told(regime: pl.DataFrame, row: int = -1) -> pl.DataFrame:
+    """Return the conditions of one bar for a page: condition, now, above its past in, words; all text."""
+    usual = pl.format("{} %", (100 * pl.col("usual")).round(0).cast(pl.Int64))
+    return conditions_at(regime, row).select(
+        "condition",
+        pl.col("shown").alias("now"),
+        pl.when(pl.col("usual").is_not_null()).then(usual).otherwise(pl.lit("–")).alias("above its past in"),
+        "words",
+    )
+
+
 def sentence(regime: pl.DataFrame, row: int = -1) -> str:
     """Return the state of the market at one bar as one sentence, with what it does to thresholds."""
     now = regime.row(row, named=True)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from trading.market.errors import BadInput
-from trading.xray.condition_words import CONDITIONS, conditions_at, sentence
+from trading.xray.condition_words import CONDITIONS, conditions_at, sentence, told
 from trading.xray.pictures import MAX_BYTES
 from trading.xray.regime import REGIME, market_regime
 from trading.xray.regime_picture import regime_chart, spells
@@ -49,6 +49,15 @@ def test_what_cannot_be_measured_says_so(to_candles):
     assert told["BTC trend"] == told["Correlation of the average pair"] == "cannot be measured here"
     assert told["Dollar peg"] == "no pair of two dollar coins to tell"
     assert sentence(frame).startswith("The market is not yet named: 40 bars of history, 120 needed")
+
+
+def test_a_page_gets_text_alone(to_candles):
+    """Value as written, rank in whole percent, a dash where there is none."""
+    frame = told(_regime(to_candles))
+    assert frame.columns == ["condition", "now", "above its past in", "words"]
+    assert set(frame.dtypes) == {pl.String}
+    assert frame["above its past in"][-1] == "–"
+    assert frame["above its past in"][0].endswith(" %")
 
 
 def test_the_sentence_names_regime_reason_and_multipliers(to_candles):

@@ -164,6 +164,7 @@ def news(view: SymbolXray) -> str:
         f'<li id="news{place}" class="{"grave" if story.event in GRAVE else ""}">'
         f"{_time(story.first_seen)}<div><b>{_linked(story.title, story.link)}</b>"
         f"<p>{text(story.source, 60)}{_tag(story.event)} {text(story.mood)}{_score(story.score)}"
+        f"{_ends(story.effective)}"
         "</p></div></li>"
         for place, story in enumerate(view.news)
     )
@@ -182,6 +183,10 @@ def _time(at: datetime) -> str:
 
 def _tag(event: str | None) -> str:
     return f' <span class="tag">{text(event, 40)}</span>' if event else ""
+
+
+def _ends(effective: datetime | None) -> str:
+    return "" if effective is None else f"; trading ends {say.moment(effective)} UTC"
 
 
 def _score(score: float | None) -> str:

@@ -34,20 +34,9 @@ def world(tmp_path, monkeypatch):
         look = [("BTC/USDT", at, bid, bid, bid + 1, bid, bid, bid, 1.0, 1e6, 0.0)]
         lake.publish("tickers", pl.DataFrame(look, schema=TICKERS, orient="row"), key=["symbol"], at=at)
     seen = NOON + timedelta(hours=1)
-    item = (
-        "1",
-        "wire",
-        "Bitcoin [bold]moves",
-        "https://n.invalid/",
-        seen,
-        seen,
-        ["BTC/USDT"],
-        None,
-        0.1,
-        "neutral",
-        0.1,
-    )
-    lake.publish("news_events", pl.DataFrame([item], schema=NEWS, orient="row"), key=["item_id"], at=EVENING)
+    item = {"item_id": "1", "source": "wire", "title": "Bitcoin [bold]moves", "first_seen": seen}
+    item |= {"symbols": ["BTC/USDT"], "mood": "neutral", "score": 0.1}
+    lake.publish("news_events", pl.DataFrame([item], schema=NEWS), key=["item_id"], at=EVENING)
     return lake
 
 

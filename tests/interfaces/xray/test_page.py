@@ -43,22 +43,13 @@ def view(name: str = "BTC/USDT", bars: int = 800, *, full: bool = True, scale: f
     if not full:
         return xray(Given(name, at, own, BAR_MS, "15m"))
     seen = at - timedelta(hours=3)
-    news = [
-        ("1", HOSTILE, HOSTILE, "javascript:alert(1)", seen, seen, [name], "hack", -0.9, "negative", -0.9),
-        (
-            "2",
-            "wire",
-            "Plain words",
-            "https://news.invalid/a?b=1&c=2",
-            seen,
-            seen,
-            [name],
-            None,
-            0.2,
-            "positive",
-            0.2,
-        ),
+    keys = ("item_id", "source", "title", "link", "event", "score")
+    told = [
+        ("1", HOSTILE, HOSTILE, "javascript:alert(1)", "hack", -0.9),
+        ("2", "wire", "Plain words", "https://news.invalid/a?b=1&c=2", None, 0.2),
     ]
+    about = {"published": seen, "first_seen": seen, "symbols": [name], "sentiment": 0.1, "mood": "neutral"}
+    news = [dict(zip(keys, row, strict=True)) | about | {"effective": at} for row in told]
     peers = {"symbol": [name], "rank": [1], "peer": [HOSTILE], "rho": [-0.5], "bars": [99]}
     groups = {
         "symbol": [name, HOSTILE],
@@ -94,7 +85,7 @@ def view(name: str = "BTC/USDT", bars: int = 800, *, full: bool = True, scale: f
             peers=pl.DataFrame(peers),
             clusters=pl.DataFrame(groups),
             others=candles(bars, HOSTILE),
-            news=pl.DataFrame(news, schema=NEWS, orient="row"),
+            news=pl.DataFrame(news, schema=NEWS),
             signals=pl.DataFrame([signal]),
             judged=pl.DataFrame(judged, schema=JUDGED, orient="row"),
             stake=100.0,

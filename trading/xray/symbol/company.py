@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from trading.news.items import as_news
+
 # Events that close a symbol to new entries (see `SignalRules.blocking_events`).
 GRAVE = ("hack", "delisting", "halt")
 _MOST_NEWS = 30
@@ -41,7 +43,10 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One headline: when we first saw it (the only clock), who said it, what kind of event, which mood."""
+    """One headline: when we first saw it (the only clock), who said it, what kind of event, which mood.
+
+    `effective` is when an announced delisting ends trading, null where that is not said.
+    """
 
     first_seen: datetime
     published: datetime | None
@@ -51,6 +56,7 @@ class Story:
     event: str | None
     score: float | None
     mood: str
+    effective: datetime | None
 
 
 def company_of(
@@ -132,7 +138,10 @@ def stories_of(news: pl.DataFrame | None, symbol: str, at: datetime) -> list[Sto
     """Return what was first seen of `symbol` at or before `at`, newest first, at most 30 items."""
     if news is None or news.is_empty():
         return []
-    own = news.filter(pl.col("symbols").list.contains(symbol) & (pl.col("first_seen") <= at))
+    told_first = pl.col("same_as").is_null()  # the same story from another feed is one story
+    own = as_news(news).filter(
+        pl.col("symbols").list.contains(symbol) & (pl.col("first_seen") <= at) & told_first
+    )
     rows = own.sort("first_seen", descending=True).head(_MOST_NEWS).to_dicts()
     return [
         Story(
@@ -144,6 +153,7 @@ def stories_of(news: pl.DataFrame | None, symbol: str, at: datetime) -> list[Sto
             row["event"],
             row["score"],
             str(row["mood"] or "neutral"),
+            row["effective"],
         )
         for row in rows
     ]

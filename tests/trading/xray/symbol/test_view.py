@@ -35,27 +35,21 @@ GROUPS = pl.DataFrame(
 )
 
 
-def headline(
-    minutes: float, title: str = "Bitcoin moves", event: str | None = None, symbol: str = "BTC/USDT"
-):
+def headline(minutes: float, title: str = "Bitcoin moves", event: str | None = None, **more):
     seen = AT + timedelta(minutes=minutes)
-    return (
-        "id" + title,
-        "wire",
-        title,
-        "https://x.invalid/",
-        seen,
-        seen,
-        [symbol],
-        event,
-        0.1,
-        "neutral",
-        0.1,
-    )
+    row = {
+        "item_id": title,
+        "source": "wire",
+        "title": title,
+        "link": "https://x.invalid/",
+        "published": seen,
+    }
+    row |= {"first_seen": seen, "symbols": ["BTC/USDT"], "event": event, "sentiment": 0.1, "mood": "neutral"}
+    return row | {"score": 0.1} | more
 
 
 def news(*rows) -> pl.DataFrame:
-    return pl.DataFrame(list(rows), schema=NEWS, orient="row")
+    return pl.DataFrame(list(rows), schema=NEWS)
 
 
 def given(one, walk, **more) -> Given:
@@ -83,12 +77,13 @@ def test_the_regime_of_the_market_is_told_beside_it(one, walk):
 
 
 def test_only_news_first_seen_by_then_and_naming_it_counts(one, walk):
-    """Seen a minute later, or of another pair: not there. A hack is said first."""
+    """Seen later, of another pair, told by another feed already: not there. A hack is said first."""
     items = news(
         headline(-90, "Old news"),
         headline(-30, "BTC bridge hacked", "hack"),
         headline(1, "From the future"),
-        headline(-5, "Of another", symbol="B/USDT"),
+        headline(-5, "Of another", symbols=["B/USDT"]),
+        headline(-20, "BTC bridge hacked!", "hack", same_as="BTC bridge hacked"),
     )
     view = xray(given(one, walk, news=items))
     assert [story.title for story in view.news] == ["BTC bridge hacked", "Old news"]

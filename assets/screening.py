@@ -151,13 +151,13 @@ def every_candidate_is_judged(store: Store) -> dg.AssetCheckResult:
 def _figures(frame: pl.DataFrame, before: pl.DataFrame | None = None) -> dict[str, object]:
     """Counts, one line per filter from the listing on, the same as a picture, and one example each."""
     from trading.screening.chain.declared import preset_chain
-    from trading.screening.funnel import rule_steps
+    from trading.screening.funnel import rule_bars, rule_steps
     from trading.xray.pictures import funnel_chart
 
     dropped = frame.filter(~pl.col("is_kept"))
     order = [each.called for each in preset_chain("default").filters]
     steps = rule_steps([frame] if before is None else [before, frame], order)
-    chart = steps.select("in", "out", stage="rule", main_reason=pl.lit(None, pl.String))
+    chart = rule_bars(steps)
     picture = {} if chart.is_empty() else {"picture": dg.MetadataValue.md(funnel_chart(chart))}
     return {
         "kept": frame.height - dropped.height,

@@ -186,3 +186,13 @@ def rule_steps(frames: Sequence[pl.DataFrame], order: Sequence[str] = ()) -> pl.
         "example": pl.String,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def rule_bars(steps: pl.DataFrame) -> pl.DataFrame:
+    """Return `rule_steps` as a chart takes a summary, one bar per rule: (stage, in, out, main_reason).
+
+    A rule that several stages have is named with its stage, since bars of one name would lie on each other.
+    """
+    named = pl.format("{} ({})", "rule", "stage")
+    stage = pl.when(pl.col("rule").is_duplicated()).then(named).otherwise("rule")
+    return steps.select(stage.alias("stage"), "in", "out", main_reason=pl.lit(None, pl.String))

@@ -3,7 +3,7 @@
 import polars as pl
 
 from trading.market.frames import FUNNEL
-from trading.screening.funnel import rule_steps
+from trading.screening.funnel import rule_bars, rule_steps
 
 
 def funnel(stage: str, *rules: str) -> pl.DataFrame:
@@ -32,3 +32,11 @@ def test_nothing_dropped_is_an_empty_table():
     """So is no funnel at all."""
     assert rule_steps([funnel("markets", "passed")], []).is_empty()
     assert rule_steps([], []).is_empty()
+
+
+def test_a_rule_of_both_stages_is_two_bars():
+    """Volume by ticker and volume by candles: under one name they would be drawn over each other."""
+    steps = rule_steps([funnel("prefilter", "volume", "spread"), funnel("screening", "volume")], ["volume"])
+    bars = rule_bars(steps)
+    assert bars["stage"].to_list() == ["volume (prefilter)", "spread", "volume (screening)"]
+    assert bars.columns == ["stage", "in", "out", "main_reason"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 import assets.backtest
+import assets.groups
 import assets.indicators
 import assets.learning
 import assets.markets
@@ -30,6 +31,7 @@ STAGES = [
     assets.universe,
     assets.screening,
     assets.indicators,
+    assets.groups,
     assets.xray,
     assets.trade_pool,
     assets.learning,

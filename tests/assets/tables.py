@@ -118,7 +118,20 @@ def correlation_alerts() -> pl.DataFrame:
 
 
 def clusters() -> pl.DataFrame:
-    return pl.DataFrame({"symbol": SYMBOLS, "cluster": [0, 0, 1, -1]})
+    return pl.DataFrame(
+        {
+            "symbol": SYMBOLS,
+            "cluster": [0, 0, 1, -1],
+            "cluster_name": [SYMBOLS[1], SYMBOLS[1], SYMBOLS[2], None],
+            "size": [2, 2, 1, 1],
+        }
+    )
+
+
+def cluster_quality() -> pl.DataFrame:
+    return pl.DataFrame(
+        {"cluster": [0, 1], "stability": [0.49, 1.0], "persistence": [0.0, 1.0], "cohesion": [-1.0, 1.0]}
+    )
 
 
 def market_regime() -> pl.DataFrame:
@@ -208,6 +221,7 @@ SOUND = {
     "correlations": correlations,
     "correlation_alerts": correlation_alerts,
     "clusters": clusters,
+    "cluster_quality": cluster_quality,
     "market_regime": market_regime,
     "news_events": news_events,
     "trade_pool": trade_pool,

@@ -10,6 +10,7 @@ import pytest
 
 from assets import (
     backtest,
+    groups,
     indicators,
     learning,
     markets,
@@ -205,20 +206,29 @@ POISONS = [
     (indicators.indicators_are_in_range, "bands crossed", table("indicators", bb_lower=104.5)),
     (indicators.indicators_are_in_range, "NaN for null", table("indicators", ema_200=NAN)),
     (indicators.indicators_are_in_range, "a bar twice", twice("indicators")),
-    (xray.correlations_are_correlations, "above 1", table("correlations", rho=1.1)),
-    (xray.correlations_are_correlations, "below -1", table("correlations", rho=-1.1)),
-    (xray.correlations_are_correlations, "NaN", table("correlations", rho=NAN)),
-    (xray.correlations_are_correlations, "few bars", table("correlations", bars=29)),
-    (xray.correlations_are_correlations, "more bars than the window", table("correlations", bars=961)),
-    (xray.correlations_are_correlations, "no value", table("correlations", rho=None)),
-    (xray.correlations_are_correlations, "shrunk outwards", table("correlations", rho_shrunk=0.95)),
-    (xray.correlations_are_correlations, "its own peer", table("correlations", peer="AAA/USDT")),
-    (xray.alerts_are_earned, "rose", table("correlation_alerts", rho_now=0.91)),
-    (xray.alerts_are_earned, "unknown now", table("correlation_alerts", rho_now=None)),
-    (xray.alerts_are_earned, "by chance", table("correlation_alerts", q_value=0.051)),
-    (xray.alerts_are_earned, "NaN", table("correlation_alerts", q_value=NAN)),
-    (xray.alerts_are_earned, "a pair twice", twice("correlation_alerts")),
-    (xray.market_has_groups, "all noise", only_noise),
+    (groups.correlations_are_correlations, "above 1", table("correlations", rho=1.1)),
+    (groups.correlations_are_correlations, "below -1", table("correlations", rho=-1.1)),
+    (groups.correlations_are_correlations, "NaN", table("correlations", rho=NAN)),
+    (groups.correlations_are_correlations, "few bars", table("correlations", bars=29)),
+    (groups.correlations_are_correlations, "more bars than the window", table("correlations", bars=961)),
+    (groups.correlations_are_correlations, "no value", table("correlations", rho=None)),
+    (groups.correlations_are_correlations, "shrunk outwards", table("correlations", rho_shrunk=0.95)),
+    (groups.correlations_are_correlations, "its own peer", table("correlations", peer="AAA/USDT")),
+    (groups.alerts_are_earned, "rose", table("correlation_alerts", rho_now=0.91)),
+    (groups.alerts_are_earned, "unknown now", table("correlation_alerts", rho_now=None)),
+    (groups.alerts_are_earned, "by chance", table("correlation_alerts", q_value=0.051)),
+    (groups.alerts_are_earned, "NaN", table("correlation_alerts", q_value=NAN)),
+    (groups.alerts_are_earned, "a pair twice", twice("correlation_alerts")),
+    (groups.market_has_groups, "all noise", only_noise),
+    (groups.groups_are_what_they_say, "a pair twice", twice("clusters")),
+    (groups.groups_are_what_they_say, "a wrong size", table("clusters", size=3)),
+    (groups.groups_are_what_they_say, "a name of nobody", table("clusters", 2, cluster_name="AAA/USDT")),
+    (groups.groups_are_what_they_say, "no name", table("clusters", 2, cluster_name=None)),
+    (groups.groups_are_what_they_say, "a named noise", table("clusters", 3, cluster_name="AAA/USDT")),
+    (groups.groups_stand_on_their_own, "dissolved", table("cluster_quality", 1, stability=0.49)),
+    (groups.groups_stand_on_their_own, "unknown", table("cluster_quality", stability=None)),
+    (groups.groups_stand_on_their_own, "beyond 1", table("cluster_quality", persistence=1.1)),
+    (groups.groups_stand_on_their_own, "no cosine", table("cluster_quality", cohesion=NAN)),
     (xray.regime_is_known, "unknown", table("market_regime", regime="wild")),
     (xray.regime_is_known, "backwards", backwards("market_regime")),
     (xray.regime_is_known, "a bar twice", table("market_regime", 1, open_time=NEWEST)),
@@ -289,6 +299,8 @@ def test_only_findings_about_the_market_let_the_line_go_on():
     blocking = {name: judge_blocking(check) for name, check in CHECKS.items()}
     assert {name for name, blocks in blocking.items() if not blocks} == {
         "market_has_groups",
+        "groups_are_what_they_say",
+        "groups_stand_on_their_own",
         "correlations_are_correlations",
         "alerts_are_earned",
         "regime_is_known",
@@ -306,7 +318,7 @@ def judge_blocking(check: dg.AssetChecksDefinition) -> bool:
 def test_noise_is_a_warning(store):
     """A market without groups is a finding, not a fault."""
     only_noise(store)
-    assert judge(xray.market_has_groups, store).severity == dg.AssetCheckSeverity.WARN
+    assert judge(groups.market_has_groups, store).severity == dg.AssetCheckSeverity.WARN
 
 
 def test_a_promotion_may_lean_on_another_model_s_failure(store):

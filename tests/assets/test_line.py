@@ -29,7 +29,15 @@ BARS = 1000
 START = "2026-08-17T12:02:00Z"
 STAGES = {
     *("markets", "validated_markets", "tickers", "liquid_symbols", "screened_symbols", "indicators"),
-    *("instruments", "correlations", "correlation_alerts", "clusters", "market_regime", "news_events"),
+    *(
+        "instruments",
+        "correlations",
+        "correlation_alerts",
+        "clusters",
+        "cluster_quality",
+        "market_regime",
+        "news_events",
+    ),
     *("trade_pool", "training_set", "signal_model", "signals", "backtest_results", "approved_symbols"),
 }
 BESIDE = {"funnel_markets", "ohlcv_days", "candle_scans", "backtest_trades", "approval_rules"}

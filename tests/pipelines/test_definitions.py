@@ -15,7 +15,9 @@ MAX_STATEMENTS, MAX_LINES = 12, 35
 # Several tables at once, or the file of all tables: they say what they hold in their own words.
 HOLD_MANY_TABLES = {"raw_tables", "warehouse"}
 # They inform decisions and stand alone: a strange headline must not stop the candles.
-ONLY_WARN = {"market_regime", "news_events", "clusters", "correlations", "correlation_alerts"}
+ONLY_WARN = {
+    *("market_regime", "news_events", "clusters", "cluster_quality", "correlations", "correlation_alerts"),
+}
 RUNNING = dg.DefaultScheduleStatus.RUNNING
 
 
@@ -56,6 +58,7 @@ def test_every_stop_of_the_line_is_an_asset(graph):
         "correlations",
         "correlation_alerts",
         "clusters",
+        "cluster_quality",
         "market_regime",
         "news_events",
         "trade_pool",

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.market.errors import BadInput
+from trading.xray.group_rules import METHODS
 from trading.xray.pairwise import pairwise
 from trading.xray.ranks import ranks
 from trading.xray.returns import Floats
 
-METHODS = ("pearson", "spearman")
 Counts = npt.NDArray[np.int32]
 
 

@@ -14,9 +14,9 @@ import polars as pl
 from scipy.special import ndtri
 from scipy.stats import t as student
 
-from trading.market.errors import BadInput
 from trading.xray.correlation import correlation
 from trading.xray.fisher import blocks_of_pairs, false_shares, moderated
+from trading.xray.group_rules import LEAST_WINDOWS, AlertRules
 from trading.xray.peers import best_columns
 from trading.xray.ranks import ranks
 from trading.xray.returns import Floats
@@ -33,58 +33,8 @@ ALERTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "q_value": pl.Float64,
     "peers_lost": pl.Int32,
 }
-# An alert that is false more often than once in twenty is none.
-MOST_FALSE = 0.05
-# Fewer earlier windows say too little about how much z varies by itself.
-_LEAST_WINDOWS = 4
 # Below so many pairs their median is no market.
 _A_MARKET = 30
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRules:
-    """When a pair counts as decoupled.
-
-    Parameters
-    ----------
-    window : int
-        Bars of the newest window, and of each earlier one.
-    earlier : int
-        Most earlier windows it is held against; with fewer than 4 in the history nothing is tested.
-    peers : int
-        Closest peers of each symbol in the earlier windows that are tested.
-    coupled : float
-        Correlation in the earlier windows from which a pair counts as coupled.
-    least_drop : float
-        Drop of Fisher's z that is no news; only what goes beyond it is tested. It also covers that the
-        pairs tested were chosen because their correlation was high.
-    false_share : float
-        Expected share of false alerts among the alerts of one look, at most.
-    min_share : float
-        Share of a window that both must have.
-    """
-
-    window: int = 96
-    earlier: int = 9
-    peers: int = 20
-    coupled: float = 0.5
-    least_drop: float = 0.1
-    false_share: float = 0.01
-    min_share: float = 0.8
-
-    def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
-        if self.window < 30:
-            raise BadInput(f"window must be at least 30 bars, was {self.window}")
-        if self.earlier < _LEAST_WINDOWS:
-            raise BadInput(f"earlier must be at least {_LEAST_WINDOWS} windows, was {self.earlier}")
-        if self.peers < 1:
-            raise BadInput(f"peers must be at least 1, was {self.peers}")
-        for name, most in (("coupled", 1), ("false_share", MOST_FALSE), ("min_share", 1)):
-            if not 0 < getattr(self, name) <= most:
-                raise BadInput(f"{name} must be above 0 and at most {most}, was {getattr(self, name)}")
-        if self.least_drop < 0:
-            raise BadInput(f"least_drop must be at least 0, was {self.least_drop}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +72,12 @@ def decoupled_pairs(symbols: list[str], returns: Floats, rules: AlertRules | Non
     """
     rules = rules or AlertRules()
     windows = min(returns.shape[1] // rules.window - 1, rules.earlier)
-    if windows < _LEAST_WINDOWS or len(symbols) < 2:
+    if windows < LEAST_WINDOWS or len(symbols) < 2:
         return Decoupling(pl.DataFrame(schema=ALERTS), 0, 0.0)
     scores = _scores(returns[:, -(windows + 1) * rules.window :], rules.window)
     left, right = _coupled(symbols, scores[:, : -rules.window], rules)
     z, bars = blocks_of_pairs(scores, left, right, rules.window, rules.min_share)
-    usable = ~np.isnan(z[:, -1]) & ((~np.isnan(z[:, :-1])).sum(axis=1) >= _LEAST_WINDOWS)
+    usable = ~np.isnan(z[:, -1]) & ((~np.isnan(z[:, :-1])).sum(axis=1) >= LEAST_WINDOWS)
     left, right, z, bars = left[usable], right[usable], z[usable], bars[usable]
     if not len(z):
         return Decoupling(pl.DataFrame(schema=ALERTS), 0, 0.0)
@@ -160,7 +110,7 @@ def _scores(returns: Floats, window: int) -> Floats:
 
 def _coupled(symbols: list[str], scores: Floats, rules: AlertRules) -> tuple[Ints, Ints]:
     """Return the pairs (left < right) that are close peers in the earlier windows, each once."""
-    rho = correlation(symbols, scores, min_bars=int(_LEAST_WINDOWS * rules.window * rules.min_share)).rho
+    rho = correlation(symbols, scores, min_bars=int(LEAST_WINDOWS * rules.window * rules.min_share)).rho
     best = best_columns(rho, min(rules.peers, len(symbols) - 1))
     rows = np.repeat(np.arange(len(symbols)), best.shape[1])
     columns = best.ravel()

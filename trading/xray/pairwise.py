@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.xray.returns import Floats
-from trading.xray.threads import one_blas_thread
+from trading.xray.threads import one_thread
 
 Counts = npt.NDArray[np.int32]
 Single = npt.NDArray[np.float32]
@@ -69,7 +69,7 @@ def pairwise(returns: Floats, min_bars: int, *, shrink: bool) -> tuple[Floats, C
     quick, n, error = exact.single(), len(returns), 0.0
     rho, bars = np.empty((n, n)), np.empty((n, n), dtype=np.int32)
     doubtful = np.zeros(n, dtype=bool)
-    with one_blas_thread():
+    with one_thread():
         for start in range(0, n, _SLICE):
             rows, columns = slice(start, start + _SLICE), slice(start, n)
             part = _pairs(quick, rows, columns, min_bars)

@@ -4,7 +4,6 @@ The table is written in small row groups sorted by symbol, so that one symbol's 
 one file, whatever the market's size. Not here: how a correlation is computed (correlation.py).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -12,7 +11,8 @@ import polars as pl
 
 from trading.market.errors import BadInput, MissingData
 from trading.store.lake import Lake
-from trading.xray.correlation import METHODS, Correlation, correlation
+from trading.xray.correlation import Correlation, correlation
+from trading.xray.group_rules import PeerRules
 from trading.xray.returns import Floats
 
 TABLE = "correlations"
@@ -27,50 +27,6 @@ PEERS: dict[str, pl.DataType | type[pl.DataType]] = {
     "rho_shrunk": pl.Float64,
     "bars": pl.Int32,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PeerRules:
-    """Over which windows peers are looked for, and how.
-
-    Parameters
-    ----------
-    windows : tuple of int
-        Lengths in bars; a window longer than the history is left out.
-    method : str
-        "pearson", or "spearman": of ranks, which one wild bar cannot bend.
-    count : int
-        Peers kept for each symbol and window.
-    min_bars : int
-        Common bars below which a pair has no value.
-    min_share : float
-        Share of the window that a pair must have in common; below it the pair has no value there.
-    """
-
-    windows: tuple[int, ...] = (96, 288, 960)
-    method: str = "pearson"
-    count: int = 20
-    min_bars: int = 30
-    min_share: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
-        if not self.windows or min(self.windows) < self.min_bars or len({*self.windows}) < len(self.windows):
-            raise BadInput(
-                f"windows must be different lengths of at least {self.min_bars} bars, were {self.windows}"
-            )
-        if self.method not in METHODS:
-            raise BadInput(f"method must be one of {', '.join(METHODS)}, was {self.method!r}")
-        if self.count < 1:
-            raise BadInput(f"count must be at least 1, was {self.count}")
-        if self.min_bars < 3:
-            raise BadInput(f"min_bars must be at least 3, was {self.min_bars}")
-        if not 0 < self.min_share <= 1:
-            raise BadInput(f"min_share must be above 0 and at most 1, was {self.min_share}")
-
-    def least(self, window: int) -> int:
-        """Return how many common bars a pair needs in a window of `window` bars."""
-        return max(self.min_bars, int(np.ceil(self.min_share * window)))
 
 
 def peer_table(symbols: list[str], returns: Floats, rules: PeerRules | None = None) -> pl.DataFrame:

@@ -2,19 +2,25 @@
 
 import base64
 import io
+from collections import Counter
+from itertools import groupby
 
 import numpy as np
 import polars as pl
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from trading.market.errors import BadInput
-from trading.xray.correlation import Correlation
+from trading.xray.components import residuals
+from trading.xray.correlation import Correlation, correlation
 from trading.xray.returns import Floats
 
 MAX_BYTES = 50_000
+_MOST_NAMES = 24
 _MOST_CELLS = 160  # finer than the eye resolves at the size of the picture
 
 
@@ -32,15 +38,97 @@ def correlation_map(
     if not found.symbols:
         raise BadInput("a correlation map needs at least 1 symbol, had 0")
     order = _by_mean(found.rho) if clusters is None else _by_cluster(found.symbols, clusters)
-    by = "mean" if clusters is None else "cluster"
+    by = "mean" if clusters is None else "group"
     rho = _shrink(found.rho[np.ix_(order, order)])
-    figure = Figure(figsize=(5.2, 4.4), layout="constrained")
+    most = _scale(rho)
+    figure = Figure(figsize=(5.8, 4.6), layout="constrained")
     axes = figure.add_subplot()
     # Twenty steps of colour survive the palette of the file; a continuous map loses its rare ends.
     colours = colormaps["RdBu_r"].resampled(20)
-    image = axes.imshow(rho, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
-    figure.colorbar(image, ax=axes, shrink=0.85, label="rho")
+    image = axes.imshow(rho, cmap=colours, vmin=-most, vmax=most, interpolation="nearest")
+    figure.colorbar(image, ax=axes, shrink=0.85, label="rho", extend="both" if most < 1 else "neither")
     axes.set(title=f"{title}: {len(found.symbols):,} symbols, ordered by {by}", xticks=[], yticks=[])
+    if clusters is not None:
+        _name_blocks(axes, [found.symbols[row] for row in order], clusters, len(rho))
+    return markdown_picture(figure, title)
+
+
+def residual_map(symbols: list[str], returns: Floats, clusters: pl.DataFrame) -> str:
+    """Return the map of what correlation is left without the market, ordered by group.
+
+    Parameters
+    ----------
+    returns : array of shape (n_symbols, n_bars)
+        Log returns, NaN where missing.
+    clusters : DataFrame of CLUSTERS
+    """
+    return correlation_map(correlation(symbols, residuals(returns)), clusters, title="Without the market")
+
+
+def _scale(rho: Floats) -> float:
+    """Return the rho at which colours end: 1, or less where hardly a cell comes near it."""
+    beside = np.abs(rho[~np.eye(len(rho), dtype=bool)])
+    return 1.0 if not len(beside) else float(np.clip(np.ceil(10 * np.percentile(beside, 99)) / 10, 0.2, 1.0))
+
+
+def _name_blocks(axes: Axes, symbols: list[str], clusters: pl.DataFrame, cells: int) -> None:
+    """Write the names of large groups beside their blocks, and draw a frame around each."""
+    names = dict(clusters.select("symbol", "cluster_name").iter_rows())
+    shrunk, start = cells / len(symbols), 0
+    ticks: list[float] = []
+    words: list[str] = []
+    for name, own in groupby(symbols, key=names.get):
+        size = len(list(own))
+        corner, side = start * shrunk - 0.5, size * shrunk
+        if name is not None:
+            axes.add_patch(Rectangle((corner, corner), side, side, fill=False, lw=0.6, ec="#404040"))
+            if side >= cells / 35:
+                ticks.append(corner + side / 2)
+                words.append(f"{name.split('/')[0]} ({size})")
+        start += size
+    axes.set_yticks(ticks, words, fontsize=7)
+
+
+def group_map(places: pl.DataFrame, clusters: pl.DataFrame, *, title: str = "Groups") -> str:
+    """Return a Markdown picture of symbols as points, one colour for each group, noise in grey.
+
+    Parameters
+    ----------
+    places : DataFrame of PLACES
+        Where each symbol lies; near means alike, distances between far groups mean little.
+    clusters : DataFrame of CLUSTERS
+        Groups and names; the largest groups are named beside their middle.
+    """
+    if places.is_empty():
+        raise BadInput("a map of groups needs at least 1 symbol, had 0")
+    shown = places.join(clusters.select("symbol", "cluster", "cluster_name"), on="symbol", how="left")
+    groups = shown.filter(pl.col("cluster") >= 0).partition_by("cluster_name")
+    groups.sort(key=lambda own: (-own.height, own["cluster_name"][0]))
+    figure = Figure(figsize=(6.0, 5.2), layout="constrained")
+    axes = figure.add_subplot()
+    noise = shown.filter((pl.col("cluster") < 0) | pl.col("cluster").is_null())
+    axes.scatter(noise["x"], noise["y"], s=5, color="#c4c4c4", linewidths=0)
+    colours = colormaps["tab20"].colors  # type: ignore[attr-defined]  # a listed map has them
+    for place, own in enumerate(groups):
+        axes.scatter(own["x"], own["y"], s=11, color=colours[place % len(colours)], linewidths=0)
+    for own in groups[:_MOST_NAMES]:
+        words = f"{own['cluster_name'][0].split('/')[0]} ({own.height})"
+        axes.annotate(
+            words,
+            (float(own["x"].median() or 0.0), float(own["y"].max() or 0.0)),  # type: ignore[arg-type]  # Float64 columns
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
+        )
+    axes.set(
+        title=f"{title}: {len(groups)} among {shown.height:,} symbols, {noise.height:,} in none",
+        xticks=[],
+        yticks=[],
+    )
+    axes.margins(0.06)
+    axes.spines[:].set_color("#c4c4c4")
     return markdown_picture(figure, title)
 
 
@@ -76,10 +164,12 @@ def _by_mean(rho: Floats) -> list[int]:
 
 
 def _by_cluster(symbols: list[str], clusters: pl.DataFrame) -> list[int]:
-    place = dict(zip(clusters["symbol"].to_list(), clusters["cluster"].to_list(), strict=True))
-    last = max(place.values(), default=0) + 1
+    """Return rows by size of their group, its number, and name; noise last."""
+    place = dict(clusters.select("symbol", "cluster").iter_rows())
     keys = [place.get(symbol, -1) for symbol in symbols]
-    return sorted(range(len(symbols)), key=lambda row: (last if keys[row] < 0 else keys[row], symbols[row]))
+    sizes = Counter(keys)
+    sizes[-1] = 0
+    return sorted(range(len(symbols)), key=lambda row: (-sizes[keys[row]], keys[row], symbols[row]))
 
 
 def _shrink(rho: Floats) -> Floats:

@@ -4,7 +4,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from trading.market.errors import BadInput
-from trading.xray.clusters import CLUSTERS, NOISE, ClusterSettings, cluster_symbols, residuals
+from trading.xray.clusters import CLUSTERS, NOISE, cluster_symbols
+from trading.xray.components import residuals
+from trading.xray.group_rules import ClusterSettings
 
 
 def test_planted_sectors_are_found(planted):
@@ -30,11 +32,41 @@ def test_late_listings_and_lost_bars_hide_no_sector(planted):
     assert adjusted_rand_score(market.sector[grouped], labels[grouped]) > 0.9
 
 
-def test_a_market_without_groups_is_mostly_noise():
-    """Independent returns: nothing to find, so almost nothing may be claimed."""
-    returns = np.random.default_rng(0).normal(0, 0.01, (200, 500))
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("tails", ["normal", "fat"])
+def test_a_market_without_groups_is_all_noise(seed, tails):
+    """Independent returns: nothing to find, so nothing may be claimed, however small groups may be."""
+    generator = np.random.default_rng(seed)
+    shape = (200, 500)
+    returns = generator.normal(0, 0.01, shape) if tails == "normal" else generator.standard_t(3, shape) * 0.01
     frame = cluster_symbols([f"S{n}" for n in range(200)], returns)
-    assert (frame["cluster"] == NOISE).mean() > 0.8
+    assert (frame["cluster"] == NOISE).all()
+    assert frame["similarity"].null_count() == 200
+    # Without the bound HDBSCAN finds groups in it.
+    unbound = cluster_symbols(frame["symbol"].to_list(), returns, ClusterSettings(least_strength=0.0))
+    assert (unbound["cluster"] >= 0).any()
+
+
+def test_noise_near_a_group_is_guessed_into_it_and_labelled(planted):
+    """`soft_cluster` is the own group for members, the nearest for noise from the bound on, else -1."""
+    market = planted(240, 500, seed=1)
+    # A third follows its sector only loosely.
+    market.returns[::3] += np.random.default_rng(0).normal(0, 0.012, market.returns[::3].shape)
+    frame = cluster_symbols(market.symbols, market.returns, ClusterSettings(min_cosine=0.45))
+    grouped = frame.filter(pl.col("cluster") >= 0)
+    assert (grouped["soft_cluster"] == grouped["cluster"]).all()
+    noise = frame.filter(pl.col("cluster") == NOISE)
+    guessed = noise.filter(pl.col("soft_cluster") >= 0)
+    assert len(guessed) > 0
+    assert guessed["similarity"].min() >= 0.45
+    assert (noise.filter(pl.col("soft_cluster") < 0)["similarity"] < 0.45).all()
+    assert set(guessed["soft_name"]) <= set(grouped["cluster_name"])
+    truth = dict(zip(market.symbols, market.sector.tolist(), strict=True))
+    soft = frame.filter(pl.col("soft_cluster") >= 0)
+    sectors = [truth[symbol] for symbol in soft["symbol"]]
+    assert adjusted_rand_score(sectors, soft["soft_cluster"].to_list()) > 0.9
+    strict = cluster_symbols(market.symbols, market.returns, ClusterSettings(min_cosine=1.0))
+    assert (strict["soft_cluster"] == strict["cluster"]).all()
 
 
 def test_groups_are_numbered_by_size_and_named_after_a_member(planted):
@@ -100,6 +132,10 @@ def test_smallest_group_grows_with_the_market():
     assert ClusterSettings(min_cluster_size=8).smallest(2600) == 8
     with pytest.raises(BadInput, match="min_cluster_size must be at least 2, was 1"):
         ClusterSettings(min_cluster_size=1)
+    with pytest.raises(BadInput, match=r"min_cosine must lie in -1..1, was 2"):
+        ClusterSettings(min_cosine=2)
+    with pytest.raises(BadInput, match="least_strength must be at least 0, was -1"):
+        ClusterSettings(least_strength=-1)
 
 
 def test_real_perpetuals_form_several_groups_and_no_giant(real):

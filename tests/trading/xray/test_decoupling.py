@@ -4,8 +4,9 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from trading.market.errors import BadInput
-from trading.xray.decoupling import ALERTS, AlertRules, decoupled_pairs
+from trading.xray.decoupling import ALERTS, decoupled_pairs
 from trading.xray.fisher import blocks_of_pairs, false_shares, moderated
+from trading.xray.group_rules import AlertRules
 
 HISTORY = 961
 

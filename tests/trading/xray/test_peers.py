@@ -9,7 +9,8 @@ import pytest
 from trading.market.errors import BadInput, MissingData
 from trading.store.lake import Lake
 from trading.xray.correlation import correlation
-from trading.xray.peers import PEERS, ROW_GROUP, PeerRules, peer_table, peers_at, top_peers, windows_summary
+from trading.xray.group_rules import PeerRules
+from trading.xray.peers import PEERS, ROW_GROUP, peer_table, peers_at, top_peers, windows_summary
 
 NOON = datetime(2026, 8, 17, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

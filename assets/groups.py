@@ -1,5 +1,7 @@
 """Stop 5: what moves with what, who left, and which groups there are. No decision is taken here."""
 
+from datetime import datetime
+
 import dagster as dg
 import polars as pl
 
@@ -20,6 +22,12 @@ def _closes(store: Store) -> pl.DataFrame:
     """Closed bars of every pair that survived the pre-filter, over the configured history."""
     settings, symbols = load_settings(store.world), store.kept("liquid_symbols")
     return store.bars(settings.timeframe, settings.history_bars, symbols=symbols)
+
+
+def _last(store: Store, name: str, at: datetime) -> pl.DataFrame | None:
+    """Return the table as it was known at `at`; None before the first."""
+    version_id = store.lake.version_id_at(name, at)
+    return None if version_id is None else store.lake.read(name, version_id)
 
 
 @dg.asset(
@@ -161,8 +169,7 @@ def clusters(
 
     settings, at = domain(ClusterSettings, config), store.as_of()
     symbols, returns = log_returns(_closes(store))
-    last = store.lake.version_at("clusters", at)
-    before = None if last is None else store.lake.read("clusters", last.version_id)
+    before = _last(store, "clusters", at)
     found = carried_on(before, cluster_symbols(symbols, returns, settings), at=at)
     version = store.publish(
         "clusters",
@@ -170,7 +177,7 @@ def clusters(
         key=["symbol"],
         inputs=["ohlcv_days", "liquid_symbols"],
         # Not an input: with it the lineage of every signal would lead back through all clusters ever.
-        params=store.params(settings) | {"labels_from": None if last is None else last.version_id},
+        params=store.params(settings) | {"labels_from": store.lake.version_id_at("clusters", at)},
         run_id=context.run_id,
         at=at,
     )
@@ -230,23 +237,21 @@ def cluster_quality(
 
     settings, frame = domain(ClusterSettings, config), store.lake.read("clusters")
     symbols, returns = log_returns(_closes(store))
+    told = {"inputs": ["ohlcv_days", "clusters"], "params": store.params(settings)}
+    places = symbol_places(symbols, returns, settings, before=_last(store, "cluster_map", store.as_of()))
+    store.publish("cluster_map", places, key=["symbol"], run_id=context.run_id, **told)
     found = judged(
-        symbols,
-        returns,
-        frame,
-        settings,
-        on_resample=lambda done, of: context.log.info("resample %d of %d", done, of),
+        symbols, returns, frame, settings, on_resample=lambda *of: context.log.info("resample %d of %d", *of)
     )
-    before = store.lake.read("cluster_map") if store.lake.latest("cluster_map") is not None else None
-    places = symbol_places(symbols, returns, settings, before=before)
-    about = {"inputs": ["ohlcv_days", "clusters"], "params": store.params(settings), "run_id": context.run_id}
-    store.publish("cluster_map", places, key=["symbol"], **about)
-    version = store.publish("cluster_quality", found.frame, key=["cluster"], **about)
-    figures = {"cohesion": found.cohesion, "agreement of resamples (ARI)": found.resampled_ari}
-    known = {name: value for name, value in figures.items() if value is not None}
-    picture = {} if places.is_empty() else {"map": dg.MetadataValue.md(group_map(places, frame))}
-    groups = {"noise share": found.noise_share, "groups": table(found.frame)}
-    return materialized(version, known | groups | picture)
+    version = store.publish("cluster_quality", found.frame, key=["cluster"], run_id=context.run_id, **told)
+    return materialized(
+        version,
+        {
+            **found.figures(),
+            "groups": table(found.frame),
+            "map": dg.MetadataValue.md(group_map(places, frame)),
+        },
+    )
 
 
 @dg.asset_check(

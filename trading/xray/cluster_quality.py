@@ -48,6 +48,15 @@ class Quality:
     resampled_ari: float | None
     resamples: int
 
+    def figures(self) -> dict[str, float]:
+        """Return the figures of the whole market that are known, by the names people see."""
+        named = {
+            "noise share": self.noise_share,
+            "cohesion": self.cohesion,
+            "agreement of resamples (ARI)": self.resampled_ari,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
 
 def cluster_quality(
     symbols: list[str],

@@ -56,8 +56,10 @@ def strongest_of_chance(returns: Floats, seed: int) -> float:
     Shifts, not shuffles: each symbol keeps its own autocorrelation and its runs of volatility.
     """
     generator, (n, bars) = np.random.default_rng(seed), returns.shape
-    offsets = generator.integers(0, bars, (n, 1))
-    shifted = np.take_along_axis(returns, (np.arange(bars) + offsets) % bars, axis=1)
+    offsets = generator.integers(0, bars, n).tolist()
+    twice, shifted = np.concatenate([returns, returns], axis=1), np.empty_like(returns)
+    for row, offset in enumerate(offsets):
+        shifted[row] = twice[row, offset : offset + bars]
     with one_thread():
         return _components(residuals(shifted), 2, seed)[1]
 
@@ -84,16 +86,22 @@ def residuals(returns: Floats) -> Floats:
     squares slope over its own bars.
     """
     present = ~np.isnan(returns)
-    filled = np.where(present, returns, 0.0)
+    is_complete = bool(present.all())
+    filled = returns if is_complete else np.where(present, returns, 0.0)
+    count = np.maximum(present.sum(axis=1), 1)
     market = filled.sum(axis=0) / np.maximum(present.sum(axis=0), 1)
     market = market - market.mean()
-    power = present @ (market * market)
+    power = np.full(len(returns), market @ market) if is_complete else present @ (market * market)
     beta = (filled @ market) / np.where(power > 0, power, 1.0)
-    rest = np.where(present, returns - beta[:, None] * market, 0.0)
-    count = np.maximum(present.sum(axis=1, keepdims=True), 1)
-    rest = np.where(present, rest - rest.sum(axis=1, keepdims=True) / count, 0.0)
-    norm = np.sqrt((rest * rest).sum(axis=1, keepdims=True))
-    return np.asarray(rest / np.where(norm > 0, norm, 1.0))
+    rest = np.asarray(filled - beta[:, None] * market)
+    if not is_complete:
+        rest *= present
+    rest -= (rest.sum(axis=1) / count)[:, None]
+    if not is_complete:
+        rest *= present
+    norm = np.sqrt(np.einsum("it,it->i", rest, rest))
+    rest /= np.where(norm > 0, norm, 1.0)[:, None]
+    return rest
 
 
 def unit_rows(points: Floats) -> Floats:

@@ -14,6 +14,7 @@ from trading.xray.group_rules import METHODS
 from trading.xray.pairwise import pairwise
 from trading.xray.ranks import ranks
 from trading.xray.returns import Floats
+from trading.xray.threads import one_thread
 
 Counts = npt.NDArray[np.int32]
 
@@ -98,7 +99,8 @@ def _complete(returns: Floats, min_bars: int, *, shrink: bool) -> tuple[Floats, 
     noise = 1e-14 * np.maximum(returns.max(axis=1), -returns.min(axis=1)) * np.sqrt(bars)
     norm[norm <= noise] = np.nan
     scaled /= norm[:, None]
-    rho = scaled @ scaled.T
+    with one_thread():
+        rho = scaled @ scaled.T
     shrinkage = _shrinkage(scaled[~np.isnan(norm)], rho) if shrink else 0.0
     return np.clip(rho, -1.0, 1.0, out=rho), counts, shrinkage
 

@@ -100,7 +100,7 @@ def group_map(places: pl.DataFrame, clusters: pl.DataFrame, *, title: str = "Gro
         Groups and names; the largest groups are named beside their middle.
     """
     if places.is_empty():
-        raise BadInput("a map of groups needs at least 1 symbol, had 0")
+        return "No symbol has enough history for a map."
     shown = places.join(clusters.select("symbol", "cluster", "cluster_name"), on="symbol", how="left")
     groups = shown.filter(pl.col("cluster") >= 0).partition_by("cluster_name")
     groups.sort(key=lambda own: (-own.height, own["cluster_name"][0]))

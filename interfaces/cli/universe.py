@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
-from interfaces.cli.moments import moment
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
@@ -80,7 +79,13 @@ def _moment(text: str) -> datetime:
         from resources.store import Store
 
         return Store().as_of()
-    return moment(text)
+    from trading.market.errors import BadInput
+    from trading.ohlcv.choices import chosen_moment
+
+    try:
+        return chosen_moment(text, "--at")
+    except BadInput as error:
+        raise typer.BadParameter(str(error), param_hint="--at") from None
 
 
 def _document(found: "pl.DataFrame") -> dict[str, Any]:
@@ -115,7 +120,9 @@ def _print_counts(found: "pl.DataFrame", at: str) -> None:
         print(f"not knowable and taken as passed: {_gaps(judged) or 'nothing'}")
         if judged.height < found.height:
             unseen = found.height - judged.height
-            print(f"listed then and not judged, since no candles of theirs are held: {unseen:,}")
+            print(f"there and not judged, since no or too few candles of theirs are held: {unseen:,}")
+        if found["is_tradable"].null_count() == found.height:
+            print("no listing of that time is recorded: pairs whose candles are not held are missing here")
 
 
 def _gaps(judged: "pl.DataFrame") -> str:
@@ -127,7 +134,7 @@ def _print_symbol(found: "pl.DataFrame", symbol: str, *, as_json: bool) -> None:
 
     rows = found.filter(found["symbol"] == symbol).to_dicts()
     if not rows:
-        raise UnknownSymbol(_near(symbol, found["symbol"].to_list()))
+        raise UnknownSymbol(_near(symbol, found["symbol"].to_list(), "is known of that moment"))
     print_table(
         rows, PAST, title=f"{rows[0]['instrument_id'] or symbol} ({rows[0]['source']})", as_json=as_json
     )
@@ -212,8 +219,8 @@ def release(
         print(f"released {found.symbol}; it may be approved again at the next research pass")
 
 
-def _near(symbol: str, names: list[str]) -> str:
+def _near(symbol: str, names: list[str], what: str = "is called so") -> str:
     from difflib import get_close_matches
 
     near = ", ".join(get_close_matches(symbol, names)) or "none"
-    return f"nothing is called {symbol[:40]!r}; near ones: {near}"
+    return f"no {symbol[:40]!r} {what}; near ones: {near}"

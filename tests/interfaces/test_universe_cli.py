@@ -110,7 +110,9 @@ def test_people_read_what_was_not_knowable(known, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--at", "yesterday"], 2, "must be a time such as"),
+        (["--at", "yesterday"], 2, "must be a UTC day"),
+        (["--at", "0001-01-01T00:00+05:00"], 2, "must be a UTC day"),
+        (["--at", "1969-12-30"], 2, "2009-01-03 or later"),
         (["--at", "2019-01-01T00:00Z"], 1, "nothing is known of 2019-01-01T00:00Z"),
         (["--at", "2025-03-02T12:00Z", "--symbol", "AAB/USDT"], 1, "near ones: AAA/USDT"),
         (["--at", "2025-03-02T12:00Z", "--preset", "mine"], 1, "preset must be one of"),

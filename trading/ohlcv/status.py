@@ -118,7 +118,7 @@ def history_status(shelf: Shelf, *, now: datetime | None) -> list[dict[str, obje
 
 
 def _missing(held: dict[str, Any], confirmed: int) -> dict[str, object]:
-    """Slots between the first and last bar of each symbol without a bar, save those the venue has none for."""
+    """Slots without a bar between the first and last bar of each symbol, save the confirmed ones."""
     return {"bars_missing": max(held["slots"] - held["bars"] - confirmed, 0)}
 
 

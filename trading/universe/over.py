@@ -18,7 +18,16 @@ from trading.screening.rules import ScreeningRules
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
 from trading.universe.looks import Look, PastRules, listed_facts, listings_at, recorded_looks
-from trading.universe.rebuilt import as_look, knowable, trace, trace_at, with_listing
+from trading.universe.rebuilt import (
+    LOOKBACK_DAYS,
+    UNSEEN,
+    as_look,
+    knowable,
+    short_of_a_day,
+    trace,
+    trace_at,
+    with_listing,
+)
 
 # One row per pair and moment at which the pair existed.
 MEMBERSHIP: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -147,7 +156,7 @@ def _rebuilt(
     if not times:
         return pl.DataFrame(schema=MEMBERSHIP)
     bar = find_timeframe(timeframe)
-    window = timedelta(seconds=2 * past.quiet_s)
+    window = timedelta(seconds=LOOKBACK_DAYS * past.quiet_s)
     bars = candles.read(
         timeframe, start=min(times) - window, end=max(times) - bar.delta + timedelta(milliseconds=1)
     )
@@ -156,9 +165,10 @@ def _rebuilt(
     facts = listed_facts(lake, stood["listing"].to_list())
     frame = as_look(with_listing(seen, stood, facts)).with_columns(look_at=pl.col("at"))
     judged = _judged(frame, knowable(rules), births, None, by="look_at")
-    return judged.select(
-        "symbol", pl.col("look_at").alias("at"), "is_member", "rule", source=pl.lit("rebuilt")
-    )
+    covered = frame.select("symbol", "look_at", "covers_day")
+    told = judged.join(covered, on=["symbol", "look_at"], how="left", maintain_order="left")
+    rule = pl.when(short_of_a_day(pl.col("rule"))).then(pl.lit(UNSEEN)).otherwise("rule")
+    return told.select("symbol", at="look_at", is_member="is_member", rule=rule, source=pl.lit("rebuilt"))
 
 
 def _judged(

@@ -18,7 +18,17 @@ from trading.screening.rules import ScreeningRules
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
 from trading.universe.looks import PastRules, listed_facts, listings_at, nothing_known, recorded_looks
-from trading.universe.rebuilt import as_look, knowable, not_knowable, trace, trace_at, with_listing
+from trading.universe.rebuilt import (
+    LOOKBACK_DAYS,
+    UNSEEN,
+    as_look,
+    knowable,
+    not_knowable,
+    short_of_a_day,
+    trace,
+    trace_at,
+    with_listing,
+)
 
 # One row per pair that existed at the moment.
 PAST: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -35,7 +45,6 @@ PAST: dict[str, pl.DataType | type[pl.DataType]] = {
     "seen_at": UTC_MS,  # the look's own time, or the close of the newest bar
 }
 RECORDED, REBUILT = "recorded", "rebuilt"
-UNSEEN = "unseen"  # the rule's name for pairs that were listed and of which no number is held
 
 
 def universe_at(
@@ -122,7 +131,7 @@ def _rebuilt(
     past: PastRules,
 ) -> pl.DataFrame:
     bar = find_timeframe(timeframe)
-    window = timedelta(seconds=2 * past.quiet_s)
+    window = timedelta(seconds=LOOKBACK_DAYS * past.quiet_s)
     bars = candles.read(timeframe, start=at - window, end=at - bar.delta + timedelta(milliseconds=1))
     traced = trace_at(trace(bars, bar_ms=bar.ms, quiet_s=past.quiet_s), [at], quiet_s=past.quiet_s)
     stood = listings_at(lake, [at], past)
@@ -139,6 +148,7 @@ def _rebuilt(
         not_knowable(rules).alias("not_knowable"),
         "seen_at",
         pl.col("last").is_null().alias("is_unseen"),
+        "covers_day",
     )
     told = judged.join(about, on="symbol", how="left").with_columns(
         is_member=pl.col("is_kept"), source=pl.lit(REBUILT)
@@ -156,14 +166,16 @@ def _unseen(seen: pl.DataFrame, stood: pl.DataFrame, facts: pl.DataFrame) -> pl.
 def _without_numbers(told: pl.DataFrame) -> pl.DataFrame:
     """Say of pairs without candles that they could not be judged, unless the listing alone drops them."""
     blank = pl.col("is_unseen") & (pl.col("rule").is_in([PASSED, "ticker"]))
+    short = ~pl.col("is_unseen") & short_of_a_day(pl.col("rule"))
     words = "listed then, but neither candles nor a look at the tickers of that time are held"
+    less = "candles of less than a day are held before that time: what it traded in 24 h is not known"
     return told.with_columns(
-        rule=pl.when(blank).then(pl.lit(UNSEEN)).otherwise("rule"),
-        reason=pl.when(blank).then(pl.lit(words)).otherwise("reason"),
+        rule=pl.when(blank | short).then(pl.lit(UNSEEN)).otherwise("rule"),
+        reason=pl.when(blank).then(pl.lit(words)).when(short).then(pl.lit(less)).otherwise("reason"),
         value=pl.when(~blank).then("value"),
         bound=pl.when(~blank).then("bound"),
         is_member=pl.col("is_member") & ~blank,
-        not_knowable=pl.when(blank).then(pl.lit("volume, spread")).otherwise("not_knowable"),
+        not_knowable=pl.when(blank | short).then(pl.lit("volume, spread")).otherwise("not_knowable"),
     )
 
 

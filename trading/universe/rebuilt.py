@@ -20,7 +20,12 @@ TRACE: dict[str, pl.DataType | type[pl.DataType]] = {
     "at": UTC_MS,  # close of the bar
     "last": pl.Float64,
     "volume_quote_24h": pl.Float64,  # quote units over the last `quiet_s`; over less where bars began later
+    "covers_day": pl.Boolean,  # a bar that old is held: the volume is a whole day's
 }
+# What may be held of a pair to say so much of it: bars of the day before the day before the moment.
+LOOKBACK_DAYS = 3
+# The rule's name for pairs that could not be judged: listed without candles, or held for less than a day.
+UNSEEN = "unseen"
 
 
 def trace(candles: pl.DataFrame, *, bar_ms: int, quiet_s: float) -> pl.DataFrame:
@@ -37,6 +42,9 @@ def trace(candles: pl.DataFrame, *, bar_ms: int, quiet_s: float) -> pl.DataFrame
         Sorted by symbol and time.
     """
     window = timedelta(seconds=quiet_s)
+    # How far back bars are held, looked for no further than two days: the same whoever asks, for any moments.
+    oldest = pl.col("at").rolling_min_by("at", window_size=2 * window).over("symbol")
+    held = pl.col("at") - oldest + pl.duration(milliseconds=bar_ms)
     return (
         candles.lazy()
         .sort("symbol", "open_time")
@@ -47,7 +55,8 @@ def trace(candles: pl.DataFrame, *, bar_ms: int, quiet_s: float) -> pl.DataFrame
             "quote_volume",
         )
         .with_columns(
-            volume_quote_24h=pl.col("quote_volume").rolling_sum_by("at", window_size=window).over("symbol")
+            volume_quote_24h=pl.col("quote_volume").rolling_sum_by("at", window_size=window).over("symbol"),
+            covers_day=held >= window,
         )
         .select(list(TRACE))
         .collect()
@@ -135,6 +144,11 @@ def as_look(listed: pl.DataFrame) -> pl.DataFrame:
         if name not in frame.columns
     ]
     return frame.with_columns(missing)
+
+
+def short_of_a_day(rule: pl.Expr) -> pl.Expr:
+    """Whether a pair fell for a volume that is not a whole day's: nobody knows what a day's was."""
+    return (rule == "volume") & ~pl.col("covers_day").fill_null(value=False)
 
 
 def knowable(rules: ScreeningRules) -> ScreeningRules:

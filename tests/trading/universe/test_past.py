@@ -158,6 +158,16 @@ def test_a_halted_pair_is_no_member_though_it_traded_that_day(lake, rebuilt):
     assert universe_over(lake, rebuilt, [at], RULES)["is_member"].any() is False
 
 
+def test_volume_of_less_than_a_day_is_not_taken_for_low_volume(lake, rebuilt):
+    """Six hours are held: AAA traded 24,000 of the 96,000 asked for in them, and nobody knows the rest."""
+    at = START + timedelta(hours=6)
+    row = universe_at(lake, rebuilt, at, RULES).row(by_predicate=pl.col("symbol") == "AAA/USDT", named=True)
+    assert (row["rule"], row["is_member"], row["not_knowable"]) == ("unseen", False, "volume, spread")
+    assert "less than a day" in row["reason"]
+    over = universe_over(lake, rebuilt, [at, START + timedelta(days=2)], RULES)
+    assert over.filter(symbol="AAA/USDT")["rule"].to_list() == ["unseen", "passed"]
+
+
 def test_a_recorded_look_answers_with_its_own_time_and_the_funnels_own_verdicts(lake, rebuilt):
     """Row for row what the funnel's pre-filter says of that look; the look is 50 minutes old."""
     seen = START + timedelta(days=1)

@@ -29,6 +29,9 @@ def event_of(headline: str) -> str | None:
     >>> event_of("Exchange denies hack, says FOO will not be delisted")
     >>> event_of("A list of hackathons to join")
     """
+    # Most headlines report nothing; what is harmless is looked for in the others only.
+    if not any(pattern.search(headline) for pattern in _COMPILED.values()):
+        return None
     text = _HARMLESS.sub(" ", headline)
     is_quiet = text.rstrip().endswith("?") or _AFTERMATH.search(text) is not None
     for name, pattern in _COMPILED.items():

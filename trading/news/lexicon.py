@@ -86,7 +86,7 @@ _GROUPS: tuple[tuple[float, str], ...] = (
         shutdowns impairment writedown vulnerability vulnerabilities vulnerable launder~ manipulate~
         manipulation woes stumble~ falter~ spook~ rattle~ delay~ postpone~ suffer~ downturn lowest slash~
         swipe~ bubble bust busted deathcross pressured deepen~ worst exposed evaporate~ flushed debacle
-        fallout shuts profittaking cryptowinter headwinds outlaw~ illicit exodus downtime vanish~
+        fallout shuts profittaking cryptowinter headwinds instability outlaw~ illicit exodus downtime vanish~
         disappear~ backdoor leaked underwater margincall dive~ skid~~ turmoil crackdowns dupe~ robbery
         robbed violations
         """,

@@ -67,6 +67,8 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"etfs?: \+\$[\d.,]+\w*|flows? turns? positive", "inflows"),
     (r"fears? (?:mounts?|grows?|spreads?|returns?|rises?)|turn(?:s|ing|ed)? off", "spooked"),
     (r"under (?:development|construction|review|way)|in view", "index"),
+    (r"(?:gas |transaction |network )?fees? (?:fall|fell|drop|hit|sink|slide|plunge|decline|tumble)\w*(?: to| an?)? ?(?:[\w-]+ )?(?:all[- ]time )?lows?|(?:gas |transaction |network )?fees? (?:fall|fell|drop|sink|slide|plunge|decline|tumble)\w*", "recovery"),
+    (r"(?:break|broke|clear|smash|flip)\w* (?:[\w$.,]+ ){0,3}?resistance", "pushpast"),
     # prices
     (r"all[- ]time[- ]high|record[- ]high|(?:new|fresh|yearly|\w+[- ](?:year|month|week)) (?:high|peak|record)s?|ath|price discovery", "alltimehigh"),
     (r"all[- ]time[- ]low|record[- ]low|(?:new|fresh|yearly|\w+[- ](?:year|month|week)) lows?", "alltimelow"),
@@ -130,5 +132,5 @@ EXPLAINS = (
     r"\?\s*$|^(?:how|what|why|when|where|who|which|is|are|can|could|will|should|does|do|did)\b"
     r"|price (?:analysis|prediction)|predictions? for|\b(?:guide|explained|explainer|recap|roundup|round-up|podcast|webinar|interview"
     r"|newsletter|opinion|op-ed|briefing|everything you need|need to know|things to|here(?:'|’)?s|here are|charts? (?:to|bitcoin|traders)"
-    r"|watch(?: this week)?$|this week in|vs\.?|versus|eligible|faq|101|first mover|market wrap|weekly|recap|outlook)\b"
+    r"|watch(?: this week)?$|this week in|vs\.?|versus|eligible|faq|101|first mover|market wrap|weekly (?:recap|review|wrap|report|brief)|recap|outlook)\b"
 )

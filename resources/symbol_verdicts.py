@@ -107,7 +107,25 @@ def _screening(
     if markets is not None:
         frame = frame.join(markets.select("symbol", "is_api_tradable"), on="symbol", how="left")
     chain = screen_rules(rules, has_markets=markets is not None)
-    return _with_recorded(explain(frame, chain, "screening"), verdict)
+    told = [explain(frame, chain, "screening"), _followed(versions, version, symbol)]
+    return _with_recorded(pl.concat(told), verdict)
+
+
+def _followed(versions: Versions, screened: Version, symbol: str) -> pl.DataFrame:
+    """Return how the launchpad's own filters judged `symbol` in the pass of `screened`; maybe no row."""
+    version = versions.note("screening_decisions")
+    # Decisions of an earlier pass stay the newest where a later one had no filters of its own.
+    if version is None or version.created_at != screened.created_at:
+        return pl.DataFrame(schema=EXPLAINED)
+    own = versions.lake.read("screening_decisions", version.version_id).filter(pl.col("symbol") == symbol)
+    return own.sort("step").select(
+        "stage",
+        "rule",
+        "value",
+        "bound",
+        pl.col("is_kept").alias("is_ok"),
+        pl.coalesce("reason", "why").fill_null("").alias("words"),
+    )
 
 
 def _approval(versions: Versions, symbol: str) -> pl.DataFrame | None:

@@ -11,6 +11,7 @@ from resources.symbol_verdicts import Versions, judged_at
 from tests.assets import tables
 from trading.market.frames import CANDLES
 from trading.market.listing import from_frame
+from trading.screening.chain.run import DECISIONS
 from trading.screening.filters import prefilter, screen, validate_markets
 from trading.screening.rules import ScreeningRules
 from trading.store.candles import CandleStore
@@ -90,6 +91,27 @@ def test_before_the_first_pass_nothing_was_judged(lake):
 def test_who_never_came_to_a_stage_has_no_row_of_it(lake):
     """No candles were fetched of BBB: markets and prefilter alone."""
     assert {stage for stage, _ in judged(lake, SECOND, "BBB/USDT")} == {"markets", "prefilter"}
+
+
+def test_filters_of_the_launchpad_are_told_with_the_threshold_they_met(lake):
+    """Their decisions, of the same pass only: an hour later they no longer stand for the newer screen."""
+    rows = [
+        ("AAA/USDT", 1, "screening", "depth", True, 9.0, 5.0, None, "4 × 1.25 (turbulent) = 5"),
+        ("AAA/USDT", 2, "screening", "news", False, 1.0, 0.0, "hack 2 h ago", None),
+    ]
+    lake.publish(
+        "screening_decisions",
+        pl.DataFrame(rows, schema=DECISIONS, orient="row"),
+        key=["symbol", "step"],
+        at=FIRST,
+    )
+    first = judged(lake, FIRST)
+    assert first["screening", "depth"]["words"] == "4 × 1.25 (turbulent) = 5"
+    assert (first["screening", "news"]["is_ok"], first["screening", "news"]["words"]) == (
+        False,
+        "hack 2 h ago",
+    )
+    assert ("screening", "news") not in judged(lake, SECOND)
 
 
 def test_what_only_the_stage_knows_is_taken_from_its_record(lake):

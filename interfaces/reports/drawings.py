@@ -17,6 +17,9 @@ MOST_BARS = 180
 _WIDTH, _HEIGHT = 960.0, 300.0
 
 
+type Points = list[tuple[float, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A trade on a chart of candles: times in ms, prices, profit ratio, and the words when pointed at."""
@@ -41,9 +44,7 @@ def around(values: Sequence[float]) -> Scale:
     return Scale(low=marks[0], high=marks[-1], marks=marks)
 
 
-def thinned(
-    times: Sequence[float], values: Sequence[float], most: int = MOST_POINTS
-) -> list[tuple[float, float]]:
+def thinned(times: Sequence[float], values: Sequence[float], most: int = MOST_POINTS) -> Points:
     """Return at most about `most` points that keep every extreme: of each stretch its lowest and highest."""
     n = len(values)
     if n <= most:
@@ -53,6 +54,15 @@ def thinned(
     for stretch in np.array_split(np.arange(n), most // 2):
         kept |= {int(stretch[series[stretch].argmin()]), int(stretch[series[stretch].argmax()])}
     return [(times[k], values[k]) for k in sorted(kept)]
+
+
+def tallest(points: Points, most: int = MOST_POINTS) -> Points:
+    """Return at most about `most` steps: of each stretch its highest, and the last one."""
+    if len(points) <= most:
+        return points
+    stretches = np.array_split(np.arange(len(points)), most)
+    kept = [max(stretch, key=lambda k: points[k][1]) for stretch in stretches]
+    return [points[k] for k in kept] + [points[-1]]
 
 
 def line(
@@ -87,7 +97,9 @@ def pooled(bars: pl.DataFrame, most: int = MOST_BARS) -> pl.DataFrame:
     )
 
 
-def candles(name: str, title: str, description: str, bars: pl.DataFrame, marks: Sequence[Mark]) -> str:
+def candles(
+    name: str, title: str, description: str, bars: pl.DataFrame, marks: Sequence[Mark], vertical: Scale
+) -> str:
     """Return candles with a line from each entry to its exit.
 
     Parameters
@@ -96,11 +108,9 @@ def candles(name: str, title: str, description: str, bars: pl.DataFrame, marks: 
         `time` (UTC), `open`, `high`, `low`, `close`, oldest first, at least one.
     marks : sequence of Mark
         Trades; those outside the bars are cut off at the edge.
+    vertical : Scale
+        Holds every price (`around`).
     """
-    low, high = float(bars["low"].min()), float(bars["high"].max())  # type: ignore[arg-type]
-    low, high = min([low, *(mark.close_rate for mark in marks)]), max([high, *(m.close_rate for m in marks)])
-    pad = (high - low) * 0.05 or high * 0.01
-    low, high = low - pad, high + pad
     times = bars["time"].dt.epoch("ms").to_numpy()
     step = float(np.median(np.diff(times))) if len(times) > 1 else 60_000.0
     begin, end = float(times[0]), float(times[-1]) + step
@@ -109,10 +119,10 @@ def candles(name: str, title: str, description: str, bars: pl.DataFrame, marks: 
         return _WIDTH * min(max((at - begin) / (end - begin), 0.0), 1.0)
 
     def up(price: float) -> float:
-        return _HEIGHT * (high - price) / (high - low)
+        return _HEIGHT * vertical.up(price) / UNITS
 
     body = max(_WIDTH / len(bars) * 0.62, 1.0)
-    shapes = []
+    shapes = [f'<path class="mark" d="M0 {up(mark):.1f}H{_WIDTH:.0f}"/>' for mark in vertical.marks]
     for at, opened, top, bottom, closed in zip(
         times, bars["open"], bars["high"], bars["low"], bars["close"], strict=True
     ):

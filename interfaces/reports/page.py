@@ -1,13 +1,13 @@
 """The page of one backtest: self-contained, dark and light, for a wide screen and a phone.
 
-Sections are in sections.py, drawings in drawings.py; the look is that of `report.html` with a few lines
-more. The page asks nothing of any other address: its own policy forbids it.
+Sections are in sections.py and pictures.py, shapes in drawings.py; the look is that of `report.html`
+with a few lines more. The page asks nothing of any other address: its own policy forbids it.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from interfaces.reports import sections
+from interfaces.reports import pictures, sections
 from interfaces.reports.report import BacktestReport
 from interfaces.reports.wording import shown
 from interfaces.run import report as run_report
@@ -19,11 +19,12 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 SECTIONS: tuple[tuple[str, str, Callable[[BacktestReport], str]], ...] = (
     ("modes", "Fill models", sections.modes),
-    ("equity-s", "Equity and drawdown", sections.equity),
+    ("equity-s", "Equity and drawdown", pictures.equity),
+    ("exposure", "Exposure", pictures.exposure),
     ("months", "Months", sections.months),
     ("evidence", "Is it evidence?", sections.is_evidence),
     ("groups", "Where it came from", sections.groups),
-    ("charts", "Entries and exits", sections.charts),
+    ("charts", "Entries and exits", pictures.charts),
     ("trades", "Trades", sections.trades),
     ("all", "Every figure", sections.everything),
 )

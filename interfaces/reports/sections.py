@@ -1,4 +1,4 @@
-"""The sections of a backtest's page: each a function from a report to HTML, empty when nothing is to tell.
+"""The sections of a backtest's page that are words and tables; empty when nothing is to tell.
 
 Every piece of text from outside goes through `text`, which escapes it.
 """
@@ -8,15 +8,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from interfaces.reports import drawings
-from interfaces.reports.drawings import Mark
 from interfaces.reports.report import TABLES, BacktestReport, evidence
-from interfaces.reports.wording import duration, name, quote, shown
+from interfaces.reports.wording import duration, name, shown
 from interfaces.run import wording as say
 from interfaces.run.report_sections import name_of, text
-from trading.backtest.figures.curve import underwater
 
-MOST_TRADES, MOST_GROUPS, MOST_CHARTS = 300, 30, 6
+MOST_TRADES, MOST_GROUPS = 300, 30
 _HEAD = (
     ("total_return", "Return"), ("max_drawdown", "Deepest drawdown"), ("sharpe", "Sharpe"),
     ("profit_factor", "Profit factor"), ("win_rate", "Trades won"), ("expectancy_ratio", "Expectancy ratio"),
@@ -73,38 +70,6 @@ def modes(report: BacktestReport) -> str:
     return f'<p class="lead">{lead}</p>{_table(f"<th></th>{head}", rows)}'
 
 
-def equity(report: BacktestReport) -> str:
-    """Equity over time, and below it how far under its highest point it stood."""
-    if len(report.curve) < 2:
-        return ""
-    times = [at.timestamp() for at in report.curve["time"]]
-    values = report.curve["equity"].to_list()
-    depth = [-value for value in underwater(report.curve)["drawdown"]]
-    found = report.figures
-    top = drawings.around(values)
-    bottom = drawings.around([0.0, *depth])
-    back = found.max_drawdown_recovered
-    told = (
-        f"From {quote(found.start_balance)} to {quote(found.final_balance)}; deepest drawdown "
-        f"{shown(found.max_drawdown, 'ratio')} from {shown(found.max_drawdown_from, 'time')} to "
-        f"{shown(found.max_drawdown_to, 'time')}, "
-        f"{'not recovered' if back is None else f'recovered {back:%Y-%m-%d %H:%M}'}."
-    )
-    line = drawings.line("equity", "Equity", told, drawings.thinned(times, values), top, "equity")
-    fall = drawings.line("under", "Drawdown", told, drawings.thinned(times, depth), bottom, "under")
-    ends = [report.curve["time"][0], report.curve["time"][len(times) // 2], report.curve["time"][-1]]
-    # The middle of the axis is the middle of time, not of the rows.
-    ends[1] = ends[0] + (ends[2] - ends[0]) / 2
-    below = "".join(f"<span>{at:%Y-%m-%d}</span>" for at in ends)
-    return (
-        f'<p class="lead">{text(told, 400)}</p>'
-        f'<div class="plot"><div class="y" aria-hidden="true">{_marks(top, quote)}</div>'
-        f'<div>{line}</div></div><div class="plot low">'
-        f'<div class="y" aria-hidden="true">{_marks(bottom, say.percent)}</div>'
-        f'<div>{fall}</div><div class="x" aria-hidden="true">{below}</div></div>'
-    )
-
-
 def months(report: BacktestReport) -> str:
     """Years down, months across."""
     table = report.months()
@@ -159,62 +124,6 @@ def _group(row: dict[str, object]) -> str:
     return f"<tr><th>{name_of(name(str(row['group'])))}</th>" + "".join(
         f'<td class="n">{mean if cell is None else text(cell)}</td>' for cell in cells
     ) + "</tr>"  # fmt: skip
-
-
-def charts(report: BacktestReport) -> str:
-    """Candles of the symbols that traded most, with each entry and exit."""
-    if report.candles is None or report.closed.is_empty():
-        return ""
-    bars = _bars(report.candles)
-    counts = report.closed.group_by("symbol").len().sort("len", "symbol", descending=[True, False])
-    drawn = [symbol for symbol in counts["symbol"] if symbol in set(bars["symbol"])]
-    parts = [_chart(report, bars, symbol, k) for k, symbol in enumerate(drawn[:MOST_CHARTS])]
-    rest = len(drawn) - MOST_CHARTS
-    more = f" {rest:,} more symbols traded." if rest > 0 else ""
-    lead = (
-        "Triangles point up at entries and down at exits; a line joins them. Long histories are drawn with "
-        f"bars made of several.{more}"
-    )
-    return f'<p class="lead">{lead}</p>{"".join(parts)}' if parts else ""
-
-
-def _bars(candles: pl.DataFrame) -> pl.DataFrame:
-    column = next(column for column in ("ts", "time", "open_time") if column in candles.columns)
-    if candles.schema[column].is_integer():
-        candles = candles.with_columns(pl.from_epoch(column, "ms").alias(column))
-    return candles.with_columns(pl.col(column).alias("time")).sort("symbol", "time")
-
-
-def _chart(report: BacktestReport, bars: pl.DataFrame, symbol: str, number: int) -> str:
-    own = drawings.pooled(bars.filter(pl.col("symbol") == symbol))
-    trades = report.closed.filter(pl.col("symbol") == symbol)
-    marks = [_mark(row) for row in trades.tail(drawings.MOST_BARS).to_dicts()]
-    earned = float(trades["profit"].sum())
-    drawing = drawings.candles(
-        f"candles-{number}",
-        f"{text(symbol, 60)} with {len(marks)} trades",
-        f"{text(symbol, 60)}: {len(own)} bars, {len(trades)} trades, profit {text(quote(earned))}.",
-        own,
-        marks,
-    )
-    head = f"{name_of(symbol)} <small>{len(trades):,} trades, {coloured(earned, 'quote')}</small>"
-    return f'<h3>{head}</h3><div class="scroll">{drawing}</div>'
-
-
-def _mark(row: dict[str, object]) -> Mark:
-    opened, closed = row["open_time"], row["close_time"]
-    words = (
-        f"{opened:%Y-%m-%d %H:%M} to {closed:%Y-%m-%d %H:%M}: "
-        f"{say.percent(row['profit_ratio'], 2, signed=True)}, {row['exit_reason']}"  # type: ignore[arg-type]
-    )
-    return Mark(
-        open_ms=int(opened.timestamp() * 1000),  # type: ignore[attr-defined]  # a Datetime column
-        close_ms=int(closed.timestamp() * 1000),  # type: ignore[attr-defined]
-        open_rate=float(row["open_rate"]),  # type: ignore[arg-type]
-        close_rate=float(row["close_rate"]),  # type: ignore[arg-type]
-        profit_ratio=float(row["profit_ratio"]),  # type: ignore[arg-type]
-        words=text(words, 200),
-    )
 
 
 def trades(report: BacktestReport) -> str:
@@ -282,12 +191,6 @@ def _stress(report: BacktestReport) -> str:
         '<th class="n">Profit factor</th>'
     )
     return f"<h3>The same trades at other costs</h3>{_table(head, rows)}"
-
-
-def _marks(vertical, write) -> str:  # type: ignore[no-untyped-def]  # a scale, and how its values are written
-    return "".join(
-        f'<span style="top:{vertical.up(mark):.1f}%">{text(write(mark))}</span>' for mark in vertical.marks
-    )
 
 
 def _table(head: str, rows: Sequence[str], css: str = "") -> str:

@@ -118,7 +118,7 @@ def test_the_page_holds_every_section_and_leads_to_each() -> None:
     found = parsed(full())
     ids = {attrs.get("id") for _, attrs in found.tags}
     links = {(attrs.get("href") or "")[1:] for tag, attrs in found.tags if tag == "a"}
-    wanted = {"modes", "equity-s", "months", "evidence", "groups", "charts", "trades", "all"}
+    wanted = {"modes", "equity-s", "months", "evidence", "groups", "charts", "trades", "all", "exposure"}
     assert wanted <= ids
     assert wanted <= links
     words = " ".join(" ".join(found.text).split())
@@ -151,6 +151,17 @@ def test_long_series_are_thinned_and_keep_their_extremes() -> None:
     assert len(kept) <= drawings.MOST_POINTS + 2
     assert {9.0, -9.0} <= {value for _, value in kept}
     assert kept == sorted(kept)
+
+
+def test_open_positions_are_drawn_and_no_peak_of_them_is_lost() -> None:
+    """Forty trades, one at a time, five hours in 36; of many steps the tallest stay."""
+    assert "at most 1 at once" in " ".join(parsed(full()).text)
+    points = [(float(k), float(k % 3)) for k in range(9000)]
+    points[4444] = (4444.0, 17.0)
+    kept = drawings.tallest(points)
+    assert len(kept) <= drawings.MOST_POINTS + 1
+    assert max(count for _, count in kept) == 17.0
+    assert kept[-1] == points[-1]
 
 
 def test_bars_that_are_pooled_keep_open_close_and_extremes() -> None:

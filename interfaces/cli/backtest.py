@@ -20,7 +20,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def backtest(
+def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     candles: Annotated[
         Path, Option(help="Parquet: symbol, ts, open, high, low, close, volume.", metavar="FILE")
     ],
@@ -41,6 +41,13 @@ def backtest(
         Path | None,
         Option(
             help="JSON {symbol: {tick, step, min_amount, min_cost}}; else tick, step 1e-8.", metavar="FILE"
+        ),
+    ] = None,
+    detail: Annotated[
+        Path | None,
+        Option(
+            help="Finer candles, Parquet: which came first where a bar touched stop and target.",
+            metavar="FILE",
         ),
     ] = None,
     out: Annotated[Path | None, Option(help="Write the trades here, Parquet.", metavar="FILE")] = None,
@@ -64,7 +71,8 @@ def backtest(
         raise BadInput(f"--mode must be default or freqtrade, was {mode!r}")
     rules = read_strategy(strategy)
     listed = {} if markets is None else read_markets(markets)
-    runs = both_modes(read_candles(candles), rules, fee=fee, slots=slots, markets=listed)
+    fine = None if detail is None else read_candles(detail)
+    runs = both_modes(read_candles(candles), rules, fee=fee, slots=slots, markets=listed, detail=fine)
     chosen = runs[mode]
     if out is not None:
         _write(chosen, out)
@@ -82,12 +90,15 @@ def both_modes(
     fee: float | None,
     slots: int,
     markets: "dict[str, MarketRules]",
+    detail: "CandleFile | None" = None,
 ) -> "dict[str, Replay]":
     """Return the replay of each mode, by the mode's name."""
     from trading.backtest.replay import Mode, replay
 
     return {
-        str(mode): replay(candles, strategy, mode, fee=fee, slots=slots, markets=markets, threads=2)
+        str(mode): replay(
+            candles, strategy, mode, fee=fee, slots=slots, markets=markets, threads=2, detail=detail
+        )
         for mode in Mode
     }
 
@@ -108,6 +119,7 @@ def summary(runs: "dict[str, Replay]", strategy: "Strategy", mode: str) -> dict[
         "exit_reasons": reasons(runs[mode].trades).to_dicts(),
         "left_out": runs["default"].left_out if mode == "default" else runs[mode].left_out,
         "ambiguous_bars": runs["default"].ambiguous,
+        "resolved_bars": runs["default"].resolved,
         "thin_columns": thin_columns(columns, strategy.startup),
         "trades": runs[mode].trades.height,
     }
@@ -140,5 +152,9 @@ def _print(report: dict[str, Any]) -> None:
         )
     if report["ambiguous_bars"]:
         print(f"{report['ambiguous_bars']:,} bars touched stop and target: the stop was taken")
+    if report["resolved_bars"]:
+        print(
+            f"{report['resolved_bars']:,} bars touched stop and target: finer candles told which came first"
+        )
     for name, bars in report["thin_columns"].items():
         print(f"{name} still remembers its first bars: startup of {bars - 1:,} would make it 0.1 % exact")

@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from trading.backtest.compiled import digest
-from trading.backtest.walk import MACHINE, Bars, Bools, Floats, Ints, hold, ticks, times_down, times_up
+from trading.backtest.walk import MACHINE, Bars, Bools, Fine, Floats, Ints, hold, ticks, times_down, times_up
 from trading.backtest.walk_freqtrade import FREQTRADE_MACHINE, hold_freqtrade, tick_near
 from trading.risk.exit_machine import WHOLE, ExitNumbers
 from trading.risk.freqtrade_exits import FreqtradeNumbers
@@ -20,7 +20,7 @@ from trading.risk.freqtrade_exits import FreqtradeNumbers
 OWNER, SIGNAL, ENTRY, LEAVE, CODE, STEPS, AMBIGUOUS = range(7)
 OPEN_RATE, CLOSE_RATE, OPEN_MARK, CLOSE_MARK = range(4)
 # Places in the counts of signals that were not traded, and of bars that did not tell stop from target.
-NO_SLOT, NO_VOLUME, TOO_SMALL, AFTER_HOLE, TOO_HIGH, LOCKED, NO_CASH, AMBIGUOUS_BARS = range(8)
+NO_SLOT, NO_VOLUME, TOO_SMALL, AFTER_HOLE, TOO_HIGH, LOCKED, NO_CASH, AMBIGUOUS_BARS, RESOLVED_BARS = range(9)
 _MOST_IMPACT = 0.02
 ENTRIES_MACHINE = digest(sys.modules[__name__]) ^ MACHINE ^ FREQTRADE_MACHINE
 
@@ -85,9 +85,10 @@ class Book(NamedTuple):
 
 
 class Job(NamedTuple):
-    """Everything one run reads and writes."""
+    """Everything one run reads and writes; `detail` = finer candles of the same symbols, or no rows."""
 
     bars: Bars
+    detail: Bars
     signals: Signals
     venue: Venue
     terms: Terms
@@ -183,6 +184,21 @@ def _cost(job: Job, k: int, t: int, stake: float) -> int:
 
 
 @njit
+def _fine(job: Job, k: int) -> Fine:
+    """Return symbol k's finer candles."""
+    detail = job.detail
+    first, last = detail.offsets[k], detail.offsets[k + 1]
+    return Fine(
+        detail.open_ms[first:last],
+        detail.open[first:last],
+        detail.high[first:last],
+        detail.low[first:last],
+        detail.volume[first:last],
+        job.terms.bar_ms,
+    )
+
+
+@njit
 def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
     if _refused(job, t):
         return -1
@@ -202,9 +218,13 @@ def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
         return -1
     of = terms.exits
     own = ExitNumbers(of.stop_keep, of.trail_keep, of.trail_wake, of.max_hold, of.ages, venue.factors[k])
-    row, code, tick, doubt = hold(bars, per_unit, t, bars.offsets[k + 1], paid, job.signals.is_exit, own)
+    fine = _fine(job, k)
+    row, code, tick, doubt = hold(
+        bars, per_unit, t, bars.offsets[k + 1], paid, job.signals.is_exit, own, fine
+    )
     got = tick if code == 0 else times_down(tick, WHOLE - cost)
     book.rows[n] = (k, t - 1, t, row, code, steps, doubt)
     book.rates[n] = (rate, got * num / den, mark * num / den, tick * num / den)
-    book.counts[AMBIGUOUS_BARS] += doubt
+    book.counts[AMBIGUOUS_BARS] += doubt == 1
+    book.counts[RESOLVED_BARS] += doubt == 2
     return int(row)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from trading.backtest.walk import MACHINE, Bars, Bools, Floats, Ints, hold, ticks
+from trading.backtest.walk import MACHINE, Bars, Bools, Fine, Floats, Ints, hold, ticks
 from trading.risk.exit_machine import ExitNumbers
 
 __all__ = ["Bars", "Bools", "Floats", "Ints"]  # what older imports of this module name
@@ -34,7 +34,9 @@ def _hold(
     per_unit = bars.per_unit[k]
     last = bars.offsets[k + 1]
     paid = ticks(bars.open[entry] * (1.0 + price_cost), per_unit)
-    row, code, tick, _ = hold(bars, per_unit, entry, last, paid, is_exit, numbers)
+    none = np.empty(0)
+    no_fine = Fine(np.empty(0, np.int64), none, none, none, none, 0)
+    row, code, tick, _ = hold(bars, per_unit, entry, last, paid, is_exit, numbers, no_fine)
     return row, code, tick / per_unit
 
 

@@ -70,12 +70,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Trades (`REPLAY_TRADES`) of one mode, and how many signals were left out for which reason."""
+    """Trades (`REPLAY_TRADES`) of one mode, and how many signals were left out for which reason.
+
+    `ambiguous` bars touched stop and target and were taken as stops; `resolved` ones were told by finer bars.
+    """
 
     mode: Mode
     trades: pl.DataFrame
     left_out: dict[str, int]
     ambiguous: int
+    resolved: int
 
 
 def replay(
@@ -87,6 +91,7 @@ def replay(
     slots: int = 0,
     markets: Mapping[str, MarketRules] | None = None,
     threads: int = 1,
+    detail: CandleFile | None = None,
 ) -> Replay:
     """Return what `strategy` would have traded.
 
@@ -102,6 +107,8 @@ def replay(
         Rules by symbol; tick and step 1e-8 where a symbol is not named.
     threads : int
         Symbols are shared among them while slots are unlimited.
+    detail : CandleFile, optional
+        Finer candles: which came first in a bar that touched stop and target (mode default).
 
     Raises
     ------
@@ -125,7 +132,7 @@ def replay(
     is_peer = mode is Mode.FREQTRADE
     venue = venue_of(rules, strategy, fee, bars, is_freqtrade=is_peer)
     terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer)
-    job = Job(bars, signals, venue, terms, _empty_book())
+    job = Job(bars, _detail(detail, used), signals, venue, terms, _empty_book())
     return run(used.symbols, job, strategy.startup, rank, threads, guards=strategy.guards)
 
 
@@ -150,7 +157,11 @@ def run(
     symbols: list[str], job: Job, startup: int, rank: Floats, threads: int = 1, *, guards: Guards = _OFF
 ) -> Replay:
     """Return the trades of prepared arrays; the first signal of a symbol is its bar `startup`."""
-    job = job._replace(bars=Bars(*map(_frozen, job.bars)), signals=Signals(*map(_frozen, job.signals)))
+    job = job._replace(
+        bars=Bars(*map(_frozen, job.bars)),
+        detail=Bars(*map(_frozen, job.detail)),
+        signals=Signals(*map(_frozen, job.signals)),
+    )
     is_shared = job.terms.slots > 0 or job.terms.wallet > 0 or guards.is_on
     if is_shared:
         rows, rates, counts = _in_time_order(symbols, job, startup, rank, guards)
@@ -158,9 +169,8 @@ def run(
         rows, rates, counts = _one_by_one(job, startup, threads)
     mode = Mode.FREQTRADE if job.terms.is_freqtrade else Mode.DEFAULT
     left_out = {name: int(counts[place]) for place, name in enumerate(LEFT_OUT)}
-    return Replay(
-        mode, _trades(symbols, job, rows, rates, is_shared), left_out, int(counts[book.AMBIGUOUS_BARS])
-    )
+    trades = _trades(symbols, job, rows, rates, is_shared)
+    return Replay(mode, trades, left_out, int(counts[book.AMBIGUOUS_BARS]), int(counts[book.RESOLVED_BARS]))
 
 
 def _one_by_one(job: Job, startup: int, threads: int) -> tuple[Ints, Floats, Ints]:
@@ -253,6 +263,34 @@ def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shared: 
     return frame.select(pl.col(name).cast(dtype) for name, dtype in REPLAY_TRADES.items())
 
 
+def _detail(detail: CandleFile | None, of: CandleFile) -> Bars:
+    """Return the finer candles in the order of the symbols of `of`; a symbol without any has no rows."""
+    if detail is None:
+        return no_detail(len(of.symbols))
+    if not 0 < detail.bar_ms < of.bar_ms:
+        raise BadInput(f"detail bars must be shorter than {of.bar_ms} ms, were {detail.bar_ms}")
+    place = {symbol: k for k, symbol in enumerate(detail.symbols)}
+    spans = [
+        np.arange(detail.bars.offsets[place[s]], detail.bars.offsets[place[s] + 1])
+        if s in place
+        else np.arange(0)
+        for s in of.symbols
+    ]
+    rows = np.concatenate(spans)
+    offsets = np.concatenate([[0], np.cumsum([len(span) for span in spans])]).astype(np.int64)
+    columns = {
+        name: getattr(detail.bars, name)[rows]
+        for name in ("open_ms", "open", "high", "low", "close", "volume")
+    }
+    return Bars(offsets, **columns, per_unit=np.empty(0))
+
+
+def no_detail(symbols: int) -> Bars:
+    """Return finer candles that are not there."""
+    none = np.empty(0)
+    return Bars(np.zeros(symbols + 1, np.int64), np.empty(0, np.int64), none, none, none, none, none, none)
+
+
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return a view that cannot be written: the loop would be compiled once more for every mixture."""
     view = array.view()
@@ -261,7 +299,7 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _empty_book() -> Book:
-    return Book(np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 4)), np.zeros(8, np.int64))
+    return Book(np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 4)), np.zeros(9, np.int64))
 
 
 def _check_ticks(bars: Bars, symbols: list[str]) -> None:

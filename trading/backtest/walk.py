@@ -36,6 +36,17 @@ class Bars(NamedTuple):
     per_unit: Floats
 
 
+class Fine(NamedTuple):
+    """Finer candles of one symbol, oldest first, to look into bars of `bar_ms`; may have no rows."""
+
+    open_ms: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    volume: Floats
+    bar_ms: int
+
+
 MACHINE = digest(exit_machine, sys.modules[__name__])
 _machine = compiled(exit_machine)
 _step, _target, _rung = _machine.exit_step, _machine.target_tick, _machine.rung_of
@@ -50,39 +61,118 @@ def ticks(price: float, per_unit: float) -> int:
 
 
 @njit
+def _first_of_fine(
+    fine: Fine, per_unit: float, begin_ms: int, levels: tuple[int, int, int]
+) -> tuple[int, int, int]:
+    """Return (code, tick, doubt) of the finer bars of one bar; code 0 where they do not tell.
+
+    Doubt 2 = they told, 1 = one of them touched stop and target again.
+    """
+    t = np.searchsorted(fine.open_ms, begin_ms)
+    while t < len(fine.open_ms) and fine.open_ms[t] < begin_ms + fine.bar_ms:
+        if fine.volume[t] > 0.0:
+            bar_open, high = ticks(fine.open[t], per_unit), ticks(fine.high[t], per_unit)
+            low = ticks(fine.low[t], per_unit)
+            code, tick = _step(bar_open, high, low, levels, False, False)
+            if code != 0:
+                return code, tick, 1 if _is_ambiguous(bar_open, high, low, levels) else 2
+        t += 1
+    return 0, 0, 1
+
+
+@njit
+def _look(
+    bars: Bars,
+    t: int,
+    per_unit: float,
+    levels: tuple[int, int, int],
+    pending: bool,
+    is_due: bool,
+    fine: Fine,
+) -> tuple[int, int, int]:
+    """Return (code, tick, doubt) of the bar of row t, which has volume; code 0 = the position stays."""
+    bar_open = ticks(bars.open[t], per_unit)
+    high = ticks(bars.high[t], per_unit)
+    low = ticks(bars.low[t], per_unit)
+    code, tick = _step(bar_open, high, low, levels, pending, is_due)
+    doubt = 0
+    if code != 0 and tick != bar_open and _is_ambiguous(bar_open, high, low, levels):
+        told, at, doubt = _first_of_fine(fine, per_unit, bars.open_ms[t], levels)
+        if told != 0:
+            code, tick = told, at
+    return code, tick, doubt
+
+
+@njit
+def _next_turn(bars: Bars, t: int, last: int, rung: int, numbers: ExitNumbers, began_ms: int) -> int:
+    """Return the first row after t at which a rung or the maximum hold comes into force; `last` = none."""
+    age = bars.open_ms[t] - began_ms
+    soonest = 2**62
+    if rung + 1 < len(numbers.ages):
+        soonest = numbers.ages[rung + 1]
+    if age < numbers.max_hold < soonest:
+        soonest = numbers.max_hold
+    if soonest == 2**62:
+        return last
+    low, high = t + 1, last
+    while low < high:
+        middle = (low + high) // 2
+        if bars.open_ms[middle] - began_ms >= soonest:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@njit
 def hold(
-    bars: Bars, per_unit: float, first: int, last: int, paid: int, is_exit: Bools, numbers: ExitNumbers
+    bars: Bars,
+    per_unit: float,
+    first: int,
+    last: int,
+    paid: int,
+    is_exit: Bools,
+    numbers: ExitNumbers,
+    fine: Fine,
 ) -> tuple[int, int, int, int]:
     """Follow a position entered at row `first` for `paid` ticks, up to row `last` (not included).
 
-    Returns (row, code, tick, ambiguous bars) of its exit; code 0 = still open, valued at the last close.
-    An exit signal waits for the next bar with volume.
+    Returns (row, code, tick, doubt) of its exit; code 0 = still open, valued at the last close. Doubt 1 = the
+    bar touched stop and target and the stop was taken, 2 = it did and finer bars told which came first. An
+    exit signal waits for the next bar with volume.
     """
     fixed = times_up(paid, numbers.stop_keep)
     rung = _rung(0, -1, numbers)
     target = _target(paid, rung, numbers)
+    is_due = False
+    turn = _next_turn(bars, first, last, rung, numbers, bars.open_ms[first])
     peak = paid
+    trail = 0
+    if numbers.trail_keep > 0:
+        trail = _trail(paid, peak, numbers.trail_keep, numbers.trail_wake)
     pending = False
-    has_ladder = len(numbers.ages) > rung + 1
     for t in range(first, last):
-        if bars.volume[t] > 0.0:
+        if t == turn:
             age = bars.open_ms[t] - bars.open_ms[first]
-            if has_ladder:
-                rung = _rung(age, rung, numbers)
-                target = _target(paid, rung, numbers)
-            trail = 0
-            if numbers.trail_keep > 0:
+            rung = _rung(age, rung, numbers)
+            target = _target(paid, rung, numbers)
+            is_due = 0 < numbers.max_hold <= age
+            turn = _next_turn(bars, t, last, rung, numbers, bars.open_ms[first])
+        # Most bars lie between the levels with a tick to spare: they are not turned into ticks at all.
+        is_still = not pending and not is_due and bars.low[t] * per_unit > max(fixed, trail) + 1
+        if is_still and (target == 0 or bars.high[t] * per_unit < target - 1):
+            if numbers.trail_keep > 0 and bars.volume[t] > 0.0 and bars.high[t] * per_unit > peak:
+                peak = max(peak, ticks(bars.high[t], per_unit))
                 trail = _trail(paid, peak, numbers.trail_keep, numbers.trail_wake)
-            bar_open = ticks(bars.open[t], per_unit)
-            high = ticks(bars.high[t], per_unit)
-            low = ticks(bars.low[t], per_unit)
+        elif bars.volume[t] > 0.0:
             levels = (fixed, trail, target)
-            is_due = t > first and 0 < numbers.max_hold <= age
-            code, tick = _step(bar_open, high, low, levels, pending, is_due)
+            code, tick, doubt = _look(bars, t, per_unit, levels, pending, is_due, fine)
             if code != 0:
-                doubt = 1 if _is_ambiguous(bar_open, high, low, levels) and tick != bar_open else 0
                 return t, code, tick, doubt
-            peak = max(peak, high)
+            high = ticks(bars.high[t], per_unit)
+            if numbers.trail_keep > 0 and high > peak:
+                peak = high
+                trail = _trail(paid, peak, numbers.trail_keep, numbers.trail_wake)
         if is_exit[t]:
             pending = True
     return last - 1, 0, ticks(bars.close[last - 1], per_unit), 0

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from trading.backtest import replay
-from trading.backtest.candle_file import MarketRules, candle_file
+from trading.backtest.candle_file import CandleFile, MarketRules, candle_file
 from trading.backtest.entries import Job, Signals
 from trading.backtest.replay import Replay, run
 from trading.backtest.strategy import Costs, Strategy
@@ -38,6 +38,7 @@ def play(
     slots: int = 0,
     is_freqtrade: bool = False,
     bar_ms: int | None = None,
+    detail: CandleFile | None = None,
 ) -> Replay:
     """Run the loop with signals by row of each symbol."""
     candles = candle_file(frame)
@@ -53,6 +54,7 @@ def play(
     listed = [market] * len(candles.symbols)
     job = Job(
         bars,
+        replay._detail(detail, candles),
         Signals(*masks, np.empty(0)),
         venue_of(listed, rules, rules.costs.fee, bars, is_freqtrade=is_freqtrade),
         terms_of(bars, bar_ms or candles.bar_ms, rules, slots, is_freqtrade=is_freqtrade),

@@ -225,3 +225,43 @@ def test_a_long_book_is_written_in_parts(monkeypatch) -> None:
     assert [trades.height for trades in whole] == [200, 100]  # every other bar, two symbols or one slot
     for slots, expected in zip((0, 1), whole, strict=True):
         assert JOBS.play(frame, strategy, every, slots=slots).trades.equals(expected)
+
+
+# Entry at 100 on bar 1; bar 2 touches the stop of 98 and the target of 103. Its minutes, in versions.
+TOUCHED = [(0, 100, 100, 100, 100, 1), (1, 100, 101, 99, 100, 1), (2, 100, 104, 97, 100, 1)]
+MINUTES = {
+    "up first": ([(10, 100, 103.5, 100, 103, 1), (11, 103, 103, 97, 98, 1)], "roi", 103.0, (0, 1)),
+    "down first": ([(10, 100, 100, 97, 98, 1), (11, 98, 104, 98, 100, 1)], "stop_loss", 98.0, (0, 1)),
+    "a gap inside": ([(10, 100, 101, 99, 99, 1), (11, 97.5, 104, 97, 100, 1)], "stop_loss", 97.5, (0, 1)),
+    "both in one minute": (
+        [(10, 100, 104, 97, 100, 1), (12, 100, 100, 100, 100, 1)],
+        "stop_loss",
+        98.0,
+        (1, 0),
+    ),
+    "only dead minutes": (
+        [(10, 100, 104, 97, 100, 0), (11, 100, 104, 97, 100, 0)],
+        "stop_loss",
+        98.0,
+        (1, 0),
+    ),
+    "minutes of another time": (
+        [(1, 100, 104, 100, 103, 1), (2, 103, 104, 103, 104, 1)],
+        "stop_loss",
+        98.0,
+        (1, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize(("minutes", "reason", "rate", "counts"), MINUTES.values(), ids=MINUTES.keys())
+def test_minutes_tell_which_came_first(minutes: list, reason: str, rate: float, counts: tuple) -> None:
+    """Bars of five minutes; where the minutes do not tell, the stop is taken and the bar counted."""
+    from trading.backtest.candle_file import candle_file
+
+    frame = JOBS.frame_of({"A": TOUCHED}, 5 * MINUTE)
+    fine = candle_file(JOBS.frame_of({"Z": [(0, *[1] * 5), (1, *[1] * 5)], "A": minutes}, MINUTE))
+    found = JOBS.play(frame, JOBS.strategy(roi=((0, 0.03),)), {"A": {0}}, detail=fine)
+    assert found.trades.select("exit_reason", "close_rate").row(0) == (reason, rate)
+    assert (found.ambiguous, found.resolved) == counts
+    assert found.trades["is_ambiguous"].to_list() == [counts[0] == 1]

@@ -86,11 +86,13 @@ def inputs_now(store: Store, timeframe: str, bars: pl.DataFrame, chain: Chain) -
 
 def own_trades(log: OrderLog) -> pl.DataFrame:
     """Return the trades of all users, each decision once: a thousand users on one signal are one trade."""
-    closed = closed_trades(log.database).select(
-        "signal_id", "symbol", "open_at", "close_at", net_return="profit_ratio"
-    )
-    still = open_trades(log.database).select("signal_id", "symbol", "open_at")
-    every = pl.concat([closed, still], how="diagonal")
+    return merged_trades(closed_trades(log.database), open_trades(log.database))
+
+
+def merged_trades(closed: pl.DataFrame, still: pl.DataFrame) -> pl.DataFrame:
+    """Return closed and open trades of the log as TRADES, one row per decision and symbol."""
+    done = closed.select("signal_id", "symbol", "open_at", "close_at", net_return="profit_ratio")
+    every = pl.concat([done, still.select("signal_id", "symbol", "open_at")], how="diagonal")
     once = every.group_by("signal_id", "symbol", maintain_order=True).agg(
         pl.col("open_at").min(),
         # Open while one of its users holds it.

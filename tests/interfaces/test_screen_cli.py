@@ -1,15 +1,17 @@
 """`sluice screen` and `sluice funnel --at`: chains tried on a small world, in tables and in JSON."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from interfaces.cli.main import run
+from resources.screening import merged_trades, own_trades
 from trading.market.frames import CANDLES
 from trading.screening.chain.known import FILTERS
 from trading.store.candles import CandleStore
+from trading.store.order_log.frames import closed_trades
 
 CHAIN = """
 bars = 100
@@ -133,3 +135,36 @@ def test_a_mistake_in_a_file_names_its_line(known, mine, capsys):
     mine.write_text("#" * 100_001)
     assert run(["screen", "--chain", str(mine)]) == 1
     assert "must have at most 100,000 bytes" in capsys.readouterr().err
+
+
+def test_our_own_trades_reach_the_filters_that_ask_for_them(traded):
+    """One decision is one trade, whoever followed it; open while one of its users holds it."""
+    closed = closed_trades(traded.log.database)
+    (row,) = own_trades(traded.log).iter_rows(named=True)
+    (trade,) = closed.iter_rows(named=True)
+    assert (row["symbol"], row["open_at"], row["close_at"], row["net_return"]) == (
+        trade["symbol"],
+        trade["open_at"],
+        trade["close_at"],
+        trade["profit_ratio"],
+    )
+
+
+def test_a_thousand_users_on_one_signal_are_one_trade():
+    """Two closed with 10 % and 20 %, one still open: one trade, open, 15 % so far."""
+    at = datetime(2025, 3, 1, tzinfo=UTC)
+    closed = pl.DataFrame(
+        {
+            "signal_id": ["s", "s"],
+            "symbol": ["A/USDT", "A/USDT"],
+            "open_at": [at, at + timedelta(minutes=1)],
+            "close_at": [at + timedelta(hours=1)] * 2,
+            "profit_ratio": [0.1, 0.2],
+        }
+    )
+    still = closed.head(1).drop("close_at", "profit_ratio")
+    whole, part = merged_trades(closed, closed.head(0)), merged_trades(closed, still)
+    assert whole.select("open_at", "close_at").row(0) == (at, at + timedelta(hours=1))
+    assert whole["net_return"][0] == pytest.approx(0.15)
+    assert part.height == 1
+    assert part["close_at"][0] is None

@@ -104,15 +104,16 @@ _MARKET: dict[str, tuple[type[pl.DataType], object]] = {
     "regime": (pl.String, "normal"),
     "breadth": (pl.Float64, 0.5),
     "is_depegged": (pl.Boolean, False),
+    "threshold_multiplier": (pl.Float64, 1.0),
     "why": (pl.String, None),
 }
 
 
 def with_market(rows: pl.DataFrame, regime: pl.DataFrame | None) -> pl.DataFrame:
-    """Add `regime`, `breadth`, `is_depegged` and `regime_why` as known at each row's bar.
+    """Add `regime`, `breadth`, `is_depegged`, `threshold_multiplier`, `regime_why` as known at each bar.
 
     That is the newest at or before `open_time`. `regime` has one row per bar of the same timeframe:
-    `open_time`, `regime`, and optionally `breadth`, `is_depegged`, `why`.
+    `open_time`, `regime`, and optionally the others, `why` for `regime_why`.
     """
     if regime is None or regime.is_empty():
         unknown = [pl.lit(default, dtype).alias(name) for name, (dtype, default) in _MARKET.items()]
@@ -131,7 +132,7 @@ def with_market(rows: pl.DataFrame, regime: pl.DataFrame | None) -> pl.DataFrame
     )
     times = rows.select(pl.col("open_time").unique().sort())
     known = times.join_asof(table, on="open_time", strategy="backward").with_columns(
-        pl.col("breadth").fill_nan(None),
+        pl.col("breadth", "threshold_multiplier").fill_nan(None),
     )
     filled = [
         pl.col(name).fill_null(default) for name, (_, default) in _MARKET.items() if default is not None

@@ -56,7 +56,7 @@ def signal_rows(
     rules : SignalRules, optional
         Thresholds and gates; the defaults where not given.
     regime : DataFrame, optional
-        `open_time`, `regime`, `breadth`, `is_depegged`, `why`; one row per bar of the same timeframe.
+        Columns of the table `market_regime` (`regime` at least); one row per bar of the same timeframe.
     clusters : DataFrame, optional
         `symbol`, `cluster`, `strength`.
     news : DataFrame, optional
@@ -98,6 +98,7 @@ def signal_rows(
 def _rule_rows(frame: pl.DataFrame, rules: SignalRules) -> pl.DataFrame:
     """Keep the bars on which the rule fires, with the threshold it met, `is_candidate` and `is_exit`."""
     rsi, close = pl.col("rsi_14"), pl.col("close")
+    multiplier = "threshold_multiplier" if rules.follows_market else None
     wants_in = rsi < pl.col("threshold")
     if rules.use_lower_band:
         wants_in &= close < pl.col("bb_middle") - rules.band_share * (
@@ -110,13 +111,13 @@ def _rule_rows(frame: pl.DataFrame, rules: SignalRules) -> pl.DataFrame:
     before = pl.when(pl.col("bar_no") > 0).then(wants_out.shift(1)).otherwise(False)
     return (
         frame.lazy()
-        .with_columns(rules.entry_threshold.columns())
+        .with_columns(rules.entry_threshold.columns(multiplier=multiplier))
         .with_columns(
             (wants_in.fill_null(False) & ~wants_out).alias("is_candidate"),
             (wants_out & ~before).alias("is_exit"),
         )
         .filter(pl.col("is_candidate") | pl.col("is_exit"))
-        .with_columns(rules.entry_threshold.why_column())
+        .with_columns(rules.entry_threshold.why_column(multiplier=multiplier))
         .collect()
     )
 

@@ -29,6 +29,9 @@ class SignalRules:
         Multiply `rsi_entry`; below 1 = stricter. An unknown regime counts as normal.
     rsi_floor, rsi_ceiling : float
         Hard bounds of the moved threshold.
+    follows_market : bool
+        Whether `threshold_multiplier` of the market's regime moves the bound too: drawn to 1 by little
+        history, at least 1.5 while a dollar coin is off its peg. Factors of regimes apply as well.
     is_turbulent_blocked : bool
         Whether a turbulent market takes no entries at all.
     is_depeg_blocked : bool
@@ -52,6 +55,7 @@ class SignalRules:
     turbulent_factor: float = 0.8
     rsi_floor: float = 15.0
     rsi_ceiling: float = 40.0
+    follows_market: bool = False
     is_turbulent_blocked: bool = False
     is_depeg_blocked: bool = True
     news_block_hours: float = 24.0

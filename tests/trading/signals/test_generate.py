@@ -100,6 +100,17 @@ def test_the_regime_moves_the_threshold(regime: str, threshold: float, enters: b
         assert rows["f_breadth"].to_list() == [0.3]
 
 
+def test_the_market_s_own_multiplier_moves_the_bound_where_it_is_followed() -> None:
+    """30 / 1.25 = 24: an RSI of 25 is no longer enough; where it is not followed, 30 stands."""
+    frame = bars([{}, {"close": 97.0, "rsi_14": 25.0}])
+    market = frame.select("open_time", regime=pl.lit("normal"), threshold_multiplier=pl.lit(1.25))
+    assert signal_rows(frame, SignalRules(follows_market=True), regime=market).is_empty()
+    assert signal_rows(frame, regime=market)["threshold"].to_list() == [30.0]
+    deeper = bars([{}, {"close": 97.0, "rsi_14": 20.0}])
+    row = signal_rows(deeper, SignalRules(follows_market=True), regime=market).row(0, named=True)
+    assert (row["threshold"], row["threshold_why"]) == (24.0, "30 × 1 (normal) / 1.25 (market) = 24")
+
+
 def test_thresholds_stay_inside_floor_and_ceiling() -> None:
     """A factor of 3 would ask for RSI under 90."""
     assert SignalRules(calm_factor=3.0).entry_threshold.met("calm").value == 40.0

@@ -92,6 +92,7 @@ def news_events(
     `same_as` names the item that another feed had told in nearly the same words: it counts once.
     """
     from trading.news.holds import holds
+    from trading.news.scores import symbol_scores
 
     at = exchange.market_time()
     known = store.lake.read("news_events") if store.lake.latest("news_events") is not None else None
@@ -110,6 +111,7 @@ def news_events(
             "problems": "; ".join(found.problems) or "none",
             "new holds": held,
             "by event": table(events),
+            "symbols now": table(symbol_scores(frame, at)),
             "newest": table(
                 frame.sort("first_seen", descending=True), ["source", "title", "event", "sentiment", "score"]
             ),

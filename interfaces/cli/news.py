@@ -183,6 +183,25 @@ def list_(
 
 
 @app.command()
+def scores(
+    limit: Annotated[int, Option(min=1, help="How many symbols, the strongest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Print what the news says of each symbol now: scores that halve every 12 hours, summed, in (-1, 1)."""
+    from resources.settings import load_settings
+    from resources.store import Store
+    from trading.market.errors import MissingData
+    from trading.news.scores import symbol_scores
+    from trading.store.lake import Lake
+
+    lake = Lake(load_settings().lake_dir)
+    if lake.latest("news_events") is None:
+        raise MissingData("no news in this world yet. Next: sluice run")
+    found = symbol_scores(lake.read("news_events"), Store().as_of())
+    print_table(found.head(limit).to_dicts(), title="News now", as_json=as_json, empty="nothing was said")
+
+
+@app.command()
 def holds(
     history: Annotated[bool, Option("--history", help="Also those that are over or were released.")] = False,
     as_json: AsJson = False,

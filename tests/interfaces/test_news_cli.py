@@ -125,11 +125,11 @@ def test_stories_of_a_world_are_listed_by_first_sight(traded, capsys):
 
 
 def test_a_world_without_news_says_what_to_do(tmp_path, monkeypatch, capsys):
-    """`list` and `--pairs` need a world; both name the next step."""
+    """`list`, `scores` and `--pairs` need a world; each names the next step."""
     monkeypatch.setenv("SLUICE_HOME", str(tmp_path))
     (tmp_path / "in.csv").write_text("headline\nx\n")
     score = ["score", "--pairs", "--in", str(tmp_path / "in.csv"), "--out", str(tmp_path / "o.csv")]
-    for arguments in (["list"], score):
+    for arguments in (["list"], ["scores"], score):
         assert run(["news", *arguments]) == 1
         assert "Next: sluice run" in capsys.readouterr().err
 

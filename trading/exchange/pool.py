@@ -10,6 +10,7 @@ from typing import Self
 
 from trading.exchange.account import MexcAccount
 from trading.exchange.clock_sync import Sample, SyncedClock
+from trading.exchange.key_budgets import KeyLimiters, keys_file
 from trading.exchange.listing import MarketTable
 from trading.exchange.mexc import CcxtWire, Venue, unifier
 from trading.exchange.public import PublicMarketData
@@ -34,8 +35,8 @@ class ExchangeSettings:
     burst : float or None
         Weight that may go at once after a pause; None = a quarter of a second's worth, at least 1.
     limiter_path : Path or None
-        Folder of the budgets that all processes behind one egress address share, one file a venue;
-        None = this process keeps its own.
+        Folder of the budgets that all processes behind one egress address share: a venue has one file
+        for the address and one for all keys. None = this pool keeps its own.
     signed_on_address : bool
         Whether signed requests draw on the address's budget too; MEXC counts most of them there.
     max_drift_s : float or None
@@ -71,10 +72,12 @@ class GatewayPool:
     def __init__(self, settings: ExchangeSettings) -> None:
         self.settings = settings
         shared = settings.limiter_path
-        self.limiter = Limiter(
-            settings.rate_per_s,
-            burst=settings.burst,
-            path=None if shared is None else budget_file(shared, settings.base_url or MEXC_URL),
+        path = None if shared is None else budget_file(shared, settings.base_url or MEXC_URL)
+        self.limiter = Limiter(settings.rate_per_s, burst=settings.burst, path=path)
+        rate_per_s = settings.account_rate_per_s
+        self._keys = KeyLimiters(
+            settings.rate_per_s if rate_per_s is None else rate_per_s,
+            None if path is None else keys_file(path),
         )
         self._transport = Transport(timeout_s=settings.timeout_s)
         self._table = MarketTable()
@@ -94,6 +97,8 @@ class GatewayPool:
     def account(self, api_key: str, secret: str) -> MexcAccount:
         """Return a gateway that signs with this key; nothing mutable is shared between accounts.
 
+        All gateways of one key draw on one budget, in this process and in others with the same folder.
+
         Raises
         ------
         BadInput
@@ -101,8 +106,7 @@ class GatewayPool:
         """
         if not api_key or not secret:
             raise BadInput("an account needs an API key and a secret; one of them was empty")
-        rate_per_s = self.settings.account_rate_per_s
-        own = Limiter(self.settings.rate_per_s if rate_per_s is None else rate_per_s)
+        own = self._keys.of(api_key)
         limiters = (own, self.limiter) if self.settings.signed_on_address else (own,)
         return MexcAccount(
             self._venue.for_account(api_key, secret),
@@ -122,6 +126,7 @@ class GatewayPool:
         """Close all connections and leave the line for the shared budget."""
         await self._transport.close()
         self.limiter.close()
+        self._keys.close()
 
     async def __aenter__(self) -> Self:
         try:

@@ -12,6 +12,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -53,38 +54,30 @@ class SharedBudget(Budget):
     def __init__(
         self, path: Path, rate_per_s: float, burst: float, *, wall: Callable[[], float] = time.monotonic
     ) -> None:
+        self._begin(rate_per_s, burst, wall, most_places=_MOST_PLACES)
+        self._file, self._bytes = locked_file(path, _SIZE)
+        self._at = 0
+
+    def _begin(self, rate_per_s: float, burst: float, wall: Callable[[], float], *, most_places: int) -> None:
         super().__init__(rate_per_s, burst, wall())
         self._wall = wall
         self._boot = _boot()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            try:
-                if os.fstat(self._file).st_size < _SIZE:
-                    os.pwrite(self._file, bytes(_SIZE), 0)  # written, not sparse: a full disk is told here
-            finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-            self._bytes = mmap.mmap(self._file, _SIZE)
-        except OSError as error:
-            raise BadInput(f"the shared request budget {path} cannot be used: {error.strerror}") from error
+        self._most_places = most_places
 
     def enter(self) -> bool:
         """Lock the file and read it; False if another process has it right now."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_now(self._file):
             return False
         self._load()
         return True
 
     def leave(self) -> None:
         """Write the file and unlock it."""
-        places = self.line[:_MOST_PLACES]
+        places = self.line[: self._most_places]
         for index, place in enumerate(places):
             _PLACE.pack_into(
                 self._bytes,
-                _PLACES_AT + index * _PLACE.size,
+                self._at + _PLACES_AT + index * _PLACE.size,
                 place.owner,
                 place.level,
                 place.weight,
@@ -93,7 +86,7 @@ class SharedBudget(Budget):
             )
         blocked_s = self.blocked_until_s - self.at_s
         _HEAD.pack_into(
-            self._bytes, 0, _MAGIC, self._boot, self.tokens, self.at_s, self.share, self.credit,
+            self._bytes, self._at, _MAGIC, self._boot, self.tokens, self.at_s, self.share, self.credit,
             self.blocked_until_s, time.time() + blocked_s if blocked_s > 0 else 0.0,
             self.next_ticket, len(places),
         )  # fmt: skip
@@ -101,17 +94,16 @@ class SharedBudget(Budget):
 
     def close(self) -> None:
         """Close the file."""
-        self._bytes.close()
-        os.close(self._file)
+        close_file(self._file, self._bytes)
 
     def _load(self) -> None:
-        magic, boot, *numbers, blocked_wall, ticket, count = _HEAD.unpack_from(self._bytes)
+        magic, boot, *numbers, blocked_wall, ticket, count = _HEAD.unpack_from(self._bytes, self._at)
         tokens, at_s, share, credit, blocked_until_s = numbers
         now_s = self._wall()
         is_sane = (
             magic == _MAGIC
             and all(map(math.isfinite, numbers))
-            and 0 <= count <= _MOST_PLACES
+            and 0 <= count <= self._most_places
             and 0 < share <= 1
         )
         if not is_sane:
@@ -128,7 +120,7 @@ class SharedBudget(Budget):
         self.at_s, self.share, self.credit = at_s, share, min(credit, 1.0)
         self.blocked_until_s, self.next_ticket = min(blocked_until_s, now_s + _LONGEST_BLOCK_S), ticket
         self.line = [
-            Place(*_PLACE.unpack_from(self._bytes, _PLACES_AT + index * _PLACE.size))
+            Place(*_PLACE.unpack_from(self._bytes, self._at + _PLACES_AT + index * _PLACE.size))
             for index in range(count)
         ]
 
@@ -138,7 +130,52 @@ class SharedBudget(Budget):
         left_s = max((left for left in told if 0 < left <= _LONGEST_BLOCK_S), default=0.0)
         return now_s + left_s
 
+    def _idle_s(self, at: int, now_s: float) -> float:
+        """Return for how long nobody used the budget at offset `at`; 0 while a refusal holds there."""
+        _, boot, _, at_s, _, _, _, blocked_wall, _, _ = _HEAD.unpack_from(self._bytes, at)
+        if blocked_wall > time.time():
+            return 0.0
+        return now_s - at_s if boot == self._boot else math.inf
 
+
+def locked_file(path: Path, size: int) -> tuple[int, mmap.mmap]:
+    """Open or make a file of `size` bytes and map it; return its descriptor and the mapping.
+
+    Raises
+    ------
+    BadInput
+        If the system refuses.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            if os.fstat(file).st_size < size:
+                os.pwrite(file, bytes(size), 0)  # written, not sparse: a full disk is told here
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+        return file, mmap.mmap(file, size)
+    except OSError as error:
+        raise BadInput(f"the shared request budget {path} cannot be used: {error.strerror}") from error
+
+
+def lock_now(file: int) -> bool:
+    """Lock the file, or return False if another process has it right now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def close_file(file: int, mapped: mmap.mmap) -> None:
+    """Close mapping and file, which gives a lock back."""
+    mapped.close()
+    os.close(file)
+
+
+@cache
 def _boot() -> bytes:
     """Return what names this boot of the machine; zeros where the system does not tell."""
     try:

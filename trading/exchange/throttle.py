@@ -78,6 +78,8 @@ class Limiter:
         Entries leave a tenth of it (at most of a second's worth) to more urgent requests, scans a fifth.
     path : Path or None
         File of the budget that this limiter shares with other processes; None = it has its own.
+    budget : callable or None
+        Makes the budget from rate and burst, where it is neither of these (one of many in a file).
 
     Raises
     ------
@@ -91,6 +93,7 @@ class Limiter:
         *,
         burst: float | None = None,
         path: Path | None = None,
+        budget: Callable[[float, float], Budget] | None = None,
         wall: Callable[[], float] = time.monotonic,
     ) -> None:
         if not 0 < rate_per_s <= MOST_RATE_PER_S:
@@ -101,7 +104,9 @@ class Limiter:
         self.burst = max(1.0, rate_per_s / 4) if burst is None else burst
         self.stats = LimiterStats()
         self._wall = wall
-        self._budget = _budget(rate_per_s, self.burst, path, wall)
+        self._budget = (
+            _budget(rate_per_s, self.burst, path, wall) if budget is None else budget(rate_per_s, self.burst)
+        )
         # What stands in the (shared) line for this limiter: its most urgent waiter.
         self._place = Place(int.from_bytes(os.urandom(7)), Priority.SCAN, 0, 0)
         self._queues: tuple[deque[_Waiter], ...] = tuple(deque() for _ in Priority)

@@ -73,10 +73,11 @@ def questions(root: Path) -> Iterator[dict[str, Any]]:
     yield _line("store tail over midnight", "the same over two days", noon, TAIL_CPU_S)
     yield _line("store symbol open", *one_symbol(store, symbols), OPEN_CPU_S)
     rewrite = measure(lambda: store.rewrite_month("1m", f"{FIRST:%Y-%m}"), repeat=1, warm_up=False)
-    by_symbol = measure(lambda: store.last_bars("1m", TAIL_BARS, until=END), repeat=1, warm_up=False)
+    by_symbol = measure(lambda: store.last_bars("1m", TAIL_BARS, until=END))
+    assert by_symbol.value.equals(tail.value)
+    # At the beginning of a month the newest bars can lie in one that was rewritten already.
+    yield _line("store tail closed", f"the same in a month by symbol, {DAYS} days", by_symbol, TAIL_CPU_S)
     yield _line("store symbol closed", *one_symbol(store, symbols), CLOSED_CPU_S) | {
-        # Why a month is not rewritten the moment it ends.
-        "tail_closed_cpu_s": round(by_symbol.cpu_s, 2),
         "rewrite_cpu_s": round(rewrite.cpu_s, 1),
         "rewrite_wall_s": round(rewrite.wall_s, 1),
         "row_bytes": round(stored_bytes(root) / (SYMBOLS * MINUTES * DAYS), 2),

@@ -22,7 +22,7 @@ from trading.market.timeframes import timeframe as find_timeframe
 from trading.store.files import refusals
 from trading.store.holdings import Month, holdings
 from trading.store.lake import Lake
-from trading.store.parts import KEY, add_part, by_day, merged, ordered, retried, write_temporary
+from trading.store.parts import KEY, add_part, by_day, is_ordered, merged, ordered, retried, write_temporary
 from trading.store.rewrite import compacting, rewriting
 
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,80}")
@@ -139,7 +139,12 @@ class CandleStore:
         end = until - bar.delta + timedelta(milliseconds=1)
         if bar.name == "1M":
             end = from_ms(bar.floor_ms(to_ms(until)))
-        rows = self.read(timeframe, start=end - bars * length, end=end, symbols=symbols)
+        start = end - bars * length
+        rows = retried(lambda: self.scan(timeframe, start=start, end=end, symbols=symbols).collect())
+        # From one day, or a month by symbol, the bars come in order.
+        rows = rows if is_ordered(rows) else rows.sort(KEY)
+        if bar.name != "1M":
+            return rows  # so many slots lie in the window, and no more
         return rows.group_by("symbol", maintain_order=True).tail(bars).select(list(CANDLES))
 
     def last_open(self, timeframe: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ import polars as pl
 
 from trading.market.errors import StoreError
 from trading.store.files import make_folder, publish_directory, sync_path, unique_name
-from trading.store.parts import ROW_GROUP, stable_names
+from trading.store.parts import stable_names
 
 _GENERATION = re.compile(r"by-symbol-(\d{8})")
 _MONTH = re.compile(r"month=(\d{4}-\d{2})")
@@ -26,6 +26,9 @@ _INDEX = "index.json"
 # A bucket is sorted in memory: 2 million bars are about 130 MB, 46 symbols of minutes or 700 of quarters.
 _BUCKET_ROWS = 2_000_000
 _LIST_TRIES = 5
+# The last bars of every symbol lie in a row group each, and what is read of a group beyond them is for
+# nothing; ever smaller groups cost bytes and footers. A day of minutes; measured in docs/decisions/0013.
+MONTH_ROW_GROUP = 1_440
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def write_generation(
         rows = read(first, last)
         path = folder / f"bucket-{number:04d}.parquet"
         # Row groups of a few days of one symbol: their statistics let a reader skip by symbol and by time.
-        rows.write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+        rows.write_parquet(path, compression="zstd", compression_level=1, row_group_size=MONTH_ROW_GROUP)
         sync_path(path)
         lines.append({"file": path.name, "first": first, "last": last, "rows": rows.height})
         for day, bars in rows.group_by(pl.col("open_time").dt.date().cast(pl.String)).len().iter_rows():

@@ -88,11 +88,16 @@ def write_temporary(incoming: Path, rows: pl.DataFrame) -> Path:
 
 def ordered(rows: pl.DataFrame) -> pl.DataFrame:
     """Return `rows` sorted by key, of equal keys the last; what is in order already is not touched."""
-    symbol, opened = pl.col("symbol"), pl.col("open_time")
-    after = (symbol > symbol.shift()) | ((symbol == symbol.shift()) & (opened > opened.shift()))
-    if rows.select(after.all()).item():
+    if is_ordered(rows):
         return rows
     return rows.unique(KEY, keep="last", maintain_order=True).sort(KEY)
+
+
+def is_ordered(rows: pl.DataFrame) -> bool:
+    """Whether `rows` are sorted by key and hold each key once."""
+    symbol, opened = pl.col("symbol"), pl.col("open_time")
+    after = (symbol > symbol.shift()) | ((symbol == symbol.shift()) & (opened > opened.shift()))
+    return bool(rows.select(after.all()).item())
 
 
 def by_day(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -300,3 +301,19 @@ def test_any_mix_of_writes_and_rewrites_hashes_like_one_write(tmp_path: Path, hi
     assert store.last_open("1h") == {
         name: max(to_ms(START + slot * HOUR) for other, slot in model if other == name) for name, _ in model
     }
+
+
+def test_row_groups_of_a_month_are_small_so_that_its_newest_bars_cost_little(tmp_path: Path) -> None:
+    """8,640 bars of one symbol are six groups of 1,440: a tail reads one of them, not all bars."""
+    store = CandleStore(tmp_path)
+    minutes = pl.datetime_range(
+        START.replace(day=1), interval="1m", end=START.replace(day=7), closed="left", eager=True
+    ).head(8_640)
+    frame = pl.DataFrame({"open_time": minutes.cast(pl.Datetime("ms", "UTC"))}).with_columns(
+        symbol=pl.lit("A/USDT"), **{name: pl.lit(1.0) for name in list(CANDLES)[2:]}
+    )
+    store.append("1m", frame.select(list(CANDLES)), tag="base")
+    store.rewrite_month("1m", "2025-01")
+    (path,) = (tmp_path / "candles" / "timeframe=1m").rglob("bucket-*.parquet")
+    groups = duckdb.sql(f"select distinct row_group_id, row_group_num_rows from parquet_metadata('{path}')")
+    assert sorted(rows for _, rows in groups.fetchall()) == [1440] * 6

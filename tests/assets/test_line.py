@@ -22,6 +22,7 @@ from trading.market.timeframes import timeframe, to_ms
 from trading.store.candle_checks import impossible_bars
 from trading.store.candles import CandleStore
 from trading.store.lake import Lake
+from trading.store.lines import read_lines
 
 BAR = timeframe("15m")
 BARS = 1000
@@ -146,6 +147,18 @@ def test_row_ids_are_unique_and_name_their_version(world, asset):
     assert rows["lineage_id"].null_count() == 0
     assert rows["lineage_id"].n_unique() == rows.height
     assert rows["lineage_id"].str.starts_with(PREFIXES[asset] + "-").all()
+
+
+def test_every_backtest_is_a_trial_and_both_passes_of_the_day_are_one_night(world):
+    """One bar apart: two batches of trials, and passes of one night at one level of the error budget."""
+    trials, nights = (read_lines(world.lake.root / f"{name}.jsonl") for name in ("trials", "approval_nights"))
+    assert [row["data_id"] for row in trials] == [one.versions["backtest_results"] for one in world.passes]
+    assert [row["symbols"] for row in trials] == [world.read(k, "backtest_results").height for k in (0, 1)]
+    asked = [world.read(k, "approval_rules").filter(pl.col("rule") == "false_discovery") for k in (0, 1)]
+    tested = [rules["value"].count() for rules in asked]
+    assert [row["tested"] for row in nights] == [count for count in tested if count]
+    assert {row["night"] for row in nights} <= {"2026-08-17"}
+    assert {row["level"] for row in nights} <= {0.02}
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -46,6 +46,24 @@ def test_eight_wins_in_a_row_at_even_odds_are_one_in_256() -> None:
     assert p == pytest.approx(1 / 256, rel=0.35)
 
 
+def test_what_is_too_rare_to_be_drawn_still_has_its_chance() -> None:
+    """Thirty wins in a row at even odds: 2^-30, exactly. 28 of 30 or better: 466 × 2^-30, within a fifth."""
+    outcomes, rng = np.tile([1.0, -1.0], 500), np.random.default_rng(5)
+    assert random_entry_p_value(1.0, 30, outcomes, 500, rng) == pytest.approx(2**-30)
+    p = random_entry_p_value(26 / 30, 30, outcomes, 500, rng)
+    assert 466 * 2**-30 * 0.95 < p < 466 * 2**-30 * 1.2
+
+
+def test_a_rare_mean_of_normal_outcomes_has_the_normal_s_tail() -> None:
+    """Means of 12 at 4.5 and 5.5 deviations: 3.4e-6 and 1.9e-8, as far as 20,000 outcomes are normal."""
+    rng = np.random.default_rng(6)
+    outcomes = rng.normal(0, 0.02, 20_000)
+    outcomes = (outcomes - outcomes.mean()) / outcomes.std() * 0.02
+    for deviations, tail in ((4.5, 3.398e-6), (5.5, 1.899e-8)):
+        p = random_entry_p_value(deviations * 0.02 / np.sqrt(12), 12, outcomes, 500, rng)
+        assert p == pytest.approx(tail, rel=0.5)
+
+
 def test_a_falling_symbol_is_not_a_reason_to_call_standing_still_skill() -> None:
     """Every entry loses 1 % on average; earning 0 % must not look significant."""
     rng = np.random.default_rng(2)

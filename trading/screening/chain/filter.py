@@ -4,6 +4,7 @@ The kinds: `RowFilter` looks at each symbol by itself; others look at the list (
 Which filters there are is said in `known`; how they are run one after another in `run`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -32,7 +33,7 @@ VERDICTS: Schema = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class Filter(ABC):
     """Keys that every filter has.
 
     Parameters
@@ -73,6 +74,7 @@ class Filter:
         """Return what is to be evaluated at a symbol's newest bar: column name -> expression."""
         return {}
 
+    @abstractmethod
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """Return the verdicts on the symbols of `frame`.
 
@@ -86,16 +88,15 @@ class Filter:
         DataFrame of VERDICTS
             One row per row of `frame`.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFilter(Filter):
     """A filter of rules on single symbols; the first rule that fails names the reason."""
 
+    @abstractmethod
     def rules(self, seen: Seen) -> Sequence[Rule]:
         """Return the rules at this moment; a bound of None makes none."""
-        raise NotImplementedError
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """Apply `rules`; what cannot be measured (null) fails."""

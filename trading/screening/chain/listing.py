@@ -154,7 +154,7 @@ class Age(RowFilter):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delist(RowFilter):
+class Delist(Filter):
     """Drop pairs whose delisting has been announced.
 
     Parameters

@@ -120,17 +120,19 @@ def test_a_listing_that_was_seen_before_tells_the_api_flag(lake, rebuilt):
 
 
 def test_a_young_listing_says_who_existed_where_no_candles_are_held(lake, rebuilt):
-    """XXX is listed and was never fetched: it existed and was tradable, and could not be judged."""
-    rows = [market("AAA"), market("XXX"), market("HALT", status="2", is_scannable=False)]
+    """UNSEEN is listed and was never fetched: it existed and was tradable, and could not be judged."""
+    rows = [market("AAA"), market("UNSEEN"), market("HALT", status="2", is_scannable=False)]
     lake.publish("markets", listing(*rows), key=["symbol"], at=START)
     found = universe_at(lake, rebuilt, START + timedelta(days=1), RULES)
-    row = found.row(by_predicate=pl.col("symbol") == "XXX/USDT", named=True)
+    row = found.row(by_predicate=pl.col("symbol") == "UNSEEN/USDT", named=True)
     assert (row["rule"], row["is_tradable"], row["is_member"]) == ("unseen", True, False)
     assert (row["not_knowable"], row["source"]) == ("volume, spread", "rebuilt")
     halted = found.row(by_predicate=pl.col("symbol") == "HALT/USDT", named=True)
     assert (halted["rule"], halted["is_tradable"]) == ("status", False)
     older = universe_at(lake, rebuilt, START + timedelta(days=3), RULES)
-    assert "XXX/USDT" not in older["symbol"].to_list()  # three days later the listing says nothing any more
+    assert (
+        "UNSEEN/USDT" not in older["symbol"].to_list()
+    )  # three days later the listing says nothing any more
 
 
 def test_a_listing_after_the_last_bar_tells_that_a_pair_is_gone(lake, rebuilt):

@@ -33,7 +33,7 @@ def run() -> list[dict[str, Any]]:
             ("half an hour after the last one, the venue's bucket", VENUE_BURST, 0.0, half_an_hour_ago),
         ):
             venue.set_round_trip(delay_ms)
-            runs = scans(venue, _REQUEST, burst=burst, bound=BOUND, seed=seed)
+            runs = scans(venue, _REQUEST, burst=burst, seed=seed)
             work = f"pre-filter to {runs[-1].report.symbols} survivors, {told}"
             line = line_of("scan_warm", work, runs, bound=BOUND, round_trip_ms=delay_ms)
             lines.append(line | control(venue, delay_ms, SURVIVORS))

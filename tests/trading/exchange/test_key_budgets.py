@@ -175,3 +175,20 @@ async def test_limiters_of_one_key_in_two_books_wait_for_each_other(tmp_path: Pa
     limiter.close()
     for book in books:
         book.close()
+
+
+@pytest.mark.parametrize("on_address", [False, True])
+async def test_a_429_slows_down_who_pays_for_the_request(venue: Venue, on_address: bool) -> None:
+    """Signed requests paid by the key alone slow only the key; paid by both, the answer cannot tell whose."""
+    venue.answers["GET", "account"] = lambda request: (
+        Answer({"code": 429, "msg": "Too Many Requests"}, 429, {"Retry-After": "0"})
+        if request.headers["X-MEXC-APIKEY"] == KEY and len(venue.of("account")) == 1
+        else Answer({"balances": []})
+    )
+    settings = ExchangeSettings(venue.base_url, rate_per_s=1000, signed_on_address=on_address, timeout_s=2)
+    async with GatewayPool(settings) as pool:
+        assert await looked(pool.account(KEY, "s")) == 1
+        assert await looked(pool.account(OTHER, "s")) == 1
+        refused = [pool._keys.of(key).stats.http_429 for key in (KEY, OTHER)]
+        assert refused == [1, 0]
+        assert pool.limiter.stats.http_429 == (1 if on_address else 0)

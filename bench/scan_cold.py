@@ -113,9 +113,7 @@ def line_of(name: str, work: str, runs: list[Run], *, bound: float, round_trip_m
         "peak_rss_mb": round(peak_rss_mb(), 1),
         "ratio": None if ratio is None else round(ratio, 4),
         "ratio_of": "elapsed over floor, wall seconds, median of the runs",
-        "proves": 'only "no 429": all fits into the bucket, there is no floor'
-        if ratio is None
-        else "the bound",
+        "proves": "the bound" if ratio is not None else 'only "no 429": all fits into the bucket, no floor',
         "bound": bound,
         "ok": refused == 0 if ratio is None else ratio <= bound and refused == 0,
         "floor_s": round(report.floor_s, 2),

@@ -1,4 +1,4 @@
-"""What a scan's benchmark line says of several runs: the median is held, all are told, no floor is no proof."""
+"""A scan's benchmark line of several runs: the median is held, all are told, no floor is no proof."""
 
 from types import SimpleNamespace
 

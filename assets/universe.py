@@ -4,7 +4,6 @@ import dagster as dg
 import polars as pl
 
 from assets.results import materialized, table, verdict
-from resources.settings import load_settings
 from resources.store import Store
 
 GROUP = "universe"
@@ -22,20 +21,9 @@ def instruments(context: dg.AssetExecutionContext, store: Store) -> dg.Materiali
     only bars of the newest instrument of a name; `instrument_flags` holds crashes and surges, which cut
     nothing. If many start at once: look at `evidence`; more likely the candles are wrong than the market.
     """
-    from trading.market.timeframes import timeframe
-    from trading.universe.current import bring_forward
-    from trading.universe.evidence import EXAMINED, bars_to_examine, days_now
-    from trading.universe.rules import InstrumentRules
+    from resources.universe import publish_instruments
 
-    settings, at, rules = load_settings(store.world), store.as_of(), InstrumentRules()
-    bar = timeframe(settings.timeframe)
-    bars = bars_to_examine(store.lake, store.candles, bar, newest=settings.history_bars, at=at)
-    known = store.lake.read("instruments") if store.lake.latest("instruments") is not None else None
-    found = bring_forward(known, store.lake.read("markets"), bars, bar_ms=bar.ms, at=at, rules=rules)
-    about = {"inputs": ["markets", "ohlcv_days"], "params": store.params(rules), "run_id": context.run_id}
-    store.publish("instrument_flags", found.flags, key=["symbol", "kind", "at"], **about)
-    store.publish(EXAMINED, days_now(store.lake, bar), key=["timeframe", "date"], **about)
-    version = store.publish("instruments", found.instruments, key=["instrument_id"], **about)
+    version, found = publish_instruments(store, context.run_id)
     return materialized(
         version,
         {

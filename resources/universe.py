@@ -1,4 +1,4 @@
-"""The past universe as the pipeline asks for it: rules as last applied, births as the history tells them."""
+"""Instruments and the past universe as the pipeline asks for them, by the rules as last applied."""
 
 from datetime import datetime
 
@@ -6,14 +6,32 @@ import polars as pl
 
 from resources.settings import Settings, load_settings
 from resources.store import Store
+from trading.market.lineage import Version
 from trading.market.timeframes import timeframe as find_timeframe
 from trading.ohlcv.shelf import Shelf
 from trading.scan.candles import births
 from trading.screening.rules import ScreeningRules, rules_of
+from trading.universe.current import Pass, bring_forward
+from trading.universe.evidence import EXAMINED, bars_to_examine, days_now
 from trading.universe.members import members_of
+from trading.universe.rules import InstrumentRules
 
 # One row per bar of the backtest: whether its series was in the universe then, and what told so.
 MEMBERS = "backtest_universe"
+INSTRUMENTS = "instruments"
+
+
+def publish_instruments(store: Store, run_id: str) -> tuple[Version, Pass]:
+    """Bring the table of instruments forward and publish it, with what a person should look at."""
+    settings, at, rules = load_settings(store.world), store.as_of(), InstrumentRules()
+    bar = find_timeframe(settings.timeframe)
+    bars = bars_to_examine(store.lake, store.candles, bar, newest=settings.history_bars, at=at)
+    known = store.lake.read(INSTRUMENTS) if store.lake.latest(INSTRUMENTS) is not None else None
+    found = bring_forward(known, store.lake.read("markets"), bars, bar_ms=bar.ms, at=at, rules=rules)
+    about = {"inputs": ["markets", "ohlcv_days"], "params": store.params(rules), "run_id": run_id}
+    store.publish("instrument_flags", found.flags, key=["symbol", "kind", "at"], **about)
+    store.publish(EXAMINED, days_now(store.lake, bar), key=["timeframe", "date"], **about)
+    return store.publish(INSTRUMENTS, found.instruments, key=["instrument_id"], **about), found
 
 
 def research_series(store: Store) -> pl.DataFrame:

@@ -100,8 +100,7 @@ def screened_symbols(
     )
     inputs = ["ohlcv_days", "liquid_symbols", "tickers", "validated_markets"]
     about: dict[str, Any] = {"inputs": inputs, "params": store.params(rules), "run_id": context.run_id}
-    if config.filters:
-        frame = _followed(frame, config.filters, bars, store, about)
+    frame = _followed(frame, config.filters, bars, store, about)
     version = store.publish("screened_symbols", frame, key=["symbol"], **about)
     return materialized(version, _figures(frame, store.lake.read("liquid_symbols")))
 
@@ -113,7 +112,9 @@ def _followed(
     store: Store,
     about: dict[str, Any],
 ) -> pl.DataFrame:
-    """Let the launchpad's own filters judge what is left, and publish every threshold they met."""
+    """Let the launchpad's own filters, if any, judge what is left, and publish every threshold they met."""
+    if not filters:
+        return frame
     from resources.screening import inputs_now
     from trading.screening.chain.declared import chain_of
     from trading.screening.chain.run import followed

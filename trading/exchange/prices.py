@@ -22,6 +22,8 @@ _WIRE = {
     "volume_base_24h": "volume",
     "volume_quote_24h": "quoteVolume",
 }
+# Python's dates end before it.
+_YEAR_10000_MS = 253_402_300_800_000
 
 
 def to_tickers(rows: Any, markets: Mapping[str, Market], *, now: datetime) -> pl.DataFrame:
@@ -88,7 +90,7 @@ def _milliseconds(value: Any) -> int | None:
         time = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return time if 0 < time < 2**53 else None
+    return time if 0 < time < _YEAR_10000_MS else None
 
 
 def to_quotes(rows: Any, wanted: Mapping[str, Market], *, at: datetime) -> dict[str, Quote]:

@@ -119,3 +119,10 @@ def test_recorded_ticker_equals_what_ccxt_makes_of_it() -> None:
         assert row[name] == theirs[other], name
     assert row["at"] == from_ms(theirs["timestamp"])
     assert row["change_24h"] == pytest.approx(theirs["percentage"] / 100, abs=5e-5)
+
+
+def test_a_close_time_beyond_the_last_year_is_none() -> None:
+    """In the year 10000 Python has no dates: such an answer counts as one without a time."""
+    for junk in (253_402_300_800_000, 2**53 - 1):
+        rows = [{"symbol": "BTCUSDT", "lastPrice": "1", "closeTime": junk}]
+        assert to_tickers(rows, MARKETS, now=NOW)["at"].to_list() == [NOW]

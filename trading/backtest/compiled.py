@@ -1,12 +1,22 @@
 """Plain functions of another module, compiled as they stand: one source for live engine and backtest."""
 
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from numba import njit
+
+
+# Compiled without counting references: every array taken out of a tuple would be counted in and out, which
+# costs more than following a position does. Such functions make no arrays; their caller holds all of them.
+def lean(function: Any = None, **options: Any) -> Any:
+    """Compile as `numba.njit` does, without reference counts."""
+    if function is None:
+        return partial(lean, **options)
+    return njit(function, _nrt=False, **options)
 
 
 def compiled(module: ModuleType) -> SimpleNamespace:
@@ -19,7 +29,7 @@ def compiled(module: ModuleType) -> SimpleNamespace:
     for name, member in vars(module).items():
         if isinstance(member, FunctionType) and member.__module__ == module.__name__:
             own = FunctionType(member.__code__, scope, name, member.__defaults__, member.__closure__)
-            scope[name] = found[name] = njit(own)
+            scope[name] = found[name] = lean(own)
     return SimpleNamespace(**found)
 
 

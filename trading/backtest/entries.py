@@ -7,10 +7,9 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from trading.backtest.compiled import digest
+from trading.backtest.compiled import digest, lean
 from trading.backtest.walk import MACHINE, Bars, Bools, Fine, Floats, Ints, hold, ticks, times_down, times_up
 from trading.backtest.walk_freqtrade import FREQTRADE_MACHINE, hold_freqtrade, tick_near
 from trading.risk.exit_machine import WHOLE, ExitNumbers
@@ -95,13 +94,13 @@ class Job(NamedTuple):
     book: Book
 
 
-@njit
+@lean
 def scaled(job: Job, t: int, base: float) -> float:
     """Return the stake of an entry at row t: `base`, scaled by what the signal's row says."""
     return float(base * job.signals.scale[t - 1]) if len(job.signals.scale) > 0 else base
 
 
-@njit
+@lean
 def open_position(job: Job, k: int, t: int, n: int, stake: float) -> int:
     """Try to open symbol k's position at row t and follow it; return the row of its exit, -1 = not opened.
 
@@ -112,7 +111,21 @@ def open_position(job: Job, k: int, t: int, n: int, stake: float) -> int:
     return int(_by_default(job, k, t, n, stake))
 
 
-@njit
+@lean
+def _write(book: Book, n: int, row: tuple[int, int, int, int, int, int, int]) -> None:
+    """Write a trade's whole numbers one by one: a tuple set into a row would make an array first."""
+    rows = book.rows
+    rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3] = row[0], row[1], row[2], row[3]
+    rows[n, 4], rows[n, 5], rows[n, 6] = row[4], row[5], row[6]
+
+
+@lean
+def _write_rates(book: Book, n: int, row: tuple[float, float, float, float]) -> None:
+    rates = book.rates
+    rates[n, 0], rates[n, 1], rates[n, 2], rates[n, 3] = row[0], row[1], row[2], row[3]
+
+
+@lean
 def _steps(amount: float, num: int, den: int) -> int:
     """Return the whole steps in `amount`: the most whose float64 is not above it."""
     count = int(amount * den / num)
@@ -123,7 +136,7 @@ def _steps(amount: float, num: int, den: int) -> int:
     return count
 
 
-@njit
+@lean
 def _peer_stake(stake: float, rate: float, stop: float, min_amount: float, min_cost: float) -> float:
     """Return what freqtrade would stake: raised to the venue's least by 30 % at most, else 0."""
     reserve = 1.05
@@ -134,7 +147,7 @@ def _peer_stake(stake: float, rate: float, stop: float, min_amount: float, min_c
     return least if stake * 1.3 >= least else 0.0
 
 
-@njit
+@lean
 def _as_freqtrade(job: Job, k: int, t: int, n: int, wanted: float) -> int:
     bars, venue, terms, book = job.bars, job.venue, job.terms, job.book
     if bars.open_ms[t] >= terms.end_ms:
@@ -151,12 +164,12 @@ def _as_freqtrade(job: Job, k: int, t: int, n: int, wanted: float) -> int:
     row, code, left = hold_freqtrade(
         bars, t, last, job.signals.is_entry, job.signals.is_exit, terms.peer, venue.fee[k], num, den
     )
-    book.rows[n] = (k, t - 1, t, row, code, steps, 0)
-    book.rates[n] = (rate, left, rate, left)
+    _write(book, n, (k, t - 1, t, row, code, steps, 0))
+    _write_rates(book, n, (rate, left, rate, left))
     return int(row)
 
 
-@njit
+@lean
 def _refused(job: Job, t: int) -> bool:
     """Return whether the bar of row t cannot be entered by default, and count why."""
     bars, terms, counts = job.bars, job.terms, job.book.counts
@@ -172,7 +185,7 @@ def _refused(job: Job, t: int) -> bool:
     return False
 
 
-@njit
+@lean
 def _cost(job: Job, k: int, t: int, stake: float) -> int:
     """Return spread, slippage and impact in parts of the price; impact by what the signal's bar traded."""
     cost = job.venue.cost[k]
@@ -183,7 +196,7 @@ def _cost(job: Job, k: int, t: int, stake: float) -> int:
     return int(cost)
 
 
-@njit
+@lean
 def _fine(job: Job, k: int) -> Fine:
     """Return symbol k's finer candles."""
     detail = job.detail
@@ -198,7 +211,7 @@ def _fine(job: Job, k: int) -> Fine:
     )
 
 
-@njit
+@lean
 def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
     if _refused(job, t):
         return -1
@@ -223,8 +236,8 @@ def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
         bars, per_unit, t, bars.offsets[k + 1], paid, job.signals.is_exit, own, fine
     )
     got = tick if code == 0 else times_down(tick, WHOLE - cost)
-    book.rows[n] = (k, t - 1, t, row, code, steps, doubt)
-    book.rates[n] = (rate, got * num / den, mark * num / den, tick * num / den)
+    _write(book, n, (k, t - 1, t, row, code, steps, doubt))
+    _write_rates(book, n, (rate, got * num / den, mark * num / den, tick * num / den))
     book.counts[AMBIGUOUS_BARS] += doubt == 1
     book.counts[RESOLVED_BARS] += doubt == 2
     return int(row)

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from trading.backtest import protections
-from trading.backtest.compiled import digest
+from trading.backtest.compiled import digest, lean
 from trading.backtest.entries import (
     CLOSE_RATE,
     CODE,
@@ -71,7 +70,7 @@ def new_desk(symbols: int, wallet: float, trades: int) -> Desk:
     )
 
 
-@njit
+@lean
 def _give_back(desk: Desk, guards: Guards, now: int) -> None:
     """Free the slots of positions that ended by `now`, in the order in which they ended."""
     while desk.state[1] <= now:
@@ -92,7 +91,7 @@ def _give_back(desk: Desk, guards: Guards, now: int) -> None:
         desk.state[1] = soonest
 
 
-@njit
+@lean
 def _take(job: Job, desk: Desk, k: int, row: int, n: int) -> None:
     """Book a slot until the position's end: freqtrade gives it back in the bar of the exit, we after it."""
     venue, code = job.venue, job.book.rows[n, CODE]
@@ -113,7 +112,7 @@ def _take(job: Job, desk: Desk, k: int, row: int, n: int) -> None:
     desk.state[1] = min(desk.state[1], free)
 
 
-@njit
+@lean
 def _refused(job: Job, desk: Desk, k: int, now: int, base: float) -> bool:
     """Return whether slots, protections or money forbid an entry now, and count why."""
     counts, terms = job.book.counts, job.terms
@@ -130,7 +129,7 @@ def _refused(job: Job, desk: Desk, k: int, now: int, base: float) -> bool:
 
 
 def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
-    @njit(cache=True, nogil=True)
+    @lean(cache=True, nogil=True)
     def run(job: Job, startup: int, k: int, t: int, until: int) -> tuple[int, int, int]:
         """Walk symbols k to `until`, from row t on; returns (trades, k, t), where the book was full."""
         n = 0
@@ -159,7 +158,7 @@ def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
 
 
 def _by_time(machine: int) -> Callable[..., tuple[int, int]]:
-    @njit(cache=True, nogil=True)
+    @lean(cache=True, nogil=True)
     def run(
         job: Job, desk: Desk, guards: Guards, candidates: Ints, owner: Ints, place: int
     ) -> tuple[int, int]:

@@ -7,8 +7,8 @@ is counted. All are off unless a strategy file switches them on.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from trading.backtest.compiled import lean
 from trading.backtest.walk import Bools, Floats, Ints
 
 
@@ -68,18 +68,18 @@ def empty_log(symbols: int, trades: int) -> Log:
     )
 
 
-@njit
+@lean
 def is_locked(log: Log, k: int, now: int) -> bool:
     """Return whether symbol k may not be entered at `now`."""
     return bool(log.lock_ms[k] > now or log.lock_ms[-1] > now)
 
 
-@njit
+@lean
 def _lock(log: Log, place: int, until: int) -> None:
     log.lock_ms[place] = max(log.lock_ms[place], until)
 
 
-@njit
+@lean
 def note_end(log: Log, guards: Guards, k: int, ended_ms: int, profit: float, is_stop: bool) -> None:
     """Book the end of a trade, later than all before it, and lock what has to be."""
     n = log.used[0]
@@ -95,7 +95,7 @@ def note_end(log: Log, guards: Guards, k: int, ended_ms: int, profit: float, is_
         _lock(log, k, ended_ms + guards.low_ms)
 
 
-@njit
+@lean
 def _stops(log: Log, guards: Guards, k: int, now: int) -> int:
     count = 0
     place = log.used[0] - 1
@@ -107,7 +107,7 @@ def _stops(log: Log, guards: Guards, k: int, now: int) -> int:
     return count
 
 
-@njit
+@lean
 def _drawdown(log: Log, guards: Guards, now: int) -> float:
     """Return the largest fall of the running sum of profits in the window; -1 with too few trades."""
     first = log.used[0]
@@ -125,7 +125,7 @@ def _drawdown(log: Log, guards: Guards, now: int) -> float:
     return worst
 
 
-@njit
+@lean
 def _is_low(log: Log, guards: Guards, k: int, now: int) -> bool:
     count = 0
     total = 0.0

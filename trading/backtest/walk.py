@@ -8,10 +8,9 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from trading.backtest.compiled import compiled, digest
+from trading.backtest.compiled import compiled, digest, lean
 from trading.risk import exit_machine
 from trading.risk.exit_machine import ExitNumbers
 
@@ -54,13 +53,13 @@ _trail, _is_ambiguous = _machine.trail_tick, _machine.is_ambiguous
 times_up, times_down = _machine.times_up, _machine.times_down
 
 
-@njit
+@lean
 def ticks(price: float, per_unit: float) -> int:
     """Return the nearest whole number of ticks."""
     return int(np.rint(price * per_unit))
 
 
-@njit
+@lean
 def _first_of_fine(
     fine: Fine, per_unit: float, begin_ms: int, levels: tuple[int, int, int]
 ) -> tuple[int, int, int]:
@@ -80,7 +79,7 @@ def _first_of_fine(
     return 0, 0, 1
 
 
-@njit
+@lean
 def _look(
     bars: Bars,
     t: int,
@@ -103,7 +102,7 @@ def _look(
     return code, tick, doubt
 
 
-@njit
+@lean
 def _next_turn(bars: Bars, t: int, last: int, rung: int, numbers: ExitNumbers, began_ms: int) -> int:
     """Return the first row after t at which a rung or the maximum hold comes into force; `last` = none."""
     age = bars.open_ms[t] - began_ms
@@ -124,7 +123,7 @@ def _next_turn(bars: Bars, t: int, last: int, rung: int, numbers: ExitNumbers, b
     return low
 
 
-@njit
+@lean
 def hold(
     bars: Bars,
     per_unit: float,

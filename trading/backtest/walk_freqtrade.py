@@ -5,7 +5,7 @@ import sys
 import numpy as np
 from numba import njit
 
-from trading.backtest.compiled import compiled, digest
+from trading.backtest.compiled import compiled, digest, lean
 from trading.backtest.walk import Bars, Bools, Floats, Ints
 from trading.risk import freqtrade_exits
 from trading.risk.freqtrade_exits import FreqtradeNumbers
@@ -19,7 +19,7 @@ _MINUTE_MS = 60_000
 _MOST_DECIMALS = 18  # ten to the power of more is no int64
 
 
-@njit
+@lean
 def _decimals(price: float, least: int) -> int:
     """Return how many decimals `price` has when written with 14 significant digits; `least` or more."""
     limit = min(13 - int(np.floor(np.log10(price))), _MOST_DECIMALS)
@@ -54,7 +54,7 @@ def month_decimals(
             first = t
 
 
-@njit
+@lean
 def hold_freqtrade(  # noqa: PLR0917 - compiled: by position
     bars: Bars,
     first: int,

@@ -58,11 +58,13 @@ def candle_block(candles: pl.DataFrame, bar_ms: int | None = None) -> Block:
 
 
 def _finest(high: Floats, offsets: Ints) -> Floats:
-    """Return ticks per quote unit of each symbol: the finest decimal tick its highest price allows."""
+    """Return ticks per quote unit of each symbol: a decimal tick at the fourteenth digit of its first price.
+
+    Of the first, not of the highest: what is known of a bar must not hang on bars after it.
+    """
     if not len(high):
         return np.empty(0)
-    most = np.maximum.reduceat(high, offsets[:-1])
-    finest: Floats = np.power(10.0, np.clip(14 - np.floor(np.log10(most)), 0, 22))
+    finest: Floats = np.power(10.0, np.clip(13 - np.floor(np.log10(high[offsets[:-1]])), 0, 22))
     return finest
 
 

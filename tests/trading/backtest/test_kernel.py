@@ -182,3 +182,11 @@ def test_an_edit_of_the_exit_machine_recompiles_the_kernel() -> None:
     for built in (kernel.trades_kernel, kernel.outcomes_kernel):
         cells = [cell.cell_contents for cell in built.py_func.__closure__]
         assert kernel.MACHINE in cells
+
+
+def test_the_grid_of_a_symbol_does_not_hang_on_later_prices() -> None:
+    """A price that passes 100 later must not make the ticks of the bars before it coarser."""
+    from trading.backtest.block import candle_block
+
+    frame = MARKET.candles("A/USDT", [[99, 99, 99, 99, 1], [99, 99, 99, 99, 1], [500, 500, 500, 500, 1]])
+    assert candle_block(frame[:2]).bars.per_unit == candle_block(frame).bars.per_unit == [1e12]

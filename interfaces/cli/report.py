@@ -68,7 +68,9 @@ def report(
     else:
         print_report(made)
     if html is not None:
-        typer.echo(f"wrote {reports.write_html(made, html)}", err=True)
+        from interfaces.reports.page import write_html
+
+        typer.echo(f"wrote {write_html(made, html)}", err=True)
 
 
 def _existing(path: Path) -> Path:

@@ -4,6 +4,7 @@ Sections are in sections.py and pictures.py, shapes in drawings.py; the look is 
 with a few lines more. The page asks nothing of any other address: its own policy forbids it.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,15 @@ SECTIONS: tuple[tuple[str, str, Callable[[BacktestReport], str]], ...] = (
     ("trades", "Trades", sections.trades),
     ("all", "Every figure", sections.everything),
 )
+
+
+def write_html(report: BacktestReport, path: Path) -> Path:
+    """Write the page of `report` to `path`, whole or not at all, and return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(page(report), encoding="utf-8")
+    temporary.replace(path)
+    return path
 
 
 def page(report: BacktestReport) -> str:

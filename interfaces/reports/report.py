@@ -1,6 +1,5 @@
 """One backtest as a value that every report is made from, and the three ways to give it out."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,17 +134,6 @@ def evidence(report: BacktestReport) -> list[dict[str, Any]]:
         even = break_even_cost(report.closed)
         rows.append(_says("break_even_cost", even, "ratio", "cost of one side that eats the mean trade"))
     return rows
-
-
-def write_html(report: BacktestReport, path: Path) -> Path:
-    """Write the self-contained page of `report` to `path`, whole or not at all, and return the path."""
-    from interfaces.reports.page import page
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page(report), encoding="utf-8")
-    temporary.replace(path)
-    return path
 
 
 def as_json(report: BacktestReport) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from interfaces.reports import drawings
-from interfaces.reports.page import page
-from interfaces.reports.report import as_json, evidence, make_report, write_html
+from interfaces.reports.page import page, write_html
+from interfaces.reports.report import as_json, evidence, make_report
 from interfaces.reports.terminal import FIRST, print_report
 from interfaces.reports.wording import duration, quote, shown
 from trading.backtest.figures.words import WORDS

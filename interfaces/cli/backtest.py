@@ -51,6 +51,9 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
         ),
     ] = None,
     out: Annotated[Path | None, Option(help="Write the trades here, Parquet.", metavar="FILE")] = None,
+    html: Annotated[
+        Path | None, Option(help="Write a self-contained page: both modes, charts, trades.", metavar="FILE")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a strategy file over candles, and say how much of the result hangs on the fill rules.
@@ -76,6 +79,8 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     chosen = runs[mode]
     if out is not None:
         _write(chosen, out)
+    if html is not None:
+        _write_page(runs, rules, mode, candles, html, fee=fee)
     report = summary(runs, rules, mode)
     if as_json:
         print_json(report)
@@ -132,6 +137,30 @@ def _write(run: "Replay", path: Path) -> None:
         run.trades.write_parquet(path)
     except OSError as error:
         raise StoreError(f"trades cannot be written to {path}: {error}") from error
+
+
+def _write_page(
+    runs: "dict[str, Replay]",
+    strategy: "Strategy",
+    mode: str,
+    candles: Path,
+    path: Path,
+    *,
+    fee: float | None,
+) -> None:
+    from interfaces.reports.page import write_html
+    from interfaces.reports.report import make_report, read_candles
+
+    run, paid = runs[mode], strategy.costs.fee if fee is None else fee
+    notes = [f"Mode {mode}."]
+    if run.ambiguous:
+        notes.append(f"{run.ambiguous:,} bars touched stop and target: the stop was taken.")
+    others = {name: other.trades for name, other in runs.items() if name != mode}
+    title = strategy.name or "Strategy"
+    made = make_report(
+        run.trades, candles=read_candles(candles), title=title, fee=paid, other_modes=others, notes=notes
+    )
+    typer.echo(f"wrote {write_html(made, path)}", err=True)
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -131,3 +131,15 @@ def test_a_mistake_is_one_sentence_and_exit_code_one(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_page_shows_both_fill_models(files, capsys):
+    """One trade at 99, out at the gap of 96: -3.03 % in one mode, -2 % in the other, one file."""
+    assert ask(files, "--html", str(files / "page.html"), "--json") == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["trades"] == 1
+    assert "wrote" in captured.err
+    page = (files / "page.html").read_text()
+    assert "Fill models" in page
+    assert "freqtrade" in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")

@@ -152,11 +152,11 @@ def _write_page(
     from interfaces.reports.report import make_report, read_candles
 
     run, paid = runs[mode], strategy.costs.fee if fee is None else fee
-    notes = [f"Mode {mode}."]
+    notes = []
     if run.ambiguous:
         notes.append(f"{run.ambiguous:,} bars touched stop and target: the stop was taken.")
     others = {name: other.trades for name, other in runs.items() if name != mode}
-    title = strategy.name or "Strategy"
+    title = f"{strategy.name or 'strategy'}, mode {mode}"
     made = make_report(
         run.trades, candles=read_candles(candles), title=title, fee=paid, other_modes=others, notes=notes
     )

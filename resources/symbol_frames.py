@@ -9,7 +9,6 @@ from difflib import get_close_matches
 
 import polars as pl
 
-from resources.exchange import Exchange
 from resources.settings import Settings
 from resources.symbol_verdicts import Versions, judged_at
 from trading.market.errors import BadInput, MissingData, UnknownSymbol
@@ -77,7 +76,7 @@ def given_at(
         timeframe=bar.name,
         minutes=_minutes(versions, candles, moment, name),
         ticker=ticker,
-        depth=Exchange(world=settings.world).book(name) if has_book else None,
+        depth=_book(settings, name) if has_book else None,
         regime=_regime(versions),
         peers=peers,
         clusters=versions.read("clusters"),
@@ -129,6 +128,12 @@ def fleet_stake(settings: Settings, symbol: str) -> tuple[float, str]:
     willing = [user for user in users if not user.is_paused and user.refuses(symbol) is None]
     stake = sum(float(user.capital) * POSITION_SHARE for user in willing)
     return stake, f"{len(willing):,} users at {POSITION_SHARE:.0%} of their capital"
+
+
+def _book(settings: Settings, symbol: str) -> pl.DataFrame:
+    from resources.exchange import Exchange  # ccxt: four CPU seconds, and only --book asks
+
+    return Exchange(world=settings.world).book(symbol)
 
 
 def _named(symbol: str, lake: Lake, candles: CandleStore, timeframe: str) -> str:

@@ -41,9 +41,11 @@ def funnel(lake: Lake, seconds: Mapping[str, float]) -> list[Stage]:
 
 
 def _decision_stages(lake: Lake, seconds: Mapping[str, float]) -> list[Stage]:
-    verdicts = lake.read("approved_symbols")
-    screened = lake.read("screened_symbols").filter(pl.col("is_kept")).height
-    traded = lake.read("backtest_results").filter(pl.col("trades") > 0).height
+    kept = lake.read("screened_symbols").filter(pl.col("is_kept")).select("symbol")
+    # What has fallen out of the funnel is backtested as history and is no stage of it.
+    verdicts = lake.read("approved_symbols").join(kept, on="symbol", how="semi")
+    results = lake.read("backtest_results").join(kept, on="symbol", how="semi")
+    screened, traded = kept.height, results.filter(pl.col("trades") > 0).height
     approved = int(verdicts["is_approved"].sum())
     refused = verdicts.filter(~pl.col("is_approved") & (pl.col("failed_rule") != "min_trades"))
     few = verdicts.filter(~pl.col("is_approved")).height - refused.height - (screened - traded)

@@ -16,6 +16,7 @@ from interfaces.run.report_sections import text
 from interfaces.xray import figures as say
 from interfaces.xray import sections
 from interfaces.xray.chart import Mark, chart
+from trading.market.errors import BadInput
 from trading.xray.symbol.company import GRAVE
 from trading.xray.symbol.view import SymbolXray
 
@@ -36,10 +37,15 @@ SECTIONS: tuple[Section, ...] = (
 
 def write_page(view: SymbolXray, path: Path) -> Path:
     """Write the page of `view` to `path`, whole or not at all, and return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page(view), encoding="utf-8")
-    temporary.replace(path)
+    whole = page(view)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(whole, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
     return path
 
 

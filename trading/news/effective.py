@@ -37,7 +37,7 @@ _ZONES = {
     "hkt": 8,
 }
 _CLOCK = re.compile(
-    r"(?:\b|(?<=T))([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?\s*(am|pm)?\s*\(?(z|utc|gmt|[a-z]{3,4})?\b",
+    r"(?:\b|(?<=T))([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?\s*(am|pm)?\s*\(?(?:(?:utc|gmt)\s?([+-]\d{1,2})\b|(z|utc|gmt|[a-z]{3,4})?\b)",
     re.IGNORECASE,
 )
 _YEAR = r"(?:,?\s+(?P<year>20\d\d))?"
@@ -45,7 +45,7 @@ _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\b"
 _DATES = (
     re.compile(r"\b(?P<year>20\d\d)[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?!\d)"),
     re.compile(rf"\b(?P<name>{_MONTH})\.?\s+{_DAY}{_YEAR}", re.IGNORECASE),
-    re.compile(rf"\b{_DAY}\s+(?P<name>{_MONTH})\b\.?{_YEAR}", re.IGNORECASE),
+    re.compile(rf"\b{_DAY}\s+(?:of\s+)?(?P<name>{_MONTH})\b\.?{_YEAR}", re.IGNORECASE),
 )
 _SPAN = re.compile(r"\b(?:in|within|after) (\d{1,3}|one|two|three|seven) (hour|day|week)s?\b", re.IGNORECASE)
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "seven": 7}
@@ -113,15 +113,11 @@ def _with_clock(text: str, date: re.Match[str], day: datetime) -> datetime:
     clock = after or (before[-1] if before else None)
     if clock is None:
         return day
-    hour, minute, half, zone = (
-        int(clock[1]),
-        int(clock[2]),
-        (clock[3] or "").lower(),
-        (clock[4] or "").lower(),
-    )
+    hour, minute, half = int(clock[1]), int(clock[2]), (clock[3] or "").lower()
+    offset = int(clock[4]) if clock[4] else _ZONES.get((clock[5] or "").lower(), 0)
     if half and hour <= 12:
         hour = hour % 12 + (12 if half == "pm" else 0)
-    return day + timedelta(hours=hour - _ZONES.get(zone, 0), minutes=minute)
+    return day + timedelta(hours=hour - offset, minutes=minute)
 
 
 def _spanned(text: str, said_at: datetime) -> list[datetime]:

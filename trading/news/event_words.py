@@ -5,10 +5,18 @@ is ignored unless the entry says otherwise.
 """
 # ruff: noqa: E501 - a pattern is read in one piece
 
+# What was not prevented did happen.
+_FAILED = r"(?<!not )(?<!n't )(?<!n’t )(?<!cannot )(?<!failed to )(?<!fails to )(?<!fail to )(?<!unable to )"
+# A denial ends where the reason for it is told ("blocks withdrawals after hack"), and where it is itself denied.
+_REACH = (
+    r"(?:(?!(?:after|as|amid|following|when|while|because|since|over|despite|but|until"
+    r"|(?:prevent|stop|avoid|avert|block|thwart|foil)\w*)\b)[\w'’-]+ ){0,3}?"
+)
 _DENIALS = (
-    r"(?:den(?:y|ies|ied|ying)|refut(?:e|es|ed|ing)|dispel(?:s|led)?|debunk(?:s|ed)?|rebuff(?:s|ed)?|dismiss(?:es|ed)?"
+    _FAILED
+    + r"(?:den(?:y|ies|ied|ying)|refut(?:e|es|ed|ing)|dispel(?:s|led)?|debunk(?:s|ed)?|rebuff(?:s|ed)?|dismiss(?:es|ed)?"
     r"|avoid(?:s|ed)?|avert(?:s|ed)?|escap(?:es|ed)|foil(?:s|ed)?|thwart(?:s|ed)?|prevent(?:s|ed)?|block(?:s|ed)?"
-    r"|stop(?:s|ped)?|survives?|rul(?:es|ed|ing) out|no evidence of|no sign of|no plans? (?:to|for)|without(?: a| any)?"
+    r"|stop(?:s|ped)?|survives?|rul(?:es|ed|ing) out|no evidence of|no sign of|no plans? (?:to|for)|without(?! (?:warning|notice|explan|explain|consent|permission))(?: a| any)?"
     r"|never|(?:did|was|were|is|are|has|have|had|will|would|do|does|ca|wo|is|are|was|were|has|have)n['’]t"
     r"|(?:did|was|were|is|are|has|have|had|will|would|do|does|can)? ?not|cannot|no longer|not been)"
 )
@@ -25,8 +33,10 @@ RULES: dict[str, tuple[str, ...]] = {
         r"(?:removes?|removing|drops?|dropping) (?:[\w/]+ ){0,4}?(?:trading pairs?|spot pairs?|pairs?|privacy coins)",
         r"(?:cease|end|discontinue|terminate)s? (?:spot )?trading",
         r"trading (?:[\w/]+ ){0,3}?(?:will cease|ceases|to cease|will end|to end)",
-        r"drops? support for",
-        r"removal of (?:spot|trading)",
+        r"(?:drops?|ends?|ending) support for",
+        r"disabl(?:e|es|ed|ing) (?:spot )?trading (?:for|of|in|on)",
+        r"(?:remove|removes|removing) (?-i:[A-Z0-9]{2,10}/[A-Z]{3,5})",
+        r"removal of (?:spot|trading|(?:[\w/]+ ){1,4}?(?:trading )?pairs)",
         r"(?:remove|removes|removed|drop|drops) (?:\w+ ){1,3}from (?:its )?(?:spot|trading|exchange|platform|listing)",
     ),
     "hack": (
@@ -45,6 +55,9 @@ RULES: dict[str, tuple[str, ...]] = {
         r"siphon\w*",
         r"heist",
         r"phishing",
+        r"(?:makes?|made) off with",
+        r"wallets? (?:emptied|drained)",
+        r"security incident",
         r"loots?",
         r"looted",
         r"infinite mint\w*",
@@ -54,7 +67,8 @@ RULES: dict[str, tuple[str, ...]] = {
         r"suspend(?:s|ed|ing)?",
         r"suspension",
         r"paus(?:e|es|ed|ing) (?:[\w/]+ ){0,3}?(?:withdrawals?|deposits?|trading|redemptions?|transfers?|bridge|network|contracts?|operations|services?|lending|block)",
-        r"withdrawals? (?:paused|frozen|blocked)",
+        r"(?:withdrawals?|deposits?|trading|redemptions?|network|mainnet|chain|bridge) (?:(?:of|in|for) \w+ )?(?:(?:is|are|was|were|temporarily) )?(?:paused|frozen|blocked|disabled)",
+        r"blocks? (?:all )?(?:withdrawals?|deposits?|trading|redemptions?)",
         r"(?:freez(?:e|es|ing)|froze) (?:[\w/]+ ){0,3}?(?:withdrawals?|deposits?|trading|redemptions?|transfers?|customer|accounts)",
         r"outages?",
         r"goes (?:dark|down|offline)",
@@ -119,12 +133,15 @@ RULES: dict[str, tuple[str, ...]] = {
 
 # What only looks like one of the above, taken out first; "hackathon" is kept apart by the word's end already.
 HARMLESS: tuple[str, ...] = (
-    rf"\b{_DENIALS} (?:[\w'’-]+ ){{0,3}}?{_GATED}(?: (?:rumou?rs?|reports?|claims?|allegations?|fears?|attempts?))?",
+    rf"\b{_DENIALS} {_REACH}{_GATED}(?: (?:rumou?rs?|reports?|claims?|allegations?|fears?|attempts?))?",
     rf"\b{_GATED} (?:rumou?rs?|reports?|claims?|allegations?|fears) (?:\w+ ){{0,2}}?(?:denied|false|debunked|untrue|dismissed|unfounded|overblown)",
-    r"\b(?:revers\w+|cancel\w*|scrap\w*|postpon\w+|overturn\w*) (?:[\w'’]+ ){0,3}?(?:de-?list\w*|suspension|halt|freeze)",
+    r"\b(?:revers\w+|cancel\w*|scrap\w*|postpon\w+|delay\w*|overturn\w*) (?:[\w'’]+ ){0,3}?(?:de-?list\w*|suspension|halt|freeze)",
     r"\b(?:pull|cancel|scrap|delay|postpone|halt|reject)(?:s|ed|led|ped)? (?:[\w'’]+ ){0,3}?listings?\b",
     r"\b(?:resum\w+|restor\w+|reopen\w*|restart\w*|re-?enabl\w+|unfreez\w+|lift\w*) (?:[\w'’]+ ){0,6}?(?:after|following) (?:[\w'’-]+ ){0,3}?(?:halt\w*|suspension|freeze|pause|outage)",
     r"\b(?:ends?|ended|lifts?|lifted|recovers? from|back (?:online )?after) (?:[\w'’-]+ ){0,3}?(?:halt|suspension|freeze|outage)",
+    rf"\b(?:false|fake|bogus) (?:reports?|rumou?rs?|claims?|news) (?:of|about) {_REACH}{_GATED}",
+    rf"\bno {_GATED}\b",
+    rf"\bbefore (?:it|they|anyone) could (?:be )?{_GATED}",
     r"\bethical hack\w*|\bgrowth hack\w*|\blife ?hack\w*",
     r"\bwhite[- ]?hat(?:s| hack\w*)?(?= (?:returns?|rewarded|bounty|program|saves|finds|rescues|reports))",
     r"\bwhite[- ]?hat hack\w*",
@@ -148,8 +165,8 @@ HARMLESS: tuple[str, ...] = (
 AFTERMATH: tuple[str, ...] = (
     r"\b(?:hack\w*|exploit\w*|attack\w*|heist|theft|thie(?:f|ves)|phish\w*)\b.{0,60}\b(?:sentenced|arrest\w*|jailed|pleads?|pleaded|indict\w*|charged|extradit\w*|convicted|trial|prison|guilty)\b",
     r"\b(?:sentenced|arrest\w*|jailed|pleads?|pleaded|indict\w*|charged|charges|extradit\w*|convicted|trial|prison|guilty)\b.{0,60}\b(?:hack\w*|exploit\w*|attack\w*|heist|theft|thie(?:f|ves)|phish\w*)\b",
-    r"\b(?:years?|months?|decade) (?:after|since|later|on from|ago)\b",
-    r"\banniversary\b|\b(?:19|20)\d\d (?:[\w.]+ )?(?:hack|exploit|collapse|bankruptcy|halt|heist)",
-    r"^(?:how|why|what|inside|lessons)\b(?! .*\b(?:just|today|tonight|breaking)\b)",
-    r"\b(?:how to|tips|guide|explained|lessons|report:|study|losses (?:from|to) (?:hacks|exploits|scams)|in (?:q[1-4]|20\d\d|first half|the first half))\b",
+    r"\b(?:years?|months?|decade) (?:after|since|later|on from|ago)\b(?! (?:[\w'’]+ ){0,2}?(?:launch\w*|listing|debut|mainnet|founding))",
+    r"\banniversary\b|\b(?:19|20)\d\d (?:[\w.]+ )?(?:hack|exploit|collapse|bankruptcy|halt|heist)\b",
+    r"^(?:how|why|what|inside(?! job)|lessons)\b(?! .*\b(?:just|today|tonight|breaking)\b)",
+    r"\b(?:how to|tips|guide|explained|lessons|report:|study|losses (?:from|to) (?:hacks|exploits|scams)|in (?:q[1-4]|20\d\d|first half|the first half))\b(?!:)",
 )  # fmt: skip

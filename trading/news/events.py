@@ -9,6 +9,8 @@ _AFTERMATH = re.compile("|".join(AFTERMATH), re.IGNORECASE)
 _COMPILED = {
     name: re.compile(rf"\b(?:{'|'.join(any_of)})(?!\w)", re.IGNORECASE) for name, any_of in RULES.items()
 }
+# What is announced is ahead of us, whatever else the headline dates.
+_COMING = re.compile(r"\b(?:to|will) (?:be )?(?:de-?list|halt|suspend|cease trading)", re.IGNORECASE)
 _GATES = ("delisting", "hack", "halt")
 
 EVENTS: tuple[str, ...] = tuple(RULES)
@@ -33,7 +35,8 @@ def event_of(headline: str) -> str | None:
     if not any(pattern.search(headline) for pattern in _COMPILED.values()):
         return None
     text = _HARMLESS.sub(" ", headline)
-    is_quiet = text.rstrip().endswith("?") or _AFTERMATH.search(text) is not None
+    is_past = _AFTERMATH.search(text) is not None and not _COMING.search(text)
+    is_quiet = text.rstrip().endswith("?") or is_past
     for name, pattern in _COMPILED.items():
         if not (is_quiet and name in _GATES) and pattern.search(text):
             return name

@@ -14,6 +14,20 @@ from trading.market.errors import SluiceError
 
 _CHUNK = 65_536
 _LONGEST_VALIDATOR = 300
+# Public by the registry, yet they lead back to private IPv4 addresses or to hosts' own metadata.
+_INWARD = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2002::/16",
+        "2001::/32",
+        "::/96",
+        "fec0::/10",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+    )
+)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -152,7 +166,8 @@ def _vetted(host: str, addresses: list[str], is_allowed: bool) -> str:
         ip = ipaddress.ip_address(address)
         if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
             ip = ip.ipv4_mapped
-        if not is_allowed and (not ip.is_global or ip.is_multicast):
+        is_inward = any(ip in net for net in _INWARD)
+        if not is_allowed and (not ip.is_global or ip.is_multicast or is_inward):
             raise FeedRefused(f"host {host} has the private address {ip}")
     return addresses[0]
 
@@ -232,4 +247,6 @@ def _read(answer: http.client.HTTPResponse, deadline: float, limits: FetchLimits
             raise TimeoutError
     if time.monotonic() >= deadline:  # the watchdog ends a read the same way the end of the body does
         raise TimeoutError
+    if answer.length:  # read1 takes a broken connection for the end of the body
+        raise FeedRefused(f"broke off {answer.length:,} bytes before its end")
     return bytes(body)

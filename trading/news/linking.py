@@ -117,6 +117,8 @@ class Linker:
         following = said.tokens[at + 1].lower() if at + 1 < len(said.tokens) else ""
         if following in COMPANIONS:
             return True
+        if word == "gas" and following in {"fee", "fees"}:
+            return False
         if not token[:1].isupper() or token.upper() in ABBREVIATIONS:
             return False
         # In a Headline Written Like This a capital says nothing, nor does one at the start.
@@ -137,10 +139,12 @@ class Linker:
         if not word.isupper() or len(base) < 2 or base.isdigit() or base in COMMON:
             return None
         following = said.tokens[at + 1].lower() if at + 1 < len(said.tokens) else ""
-        if base in ABBREVIATIONS:
-            return base if base in TOKENS and following in {"token", "coin"} else None
         in_parentheses = said.text[max(start - 1, 0) : start] == "(" and quote.startswith(")")
-        return base if in_parentheses or said.is_coin(base, following) else None
+        if base in ABBREVIATIONS:
+            is_own = at > 0 and in_parentheses and self.by_name.get((said.tokens[at - 1].lower(),)) == base
+            return base if is_own or (base in TOKENS and following in {"token", "coin"}) else None
+        is_fee = base == "GAS" and following in {"fee", "fees"}
+        return base if in_parentheses or (not is_fee and said.is_coin(base, following)) else None
 
     def _base(self, word: str) -> str:
         if word in self._pairs:
@@ -196,7 +200,7 @@ class _Said:
             return False
         if base in STRESSED:
             return following in COMPANIONS or following in DEEDS
-        return base not in WORDS or self.is_about_coins
+        return base not in WORDS or following in COMPANIONS or self.is_about_coins
 
     def is_quote_of_pair(self, at: int) -> bool:
         """Whether the token is the USDT of GAS/USDT."""

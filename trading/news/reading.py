@@ -90,6 +90,11 @@ def scored(
     if "headline" not in frame.columns:
         present = ", ".join(repr(name[:40]) for name in frame.columns[:20]) or "none"
         raise BadInput(f"a column 'headline' is needed; columns present: {present}")
+    taken = [name for name in ADDED if name in frame.columns and f"{name}_in" in frame.columns]
+    if taken:
+        raise BadInput(
+            f"column {taken[0]!r} would be kept as '{taken[0]}_in', which is there too: drop one of them"
+        )
     kept = frame.rename({name: f"{name}_in" for name in ADDED if name in frame.columns})
     readings: list[Reading] = []
     texts = frame["headline"].cast(pl.String).to_list()

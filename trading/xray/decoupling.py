@@ -68,7 +68,8 @@ def decoupled_pairs(symbols: list[str], returns: Floats, rules: AlertRules | Non
     empirical Bayes methods for assessing differential expression", section 6.2) and never taken below the
     1/(n - 3) of independent bars; t = (m - z - least_drop) / sqrt(s^2 (1 + 1/K)) is held against Student's t.
     A drop that the median pair shares is the market's and is taken off first. q are Benjamini and
-    Yekutieli's (2001), which hold however the pairs depend on each other.
+    Hochberg's (1995): those of Benjamini and Yekutieli, which hold however the pairs depend on each other,
+    missed half of what is there (decision 22).
     """
     rules = rules or AlertRules()
     windows = min(returns.shape[1] // rules.window - 1, rules.earlier)

@@ -106,11 +106,13 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def false_shares(p: Floats) -> Floats:
-    """Return Benjamini and Yekutieli's adjusted p values: the least false share at which each is called."""
+    """Return Benjamini and Hochberg's adjusted p values: the least false share at which each is called.
+
+    They hold where tests depend on each other positively, as pairs of one market do.
+    """
     m = len(p)
     order = np.argsort(p)
-    harmonic = (1 / np.arange(1, m + 1)).sum()
-    steps = p[order] * m * harmonic / np.arange(1, m + 1)
+    steps = p[order] * m / np.arange(1, m + 1)
     out = np.empty(m)
     out[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     return out

@@ -144,10 +144,11 @@ def _why(
     percentile, breadth = _floats(columns, "volatility_percentile"), _floats(columns, "breadth")
     off, symbols = _floats(columns, "peg_deviation"), columns["peg_symbol"]
     assert isinstance(symbols, list)
-    words = []
+    words, known = [], np.cumsum(~np.isnan(_floats(columns, "market_volatility")))
     for t, state in enumerate(states.tolist()):
         if state < 0:
-            told = f"{t + 1} bars of history, {settings.min_history} needed to name a regime"
+            seen = t + 1 if t + 1 < settings.min_history else known[t]
+            told = f"{seen} bars of history, {settings.min_history} needed to name a regime"
         else:
             told = f"market volatility stands above {percentile[t] * 100:.0f} % of its past"
             if panic[t] and state == 2 and percentile[t] <= 2 / 3:

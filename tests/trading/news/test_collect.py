@@ -164,3 +164,20 @@ def test_a_delisting_carries_its_end_from_the_body_of_the_notice(markets):
     )
     news = collect_news(_web({"u": _rss(item, other)}), [Feed("w", "u")], None, markets, AT).news
     assert news["effective"].to_list() == [datetime(2024, 3, 8, 3, tzinfo=UTC), None]
+
+
+@pytest.mark.parametrize(
+    ("headline", "symbols"),
+    [
+        ("Venue to delist BTC/ETH pair", []),
+        ("Venue to delist ETH/USDT pair", ["ETH/USDT"]),
+        ("Bitcoin steady as venue to delist Ethereum", ["ETH/USDT"]),
+        ("Ethereum sinks after venue delists token", ["ETH/USDT"]),
+        ("Venue to delist Bitcoin and Ethereum", ["BTC/USDC", "BTC/USDT", "ETH/USDT"]),
+    ],
+)
+def test_a_delisting_names_what_is_delisted_and_no_coin_beside_it(markets, headline, symbols):
+    """Positions are sold by it: a pair named in full is that pair, a coin of another statement is none."""
+    found = collect_news(_web({"u": _rss(_item(headline, "1"))}), [Feed("wire", "u")], None, markets, AT)
+    row = found.news.row(0, named=True)
+    assert (row["event"], row["symbols"]) == ("delisting", symbols)

@@ -29,6 +29,11 @@ def test_an_allowed_private_desk_is_read(site):
         "http://10.0.0.1/",
         "http://169.254.169.254/latest/meta-data/",
         "http://0.0.0.0:{port}/",
+        "http://[64:ff9b::7f00:1]:{port}/",
+        "http://[2002:7f00:1::]:{port}/",
+        "http://[::7f00:1]:{port}/",
+        "http://[fec0::1]:{port}/",
+        "http://192.0.0.192/opc/v1/",
     ],
 )
 def test_private_addresses_are_refused_in_every_spelling(site, url):
@@ -223,3 +228,18 @@ def test_a_validator_that_could_break_the_next_request_is_not_kept(site, tag):
     """Too long, control characters, no ASCII."""
     site.serve("/", b"<rss/>", ETag=tag)
     assert _desk(site)(site.url("/")).validators == Validators()
+
+
+def test_a_body_that_breaks_off_is_no_whole_feed(site):
+    """Else its validators were kept, and what was cut off never read again."""
+
+    def cut(handler):
+        handler.send_response(200)
+        handler.send_header("ETag", '"v1"')
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"<rss>")
+
+    site.pages["/"] = cut
+    with pytest.raises(FeedRefused, match="broke off 995 bytes before its end"):
+        _desk(site)(site.url("/"))

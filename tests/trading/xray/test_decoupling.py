@@ -125,10 +125,10 @@ def test_variances_are_drawn_towards_their_middle():
 
 
 def test_false_shares_are_scipy_s():
-    """Benjamini and Yekutieli, ties and order included."""
+    """Benjamini and Hochberg, ties and order included."""
     p = np.random.default_rng(0).random(200) ** 3
     p[5] = p[6]
-    np.testing.assert_allclose(false_shares(p), false_discovery_control(p, method="by"))
+    np.testing.assert_allclose(false_shares(p), false_discovery_control(p, method="bh"))
 
 
 @pytest.mark.parametrize(

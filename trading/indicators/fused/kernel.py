@@ -76,7 +76,7 @@ def _moves(r: Any, x: Any, s: Any, y: Any, rsis: Any) -> None:
         up += ((max(0.0, change)) - up) * wilder
         down += ((-change if change < 0.0 else 0.0) - down) * wilder
         both = up + down
-        rsi = 100.0 * up / both if both > 0.0 else 0.0
+        rsi = 100.0 * (up / both) if both > 0.0 else 0.0
         # A flat price is not an oversold one: 0/0, or nothing but old falls.
         dead = (up == 0.0) & (still >= 14.0)
         rsis[r + _NEWEST_RSI + k] = rsi
@@ -97,7 +97,7 @@ def _moves(r: Any, x: Any, s: Any, y: Any, rsis: Any) -> None:
         plus += (higher if (higher > lower) & (higher > 0.0) else 0.0) * (1 / 14) - plus * fade
         minus += (lower if (lower > higher) & (lower > 0.0) else 0.0) * (1 / 14) - minus * fade
         moved = plus + minus
-        spread = 100.0 * abs(plus - minus) / moved if moved > 0.0 else 0.0
+        spread = 100.0 * (abs(plus - minus) / moved) if moved > 0.0 else 0.0
         adx = s[ADX + k]
         adx = adx + (spread - adx) * s[W_ADX + k] if moved > 0.0 else adx
         s[PLUS + k], s[MINUS + k], s[ADX + k] = plus, minus, adx

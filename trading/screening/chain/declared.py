@@ -62,6 +62,11 @@ class Chain:
 
     def _check_history(self, each: Filter) -> None:
         for shown in each.expressions().values():
+            if shown.reach >= self.bars:
+                raise BadInput(
+                    f"filter {each.called} looks {shown.reach:,} bars back, "
+                    f"and this chain has bars = {self.bars:,}"
+                )
             for name in shown.indicators:
                 needed = warm_up(name) + shown.reach
                 if needed > self.bars:
@@ -101,6 +106,8 @@ def read_chain(text: str, *, source: str = "the chain") -> Chain:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{source} is not TOML: {error}") from None
+    except RecursionError:
+        raise BadInput(f"{source} cannot be read: its lists or tables are nested too deep") from None
     refuse_unknown(document, _CHAIN_KEYS, "key", lambda key: _place(source, text, key))
     tables = document.get("filter", [])
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):

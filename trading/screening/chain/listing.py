@@ -313,5 +313,6 @@ def _compiled(pattern: str, shown: str) -> None:
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.PolarsError as error:
-        cause = str(error).strip().splitlines()[-1]
+        said = str(error).split("This error occurred")[0].strip().splitlines()
+        cause = said[-1].removeprefix("regex error: ").removeprefix("error: ")
         raise BadInput(f"pattern {shown!r} cannot be used: {cause}") from None

@@ -8,6 +8,7 @@ import polars as pl
 from trading.xray.causal import ewma, trailing_percentile
 
 _HALF_LIFE, _HISTORY, _LEAST = 24, 1000, 120
+_SAME = 1e-9  # share of a price below which a mean differs from it by rounding only
 _STRONG_ADX, _WEAK_ADX = 25.0, 20.0
 
 
@@ -43,7 +44,11 @@ def trend_of(table: pl.DataFrame) -> Trend:
         return Trend("unknown", None, {}, {}, "No bar of it is stored, so no trend can be told.")
     now = table.row(-1, named=True)
     means = {name: now[name] for name in ("ema_20", "ema_50", "ema_200") if now[name] is not None}
-    above = {name.replace("_", " ").upper(): now["close"] > value for name, value in means.items()}
+    above = {
+        name.replace("_", " ").upper(): now["close"] > value
+        for name, value in means.items()
+        if abs(now["close"] - value) > _SAME * value
+    }
     strength = now["adx_14"]
     direction = _direction(now["close"], means, strength)
     changes = {f"{bars} bars": _change(table["close"], bars) for bars in (4, 16, 96)}
@@ -73,7 +78,9 @@ def _trend_words(direction: str, strength: float | None, above: dict[str, bool])
     power = "" if strength is None else "strong " if strength >= _STRONG_ADX else "weak "
     first = "No clear trend" if direction == "sideways" else f"A {power}{direction}trend"
     over = [name for name, is_above in above.items() if is_above]
-    if len(over) == len(above):
+    if not above:
+        where = "the close stands on its means"
+    elif len(over) == len(above):
         where = f"the close stands above {_listed(list(above))}"
     elif not over:
         where = f"the close stands below {_listed(list(above))}"

@@ -123,7 +123,7 @@ def _followed(
     settings = load_settings(store.world)
     chain = chain_of(filters, source="launchpad", bars=settings.history_bars)
     about["params"] |= {"filters": chain.as_tables()}
-    about["inputs"] += [table for port, table in PORTS.items() if port in chain.reads]
+    about["inputs"] += dict.fromkeys(table for port, table in PORTS.items() if port in chain.reads)
     judged, decisions = followed(
         frame, chain, inputs_now(store, settings.timeframe, bars, chain), store.as_of()
     )

@@ -16,6 +16,7 @@ At = Annotated[
     str, typer.Option(help="The moment, UTC, e.g. 2025-03-01T12:00Z; now without it.", metavar="TIME")
 ]
 STEPS = ["step", "rule", "filter", "in", "out", "example", "note"]
+FILTER = ["filter", "what", "keys", "needs", "source"]
 DECISION = ["step", "rule", "is_kept", "value", "bound", "reason", "why"]
 
 
@@ -26,6 +27,12 @@ def screen(
     symbol: Annotated[
         str, typer.Option(help="Every threshold that this symbol met, e.g. BTC/USDT.", metavar="SYMBOL")
     ] = "",
+    lists: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--list", help="What is on a list, a pair or coin a line; may be repeated.", metavar="NAME=FILE"
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(help="How many of those kept to list.", min=0)] = 20,
     filters: Annotated[bool, typer.Option("--filters", help="List every filter with its keys.")] = False,
     show: Annotated[str, typer.Option(help="Print the TOML of a chain that ships.", metavar="NAME")] = "",
@@ -41,14 +48,15 @@ def screen(
       sluice screen --show default > mine.toml
       sluice screen --chain mine.toml
       sluice screen --chain mine.toml --at 2025-03-01T12:00Z --symbol BTC/USDT
+      sluice screen --chain mine.toml --list futures=futures.txt
     """
     if filters:
-        print_table(known_filters(), ["filter", "what", "keys", "needs"], title="Filters", as_json=as_json)
+        print_table(known_filters(), FILTER, title="Filters", as_json=as_json)
         return
     if show:
         print(toml_of(show), end="")
         return
-    found = screened(chain, at)
+    found = screened(chain, at, lists)
     if symbol:
         rows = decisions_on(found.sifted, symbol)
         print_table(
@@ -63,15 +71,23 @@ def screen(
             print_table(rows, ["symbol"], title=f"Kept, the first {len(rows)}", empty="none")
 
 
-def screened(chain: str, at: str) -> "PastFunnel":
+def screened(chain: str, at: str, lists: list[str] | None = None) -> "PastFunnel":
     """Return what the chain called `chain` makes of the moment `at` (empty = now), with a bar on stderr."""
-    from interfaces.cli.world import order_log
     from resources.screening import chain_named, past_funnel
     from resources.settings import load_settings
 
-    asked, moment, settings = chain_named(chain), moment_of(at), load_settings()
-    with order_log(settings) as log, progress("filters", len(asked.filters)) as update:
-        return past_funnel(settings, asked, moment, log=log, on_step=update)
+    asked, files, moment = chain_named(chain), files_of(lists or []), moment_of(at)
+    with progress("filters", len(asked.filters)) as update:
+        return past_funnel(load_settings(), asked, moment, lists=files, on_step=update)
+
+
+def files_of(lists: list[str]) -> dict[str, str]:
+    """Return name -> file of options such as `futures=futures.txt`."""
+    pairs = [each.partition("=") for each in lists]
+    for name, _, path in pairs:
+        if not name or not path:
+            raise typer.BadParameter("must be NAME=FILE, such as futures=futures.txt", param_hint="--list")
+    return {name: path for name, _, path in pairs}
 
 
 def moment_of(text: str) -> datetime:
@@ -136,10 +152,11 @@ def decisions_on(sifted: "Sifted", symbol: str) -> list[dict[str, Any]]:
 
 
 def known_filters() -> list[dict[str, Any]]:
-    """Return every filter: name, first line of its help, keys with defaults, inputs it needs."""
+    """Return every filter: name, first line of its help, keys with defaults, needs and their sources."""
     from dataclasses import fields
 
     from trading.screening.chain.known import FILTERS
+    from trading.universe.known import SOURCES
 
     rows = []
     for name, kind in FILTERS.items():
@@ -149,7 +166,9 @@ def known_filters() -> list[dict[str, Any]]:
             if field.name not in {"label", "optional"}
         ]
         what = (kind.__doc__ or "").strip().splitlines()[0]
-        rows.append({"filter": name, "what": what, "keys": ", ".join(keys), "needs": ", ".join(kind.needs)})
+        sources = [f"{need}: {SOURCES[need]}" for need in kind.needs]
+        row = {"filter": name, "what": what, "keys": ", ".join(keys), "needs": ", ".join(kind.needs)}
+        rows.append(row | {"source": "; ".join(sources) or "markets"})
     return rows
 
 

@@ -1,5 +1,7 @@
 """What the launchpad of `screened_symbols` may add: further filters, their thresholds, the funnel drawn."""
 
+from datetime import timedelta
+
 import dagster as dg
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ from assets import screening
 from resources.store import Store
 from tests.assets.embedded import settings_of
 from tests.assets.tables import AT, SYMBOLS, market_regime, publish_sound
+from trading.news.items import NEWS
 
 # The sound tables have few bars; the rules are switched off as far as they are not the point.
 OFF = {
@@ -79,6 +82,20 @@ def test_the_funnel_is_a_table_and_a_small_picture(store):
     picture = shown["picture"].value
     assert picture.startswith("![Funnel](data:image/png;base64,")
     assert len(picture) <= 50_000
+
+
+def test_filters_of_the_launchpad_have_our_trades_and_announced_delistings(store):
+    """A world that never traded has no trade open; what is announced to end falls, with its lineage."""
+    first, second = store.kept("liquid_symbols")[:2]
+    story = {"item_id": "a", "first_seen": AT, "symbols": [first], "event": "delisting"}
+    times = dict.fromkeys(("published", "first_seen", "effective"), AT)
+    news = pl.DataFrame([story | times | {"effective": AT + timedelta(days=3)}], schema=NEWS)
+    store.publish("news_events", news, key=["item_id"], at=AT)
+    materialize(store, filters=[{"name": "full_trades"}, {"name": "delist"}, {"name": "news", "events": []}])
+    frame = store.lake.read("screened_symbols")
+    assert dict(frame.select("symbol", "rule").iter_rows()) == {first: "delist", second: "passed"}
+    made_from = store.lake.latest("screened_symbols").inputs
+    assert [name.startswith("v-news_events-") for name in made_from].count(True) == 1
 
 
 def test_a_mistake_in_the_launchpad_is_one_sentence(store):

@@ -9,6 +9,8 @@ import pytest
 from interfaces.cli.main import run
 from resources.screening import merged_trades, own_trades
 from trading.market.frames import CANDLES
+from trading.market.timeframes import to_ms
+from trading.ohlcv.shelf import Shelf
 from trading.screening.chain.known import FILTERS
 from trading.store.candles import CandleStore
 from trading.store.order_log.frames import closed_trades
@@ -77,6 +79,37 @@ def test_one_symbol_shows_every_threshold_it_met(known, mine, capsys):
     ]
 
 
+def test_a_list_is_read_from_a_file(known, tmp_path, capsys):
+    """One pair or coin a line, remarks left out; an empty file is an empty list, not a missing one."""
+    chain, names = tmp_path / "listed.toml", tmp_path / "futures.txt"
+    chain.write_text('[[filter]]\nname = "cross_market"\nlist = "futures"\n')
+    asked = ("screen", "--chain", str(chain), "--at", "2025-03-02T12:00Z")
+    assert run(list(asked)) == 1
+    assert "needs lists, which this chain was not given" in " ".join(capsys.readouterr().err.split())
+    names.write_text("# the other venue\nbbb   # since May\n\n")
+    assert found(capsys, *asked, "--list", f"futures={names}")["kept"] == ["BBB/USDT"]
+    names.write_text("")
+    assert found(capsys, *asked, "--list", f"futures={names}")["kept"] == []
+    assert run([*asked, "--list", "futures"]) == 2
+    assert run([*asked, "--list", f"futures={tmp_path / 'none.txt'}"]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_stored_minutes_reach_the_filter_of_capacity(known, tmp_path, capsys):
+    """AAA's quarter hours of 5,000 are 333 a minute; its stored minutes say 90. BBB has none."""
+    chain, shelf = tmp_path / "capacity.toml", Shelf.at(known.lake.root)
+    chain.write_text('[[filter]]\nname = "capacity"\ndepth_share = 0\nminute_share = 1.0\n')
+    asked = ("screen", "--chain", str(chain), "--at", "2025-03-02T12:00Z")
+    assert found(capsys, *asked)["kept"] == ["AAA/USDT"]
+    end = datetime(2025, 3, 2, 12, tzinfo=UTC)
+    rows = [("AAA/USDT", end - timedelta(minutes=n), 1.0, 1.0, 1.0, 1.0, 1.0, 90.0) for n in range(1, 241)]
+    shelf.candles.append("1m", pl.DataFrame(rows, schema=CANDLES, orient="row"), tag="m")
+    start_ms, end_ms = (to_ms(at) for at in (end - timedelta(hours=4), end))
+    shelf.coverage.record("1m", [("AAA/USDT", start_ms, end_ms)])
+    said = {row["symbol"]: row["value"] for row in found(capsys, *asked)["funnel"]}
+    assert said == {"AAA/USDT": 90.0, "BBB/USDT": pytest.approx(5 / 15)}
+
+
 def test_people_read_steps_and_who_is_kept(known, mine, capsys):
     """Tables on stdout, progress on stderr."""
     assert run(["screen", "--chain", str(mine), "--at", "2025-03-02T12:00Z"]) == 0
@@ -104,6 +137,11 @@ def test_the_funnel_is_replayed_at_a_past_moment(known, capsys):
 def test_every_filter_and_every_shipped_chain_can_be_looked_up(capsys):
     """Keys and first line of help; TOML to begin with."""
     assert [row["filter"] for row in found(capsys, "screen", "--filters")] == list(FILTERS)
+    source = {row["filter"]: row["source"] for row in found(capsys, "screen", "--filters")}
+    assert source["market_cap"].startswith("caps: no source")
+    assert source["delist"] == "delistings: news_events: delistings that say when"
+    assert source["capacity"] == "depth: no source in the line; callers in Python; candles: ohlcv"
+    assert source["quote"] == "markets"
     assert run(["screen", "--show", "owner"]) == 0
     assert 'name = "signal"' in capsys.readouterr().out
 

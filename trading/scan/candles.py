@@ -78,6 +78,21 @@ def births(shelf: Shelf, timeframe: str, at: datetime, days: float | None) -> di
     return {symbol: opened for symbol, opened in first.iter_rows() if opened > bound}
 
 
+def whole_minutes(shelf: Shelf, at: datetime, minutes: int) -> pl.DataFrame | None:
+    """Return the last `minutes` closed one-minute bars of each symbol all of whose minutes were asked for.
+
+    Of a symbol asked for in part nothing is returned: a minute that nobody asked for is not one without
+    trade. None where no symbol was, or no minute is wanted.
+    """
+    end = timeframe("1m").floor_ms(to_ms(at))
+    start = end - minutes * 60_000
+    asked = shelf.coverage.spans("1m") if minutes else {}
+    whole = [name for name, spans in asked.items() if any(a <= start and end <= b for a, b in spans)]
+    if not whole:
+        return None
+    return shelf.candles.read("1m", start=from_ms(start), end=from_ms(end), symbols=whole)
+
+
 class Harvest:
     """Takes the batches of one scan; `measured` has one row per symbol with bars."""
 

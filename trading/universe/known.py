@@ -15,7 +15,7 @@ from trading.market.frames import MARKETS, TICKERS, UTC_MS
 from trading.market.listing import from_frame
 from trading.market.timeframes import Timeframe
 from trading.market.timeframes import timeframe as find_timeframe
-from trading.screening.chain.inputs import ALERTS, CLUSTERS, NEWS, REGIME, Inputs
+from trading.screening.chain.inputs import ALERTS, CLUSTERS, DELISTINGS, NEWS, REGIME, Inputs
 from trading.screening.filters import validate_markets
 from trading.store.lake import Lake
 from trading.universe.looks import Look, PastRules, listed_facts, listings_at, recorded_looks
@@ -28,6 +28,20 @@ PORTS = {
     "clusters": "clusters",
     "alerts": "correlation_alerts",
     "regime": "market_regime",
+    "delistings": "news_events",
+}
+# Where each input of a chain comes from, in words; what no stop of the line makes says so.
+SOURCES = {
+    "candles": "ohlcv",
+    "tickers": "tickers; rebuilt from candles where nobody looked",
+    "news": "news_events",
+    "delistings": "news_events: delistings that say when",
+    "clusters": "clusters",
+    "alerts": "correlation_alerts",
+    "trades": "the order log",
+    "lists": "no source in the line; a file: sluice screen --list NAME=FILE",
+    "caps": "no source in the line; callers in Python",
+    "depth": "no source in the line; callers in Python",
 }
 # How long an alert may matter to a filter; older looks at alerts are not read.
 _ALERTS_FOR = timedelta(days=7)
@@ -83,8 +97,8 @@ def known_at(
     reads : collection of str
         Which of PORTS are wanted, as `Chain.reads` says; others are not looked up.
     ports : mapping, optional
-        Inputs of the chain by name (`trades`, `lists`, `caps`, `depth`, `delistings`, `minutes`), or in place
-        of what the lake has.
+        Inputs of the chain by name (`trades`, `lists`, `caps`, `depth`, `minutes`), or in place of what the
+        lake has.
 
     Returns
     -------
@@ -121,7 +135,13 @@ def _newest(tickers: pl.DataFrame) -> datetime | None:
 
 def ports_of(lake: Lake, at: datetime, reads: Collection[str] = tuple(PORTS)) -> dict[str, Any]:
     """Return what later stops of the line had published by `at`, by the names of `Inputs`; None = nothing."""
-    look_up = {"news": _news, "clusters": _clusters, "alerts": _alerts, "regime": _regime}
+    look_up = {
+        "news": _news,
+        "clusters": _clusters,
+        "alerts": _alerts,
+        "regime": _regime,
+        "delistings": _delistings,
+    }
     return {name: look_up[name](lake, at) for name in PORTS if name in reads}
 
 
@@ -158,6 +178,17 @@ def _rebuilt(
 def _news(lake: Lake, _at: datetime) -> pl.DataFrame | None:
     """Every story; which were known at a moment, their `first_seen` says."""
     return None if lake.latest("news_events") is None else lake.read("news_events").select(list(NEWS))
+
+
+def _delistings(lake: Lake, _at: datetime) -> pl.DataFrame | None:
+    """Every announcement that says when trading ends; one that does not is left to the filter `news`."""
+    if lake.latest("news_events") is None:
+        return None
+    news = lake.read("news_events")
+    if "effective" not in news.columns:  # a table of an older release
+        return pl.DataFrame(schema=DELISTINGS)
+    dated = news.filter(pl.col("event") == "delisting", pl.col("effective").is_not_null())
+    return dated.explode("symbols").select(symbol="symbols", known_at="first_seen", at="effective")
 
 
 def _clusters(lake: Lake, at: datetime) -> pl.DataFrame | None:

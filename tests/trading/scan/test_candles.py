@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.trading.scan.fake_venue import AT, BAR_MS, bars
 from trading.exchange.scan import Batch
 from trading.market.errors import BadInput, UnknownTimeframe
-from trading.market.frames import QUARANTINE, empty
+from trading.market.frames import CANDLES, QUARANTINE, empty
 from trading.market.timeframes import from_ms, to_ms
 from trading.ohlcv.shelf import Shelf
-from trading.scan.candles import Harvest, births, plan, scan_window
+from trading.scan.candles import Harvest, births, plan, scan_window, whole_minutes
 from trading.scan.request import ScanRequest
 
 
@@ -41,6 +42,24 @@ def test_first_bar_is_a_birth_only_where_days_before_it_were_asked_for(tmp_path:
     assert births(shelf, "15m", AT, 0.5) == {}
     assert births(shelf, "15m", AT, None) == {}
     assert births(Shelf.at(tmp_path / "empty"), "15m", AT, 2.0) == {}
+
+
+def test_minutes_count_only_where_every_one_was_asked_for(tmp_path: Path) -> None:
+    """Ten minutes: FULL was asked for all of them, HALF for five; a bar that is still open is not read."""
+    shelf, end = Shelf.at(tmp_path), to_ms(AT) // 60_000 * 60_000
+    assert whole_minutes(shelf, AT, 10) is None
+    for name in ("FULL/USDT", "HALF/USDT"):
+        opens = [from_ms(end - n * 60_000) for n in range(12)]
+        rows = [(name, at, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) for at in opens]
+        shelf.candles.append("1m", pl.DataFrame(rows, schema=CANDLES, orient="row"), tag=name[:4])
+    asked = [("FULL/USDT", end - 600_000, end), ("HALF/USDT", end - 300_000, end)]
+    shelf.coverage.record("1m", asked)
+    found = whole_minutes(shelf, AT, 10)
+    assert found is not None
+    assert (found["symbol"].unique().to_list(), found.height) == (["FULL/USDT"], 10)
+    assert found["open_time"].max() == from_ms(end - 60_000)
+    assert whole_minutes(shelf, AT, 11) is None
+    assert whole_minutes(shelf, AT, 0) is None
 
 
 def test_symbol_with_impossible_stored_bars_fails_alone(tmp_path: Path) -> None:

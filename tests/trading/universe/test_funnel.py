@@ -124,6 +124,36 @@ def test_nothing_that_is_published_later_changes_a_past_funnel(lake, store):
     assert funnel_at(lake, store, soon, chain).sifted.kept == []
 
 
+def test_a_delisting_in_the_news_reaches_the_filter_from_when_it_was_seen(lake, store):
+    """AAA ends two days on, said at noon; a bare "will delist" of BBB and a hack of it are not dated ends."""
+    chain = chain_of([{"name": "quote"}, {"name": "delist"}], bars=50)
+    with pytest.raises(MissingData, match="needs delistings"):
+        funnel_at(lake, store, NOON, chain)
+    end = NOON + timedelta(days=2)
+    rows = [
+        ("a", NOON, ["AAA/USDT"], "delisting", end),
+        ("b", NOON, ["BBB/USDT"], "delisting", None),
+        ("c", NOON, ["BBB/USDT"], "hack", end),
+        ("d", NOON + BAR, ["AAA/USDT"], "delisting", None),
+    ]
+    schema = {
+        "item_id": pl.String,
+        "first_seen": pl.Datetime("ms", "UTC"),
+        "symbols": pl.List(pl.String),
+        "event": pl.String,
+        "effective": pl.Datetime("ms", "UTC"),
+    }
+    stories = pl.DataFrame(rows, schema=schema, orient="row")
+    lake.publish("news_events", stories, key=["item_id"], at=NOON)
+    found = funnel_at(lake, store, NOON + 2 * BAR, chain).sifted
+    (row,) = found.funnel.filter(~pl.col("is_kept")).to_dicts()
+    assert (row["symbol"], row["rule"]) == ("AAA/USDT", "delist")
+    assert row["value"] == pytest.approx(2 - 0.5 / 24)
+    assert "AAA/USDT" in funnel_at(lake, store, NOON - BAR, chain).sifted.kept
+    lake.publish("news_events", stories.drop("effective"), key=["item_id"], at=NOON + BAR)
+    assert "AAA/USDT" in funnel_at(lake, store, NOON + BAR, chain).sifted.kept
+
+
 def test_an_unknown_or_naive_moment_is_one_sentence(lake, store):
     """What is known, from when to when."""
     with pytest.raises(MissingData, match="15m candles from 2025-03-01 to 2025-03-04"):

@@ -120,18 +120,19 @@ class Capacity(Filter):
     users : int
         How many enter at once: the bound is stake times users.
     depth_share : float or None
-        Share of the thinner side of the book, within its known distance, that may be taken; None leaves the
-        book out.
+        Share of the thinner side of the book, within its known distance, that may be taken; None, or 0 where
+        None cannot be written (TOML), leaves the book out.
     minute_share : float or None
-        Share of one minute's trade that may be taken; None leaves it out.
+        Share of one minute's trade that may be taken; None or 0 leaves it out.
     minutes : int
-        The median of so many last minutes, minutes without trade included; where no minute bars are given,
-        the median bar's mean minute over the same time.
+        The median of so many last minutes, minutes without trade included; for a pair without minute bars
+        in that time, the median bar's mean minute over it.
     max_age_s : float
         Seconds for which a look at the book stands.
     """
 
     name: ClassVar[str] = "capacity"
+    needs: ClassVar[tuple[str, ...]] = ("depth", "candles")
     stake: Bound = 100.0
     users: int = 1
     depth_share: float | None = 0.1
@@ -142,31 +143,40 @@ class Capacity(Filter):
     def __post_init__(self) -> None:
         require("stake", self.stake, 1e-12)
         require("users", self.users, 1)
-        require("depth_share", self.depth_share, 1e-9, 1)
-        require("minute_share", self.minute_share, 1e-9, 1)
+        require("depth_share", self.depth_share, 0, 1)
+        require("minute_share", self.minute_share, 0, 1)
         require("minutes", self.minutes, 1)
-        if self.depth_share is None and self.minute_share is None:
-            raise BadInput("capacity needs depth_share or minute_share; both are None")
+        if not self.has_book and not self.has_minutes:
+            raise BadInput("capacity needs depth_share or minute_share above 0; both are left out")
+
+    @property
+    def has_book(self) -> bool:
+        """Whether the book counts."""
+        return self.depth_share is not None and self.depth_share > 0
+
+    @property
+    def has_minutes(self) -> bool:
+        """Whether the trade of a minute counts."""
+        return self.minute_share is not None and self.minute_share > 0
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Books where they count, bars where minutes do."""
-        depth = () if self.depth_share is None else ("depth",)
-        return depth if self.minute_share is None else (*depth, "candles")
+        return (*(["depth"] if self.has_book else []), *(["candles"] if self.has_minutes else []))
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """The smaller of both must hold everybody's entry; what is unknown holds nothing."""
         met = seen.met(self.stake)
         bound = met.value * self.users
         rules = []
-        if self.depth_share is not None:
+        if self.has_book:
             frame = frame.join(self._depth(seen), on="symbol", how="left", maintain_order="left")
-            value = pl.col("book_depth") * self.depth_share
+            value = pl.col("book_depth") * (self.depth_share or 0.0)
             words = "its book holds an entry of {value}, less than everybody's {bound}"
             rules.append(Rule(self.called, value, bound, value >= bound, words, met.why))
-        if self.minute_share is not None:
+        if self.has_minutes:
             frame = frame.join(self._minutes(seen), on="symbol", how="left", maintain_order="left")
-            value = pl.col("minute_volume") * self.minute_share
+            value = pl.col("minute_volume") * (self.minute_share or 0.0)
             words = "a minute's trade holds an entry of {value}, less than everybody's {bound}"
             rules.append(Rule(self.called, value, bound, value >= bound, words, met.why))
         return judged(frame, rules)
@@ -185,17 +195,14 @@ class Capacity(Filter):
 
     def _minutes(self, seen: Seen) -> pl.DataFrame:
         since = seen.at - timedelta(minutes=self.minutes)
-        if seen.minutes is not None:
-            bars, slots, scale = seen.minutes, self.minutes, 1.0
-        else:
-            bars = empty(CANDLES) if seen.candles is None else seen.candles
-            scale = seen.bar.ms / 60_000
-            slots = max(int(self.minutes / scale), 1)
-            since = min(since, seen.at - seen.bar.delta)
-        volume = pl.col("quote_volume").sort(descending=True)
-        # The lower median of all slots: those without a bar had no trade.
-        median = volume.get(slots // 2, null_on_oob=True).fill_null(0.0) / scale
-        return bars.filter(pl.col("open_time") >= since).group_by("symbol").agg(minute_volume=median)
+        nothing, opened = empty(CANDLES), pl.col("open_time")
+        exact = nothing if seen.minutes is None else seen.minutes.filter(opened >= since)
+        bars = nothing if seen.candles is None else seen.candles
+        is_other = ~pl.col("symbol").is_in(exact["symbol"].unique().to_list())
+        scale = seen.bar.ms / 60_000
+        coarse = bars.filter(opened >= min(since, seen.at - seen.bar.delta), is_other)
+        slots = max(int(self.minutes / scale), 1)
+        return pl.concat([_median(exact, self.minutes), _median(coarse, slots, scale)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +258,13 @@ class Alerts(Filter):
         if self.kinds:
             rows = rows.filter(pl.col("kind").is_in(list(self.kinds)))
         return _quiet(frame, rows, seen, self.called, self.hours, "an alert: {kind}")
+
+
+def _median(bars: pl.DataFrame, slots: int, minutes: float = 1.0) -> pl.DataFrame:
+    """The lower median of all slots, per minute: those without a bar had no trade."""
+    volume = pl.col("quote_volume").sort(descending=True)
+    median = volume.get(slots // 2, null_on_oob=True).fill_null(0.0) / minutes
+    return bars.group_by("symbol").agg(minute_volume=median)
 
 
 def _quiet(

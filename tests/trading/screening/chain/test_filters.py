@@ -319,6 +319,9 @@ def test_capacity_is_that_of_the_thinner_book_and_the_median_minute(inputs):
     # Without minute bars: 10,000 a quarter hour are 667 a minute, a tenth of it 66.7.
     bars_only = replace(given, minutes=None)
     assert reason(bars_only, "capacity", depth_share=1.0)[0] == pytest.approx(1e3 / 15)
+    # Minutes of another pair alone say nothing of this one: its own bars do.
+    other = replace(given, minutes=given.minutes.with_columns(symbol=pl.lit("B/USDT")))
+    assert reason(other, "capacity", depth_share=1.0)[0] == pytest.approx(1e3 / 15)
 
 
 def test_news_and_alerts_close_a_pair_for_so_long(inputs):

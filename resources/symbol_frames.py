@@ -18,7 +18,7 @@ from trading.store.candles import CandleStore
 from trading.store.lake import Lake
 from trading.xray.peers import peers_at
 from trading.xray.regime import REGIME
-from trading.xray.symbol.given import Given
+from trading.xray.symbol.given import REPLAYED, Given
 
 # What the engine puts into one position at most, a share of a user's capital (`EngineSettings`).
 POSITION_SHARE = 0.10
@@ -83,7 +83,7 @@ def given_at(
         others=_bars(versions, candles, settings.timeframe, 120, moment, nearest) if nearest else None,
         news=versions.read("news_events"),
         signals=_own(versions.read("signals"), name),
-        judged=judged,
+        judged=judged if judged is not None else _replayed(settings, moment, name),
         stake=fleet,
         stake_of=whose,
         sources=versions.said(),
@@ -172,6 +172,27 @@ def _minutes(versions: Versions, candles: CandleStore, at: datetime, symbol: str
         return None
     found = _bars(versions, candles, "1m", _MINUTES, at, [symbol])
     return None if found.is_empty() else found
+
+
+def _replayed(settings: Settings, at: datetime, symbol: str) -> pl.DataFrame | None:
+    """How the settings' own chain judges `symbol` over what was known then; None where nothing was."""
+    from resources.screening import chain_named, past_funnel  # Dagster: a second, and only this asks
+
+    try:
+        found = past_funnel(settings, chain_named(settings.preset), at).sifted
+    except MissingData:
+        return None
+    own = found.decisions.filter(pl.col("symbol") == symbol).sort("step")
+    is_blind = pl.col("rule").is_in(found.not_knowable)
+    said = pl.coalesce("reason", "why").fill_null("")
+    return own.select(
+        pl.lit(REPLAYED).alias("stage"),
+        "rule",
+        "value",
+        "bound",
+        pl.col("is_kept").alias("is_ok"),
+        pl.when(is_blind).then(pl.lit("not knowable then, taken as passed")).otherwise(said).alias("words"),
+    )
 
 
 def _peers(versions: Versions, symbol: str, at: datetime) -> pl.DataFrame | None:

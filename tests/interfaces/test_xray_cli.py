@@ -61,6 +61,25 @@ def test_a_past_moment_sees_nothing_that_came_later(world, capsys):
     assert then["bars"] == 48
 
 
+def test_what_nobody_had_judged_is_replayed_and_said_to_be(world, capsys):
+    """As `sluice funnel --at` says it: the same rules with the same values, under the name of a replay."""
+    at = ("--at", "2025-03-01T12:00Z")
+    view = found(capsys, "btc", *at)
+    assert run(["funnel", "BTC/USDT", *at, "--json"]) == 0
+    replay = json.loads(capsys.readouterr().out)
+    keys = ("rule", "value", "bound")
+    assert [[row[key] for key in keys] for row in view["judged"]] == [
+        [row[key] for key in keys] for row in replay
+    ]
+    assert {row["stage"] for row in view["judged"]} == {"replayed"}
+    last = view["judged"][-1]
+    assert last["is_ok"] is False
+    told = f"replayed over what was known then, it falls by {last['rule']}: {last['words']}."
+    assert view["verdict"] == f"Nobody had judged it yet; {told}"
+    words = {row["rule"]: row["words"] for row in view["judged"]}
+    assert words["age"] == "not knowable then, taken as passed"
+
+
 def test_a_minute_before_the_first_look_knows_candles_and_nothing_else(world, capsys):
     """Candles are facts of the market; what was concluded later is not there."""
     early = found(capsys, "btc", "--at", "2025-03-01T11:59")

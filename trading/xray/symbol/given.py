@@ -6,6 +6,8 @@ from datetime import datetime
 
 import polars as pl
 
+# The stage of rules that nobody had applied by then: they were applied now, to what was known then.
+REPLAYED = "replayed"
 # One row per rule and stage: what was measured, what it was held against, and how it came out.
 JUDGED: dict[str, pl.DataType | type[pl.DataType]] = {
     "stage": pl.String,
@@ -46,7 +48,7 @@ class Given:
     signals : DataFrame of SIGNALS, optional
         Of the symbol alone.
     judged : DataFrame of JUDGED, optional
-        Every rule of every stage, in order.
+        Every rule of every stage, in order; of the one stage REPLAYED where nobody had judged it by then.
     stake : float
         What the fleet would put in, in quote units; 0 where nobody trades.
     stake_of : str

@@ -8,7 +8,7 @@ import polars as pl
 
 from trading.xray.condition_words import conditions_at, sentence
 from trading.xray.symbol.company import GRAVE, Company, Story, company_of, news_words, stories_of
-from trading.xray.symbol.given import Given
+from trading.xray.symbol.given import REPLAYED, Given
 from trading.xray.symbol.liquidity import Liquidity, liquidity_of
 from trading.xray.symbol.readings import Reading, indicator_columns, readings
 from trading.xray.symbol.trend import Trend, Volatility, trend_of, volatility_of
@@ -156,6 +156,11 @@ def verdict_of(judged: list[dict[str, Any]]) -> str:
     if not judged:
         return "Nobody had judged it yet."
     failed = next((row for row in judged if row["is_ok"] is False), None)
+    if judged[0]["stage"] == REPLAYED:
+        replay = "Nobody had judged it yet; replayed over what was known then,"
+        if failed is None:
+            return f"{replay} it passes every filter."
+        return f"{replay} it falls by {failed['rule']}: {failed['words']}."
     if failed is None:
         return f"It passed every rule so far, {judged[-1]['stage']} the last."
     return f"It fell at {failed['stage']} by {failed['rule']}: {failed['words']}."

@@ -1,6 +1,5 @@
 """The room's one job done whole: feeds in, NEWS out. What news then closes: `holds`."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ import polars as pl
 
 from trading.market.errors import BadInput
 from trading.market.frames import empty
+from trading.news.delisted import delisted, is_elsewhere
 from trading.news.effective import effective_time
-from trading.news.events import event_of
 from trading.news.feeds import Feed, RawItem
 from trading.news.fetch import Answer, FeedRefused, Fetch, Validators
 from trading.news.items import NEWS, as_news, new_items
@@ -22,9 +21,6 @@ from trading.news.reading import read_headlines
 from trading.news.twins import WITHIN, Told, twins
 
 _AT_ONCE = 8
-_PAIR = re.compile(r"\b[A-Z0-9]{2,10}/[A-Z]{3,5}\b")
-# Two statements of one headline; a comma also stands between the coins of a list.
-_STATEMENTS = re.compile(r"\s+(?:as|while|amid|despite|but|after|before)\s+|;\s+", re.IGNORECASE)
 Parse = Callable[[str, bytes], list[RawItem]]
 
 
@@ -123,38 +119,37 @@ def annotate(items: pl.DataFrame, linker: Linker) -> pl.DataFrame:
     `same_as` is left null.
     """
     readings = list(read_headlines(items["title"].to_list(), linker))
-    said = items.select("title", "summary", pl.coalesce("published", "first_seen"), "first_seen").iter_rows()
+    rows = list(zip(items.iter_rows(named=True), readings, strict=True))
     found: dict[str, list[Any]] = {
         "symbols": [
-            delisted(title, linker) if reading.event == "delisting" else reading.symbols
-            for title, reading in zip(items["title"].to_list(), readings, strict=True)
+            delisted(row["title"], row["summary"], linker)
+            if reading.event == "delisting"
+            else reading.symbols
+            for row, reading in rows
         ],
         "event": [reading.event for reading in readings],
         "sentiment": [reading.tone for reading in readings],
         "mood": [reading.mood for reading in readings],
         "score": [reading.score for reading in readings],
-        "effective": [
-            effective_time(f"{title}. {summary}", min(published, seen))
-            if reading.event == "delisting"
-            else None
-            for reading, (title, summary, published, seen) in zip(readings, said, strict=True)
-        ],
     }
+    found["effective"] = [
+        _end_of_trading(row) if reading.event == "delisting" and symbols else None
+        for (row, reading), symbols in zip(rows, found["symbols"], strict=True)
+    ]
     added = [pl.Series(name, values, dtype=NEWS[name]) for name, values in found.items()]
     return as_news(items.with_columns(added))
 
 
-def delisted(headline: str, linker: Linker) -> list[str]:
-    """Return what a headline says is delisted: positions are sold by it, so no coin that only stands near.
+def _leaving(item: dict[str, Any], linker: Linker) -> list[str]:
+    return delisted(item["title"], item["summary"], linker)
 
-    The coins of the statement that tells the delisting (all of the headline where it names none); of a pair
-    named in full that pair alone.
-    """
-    telling = [part for part in _STATEMENTS.split(headline) if event_of(part) == "delisting"]
-    text = "; ".join(telling) if any(linker.bases(part) for part in telling) else headline
-    pairs = set(_PAIR.findall(text))
-    whole = linker.symbols(_PAIR.sub(" ", text))
-    return list(dict.fromkeys([*whole, *(symbol for symbol in linker.symbols(text) if symbol in pairs)]))
+
+def _end_of_trading(item: dict[str, Any]) -> datetime | None:
+    """When the pairs of a delisting stop trading here; None where that is not said, or is another venue's."""
+    if is_elsewhere(item["title"], item["source"], item["link"]):
+        return None
+    seen = item["first_seen"]
+    return effective_time(f"{item['title']}. {item['summary']}", min(item["published"] or seen, seen))
 
 
 def _same_as(before: pl.DataFrame, fresh: pl.DataFrame, at: datetime) -> pl.Series:

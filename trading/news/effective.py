@@ -37,13 +37,18 @@ _ZONES = {
     "hkt": 8,
 }
 _CLOCK = re.compile(
-    r"(?:\b|(?<=T))([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?\s*(am|pm)?\s*\(?(?:(?:utc|gmt)\s?([+-]\d{1,2})\b|(z|utc|gmt|[a-z]{3,4})?\b)",
-    re.IGNORECASE,
+    r"(?:\b|(?<=T))([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?\s*(am|pm)?\s*[(（]?"
+    r"(?:(?:utc|gmt)\s?([+-]\d{1,2})\b|(z|utc|gmt|[a-z]{3,4})?\b)",
+    re.IGNORECASE | re.ASCII,  # a Chinese character beside a digit is no letter of its word
 )
 _YEAR = r"(?:,?\s+(?P<year>20\d\d))?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\b"
 _DATES = (
-    re.compile(r"\b(?P<year>20\d\d)[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?!\d)"),
+    re.compile(r"\b(?P<year>20\d\d)[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?!\d)", re.ASCII),
+    # 05/12/2026 is 5 December or 12 May: both are looked at.
+    re.compile(r"(?<![\d/.-])(?P<day>\d{1,2})([/.-])(?P<month>\d{1,2})\2(?P<year>20\d\d)(?!\d)"),
+    re.compile(r"(?<![\d/.-])(?P<month>\d{1,2})([/.-])(?P<day>\d{1,2})\2(?P<year>20\d\d)(?!\d)"),
+    re.compile(r"(?:(?P<year>20\d\d)\s?年\s?)?(?<!\d)(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?日"),
     re.compile(rf"\b(?P<name>{_MONTH})\.?\s+{_DAY}{_YEAR}", re.IGNORECASE),
     re.compile(rf"\b{_DAY}\s+(?:of\s+)?(?P<name>{_MONTH})\b\.?{_YEAR}", re.IGNORECASE),
 )
@@ -54,6 +59,15 @@ _SOON = {"today": 0, "tonight": 0, "tomorrow": 1}
 # A clock time belongs to the date beside it, on either side.
 _BESIDE = 40
 _FURTHEST = timedelta(days=366)
+# A date without a year that lies this far behind is next year's ("January 3", said in December).
+_BEHIND = timedelta(days=180)
+# Told as done: "FOO was delisted on May 3" is never next year's; "FOO delisted January 3" is if that is near.
+_DONE = re.compile(r"\b(?:was|were|been|got|already)\s+(?:\w+\s+)?delisted\b", re.IGNORECASE)
+_MAYBE_DONE = re.compile(r"(?<!\bbe )(?<!\bbeing )\bdelisted\b", re.IGNORECASE)
+_TO_COME = re.compile(
+    r"\b(?:will|to|is|are|plans?|planned|upcoming|scheduled)\s+(?:\w+\s+){0,2}?delist", re.IGNORECASE
+)
+_NEAR = timedelta(days=60)
 
 
 def effective_time(text: str, said_at: datetime) -> datetime | None:
@@ -69,8 +83,9 @@ def effective_time(text: str, said_at: datetime) -> datetime | None:
 
     Notes
     -----
-    A date without a clock time is the beginning of that day: too early is safe, too late is not. A week or a
-    weekday without a date says nothing.
+    A date without a clock time is the beginning of that day, and of 05/12/2026 the reading counts that comes
+    first and is still ahead: too early is safe, too late is not. A week or a weekday without a date says
+    nothing. A date without a year is next year's if it is half a year past, but not in a story of the past.
     """
     found = [*_dated(text, said_at), *_spanned(text, said_at)]
     ahead = [moment for moment in found if said_at < moment <= said_at + _FURTHEST]
@@ -79,15 +94,25 @@ def effective_time(text: str, said_at: datetime) -> datetime | None:
 
 def _dated(text: str, said_at: datetime) -> list[datetime]:
     moments = []
+    furthest = said_at + _furthest_without_year(text)
     for pattern in _DATES:
         for match in pattern.finditer(text):
-            day = _day(match, said_at)
+            day = _day(match, said_at, furthest)
             if day is not None:
                 moments.append(_with_clock(text, match, day))
     return moments
 
 
-def _day(match: re.Match[str], said_at: datetime) -> datetime | None:
+def _furthest_without_year(text: str) -> timedelta:
+    """How far ahead next year's dates may lie that do not name their year."""
+    if _TO_COME.search(text):
+        return _FURTHEST
+    if _DONE.search(text):
+        return timedelta(0)
+    return _NEAR if _MAYBE_DONE.search(text) else _FURTHEST
+
+
+def _day(match: re.Match[str], said_at: datetime, furthest: datetime) -> datetime | None:
     parts = match.groupdict()
     month = _MONTHS[parts["name"].lower()] if parts.get("name") else int(parts["month"])
     year = int(parts["year"]) if parts["year"] else said_at.year
@@ -95,9 +120,10 @@ def _day(match: re.Match[str], said_at: datetime) -> datetime | None:
         day = datetime(year, month, int(parts["day"]), tzinfo=UTC)
     except ValueError:
         return None
-    # In December a notice of "January 3" means the next one.
-    is_next_year = not parts["year"] and day < said_at - timedelta(days=180)
-    return _a_year_on(day) if is_next_year else day
+    if parts["year"] or day >= said_at - _BEHIND:
+        return day
+    next_one = _a_year_on(day)
+    return next_one if next_one is not None and next_one <= furthest else None
 
 
 def _a_year_on(day: datetime) -> datetime | None:

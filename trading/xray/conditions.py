@@ -153,7 +153,7 @@ def _pegs(wide: Wide, settings: RegimeSettings) -> Columns:
     times = len(wide.open_ms)
     if not wide.symbols:
         return {"peg_deviation": np.full(times, np.nan), "peg_symbol": [None] * times}
-    off = _carried(wide.close, settings.peg_stale_bars) - 1
+    off = _carried(_promised(wide, settings), settings.peg_stale_bars) - 1
     before = np.concatenate([np.full((len(off), 1), np.nan), off[:, :-1]], axis=1)
     same_side = np.sign(off) == np.sign(before)
     held = np.where(same_side, np.sign(off) * np.minimum(np.abs(off), np.abs(before)), 0.0)
@@ -165,6 +165,16 @@ def _pegs(wide: Wide, settings: RegimeSettings) -> Columns:
         for row, is_known in zip(worst.tolist(), known.tolist(), strict=True)
     ]
     return {"peg_deviation": held[worst, np.arange(times)], "peg_symbol": names}
+
+
+def _promised(wide: Wide, settings: RegimeSettings) -> Floats:
+    """Closes of the pegs, NaN from when one of the pair's coins promises no dollar any more."""
+    close = wide.close.copy()
+    for row, symbol in enumerate(wide.symbols):
+        until = settings.promised_until(symbol)
+        if until is not None:
+            close[row, wide.open_ms >= until.timestamp() * 1000] = np.nan
+    return close
 
 
 def _carried(close: Floats, bars: int) -> Floats:

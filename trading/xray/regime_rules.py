@@ -1,11 +1,18 @@
 """What the market's regime is judged by: lengths, bounds, known dollar coins. No rule is applied here."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from trading.market.errors import BadInput
 
 # Coins that promise to be worth a dollar; a pair of two of them is a witness of that promise.
-DOLLARS = ("USDT", "USDC", "FDUSD", "TUSD", "DAI", "USDE", "USD1", "PYUSD", "RLUSD", "USDP", "BUSD", "USDS")
+DOLLARS = (
+    *("USDT", "USDC", "FDUSD", "TUSD", "DAI", "USDE", "USD1", "PYUSD", "RLUSD", "USDP", "BUSD", "USDS"),
+    "UST",
+)
+# A promise that was given up: from then on its pairs witness nothing, and are not the market either. UST
+# broke in May 2022 and goes on as USTC, which promises nothing.
+PROMISED_UNTIL = {"UST": datetime(2022, 6, 1, tzinfo=UTC)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,11 @@ class RegimeSettings:
         """Return whether `symbol` is a pair of two dollar coins."""
         base, _, quote = symbol.partition("/")
         return base in self.dollars and quote in self.dollars
+
+    def promised_until(self, symbol: str) -> datetime | None:
+        """Return when the first coin of a pair gave up its promise of a dollar; None = it stands."""
+        ends = [PROMISED_UNTIL[coin] for coin in symbol.split("/") if coin in PROMISED_UNTIL]
+        return min(ends, default=None)
 
     def is_in_dollars(self, symbol: str) -> bool:
         """Return whether `symbol` is quoted in a dollar coin."""

@@ -1,10 +1,15 @@
+from datetime import UTC, date, datetime
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 
 from trading.market.errors import BadInput
-from trading.market.frames import CANDLES, empty
+from trading.market.frames import CANDLES, conform, empty
 from trading.xray.regime import REGIME, RegimeSettings, market_regime
+
+REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "ohlcv_1h_spot_2022.parquet"
 
 
 def _market(
@@ -125,3 +130,32 @@ def test_real_market_sees_all_three_regimes(real):
     shares = market_regime(real)["regime"].drop_nulls().value_counts(normalize=True)
     assert shares["regime"].sort().to_list() == ["calm", "normal", "turbulent"]
     assert shares["proportion"].max() < 0.8
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real candles of 2022 are not on this machine")
+def test_the_fall_of_ust_is_a_depeg_in_each_of_its_hours():
+    """Real hourly closes: first flagged on 9 May 2022, all of 10-12 May, no hour before or from 14 May on."""
+    raw = pl.read_parquet(REAL).filter(pl.col("ts") < datetime(2022, 7, 1, tzinfo=UTC))
+    raw = raw.filter(pl.col("symbol").is_in(["BTCUSDT", "ETHUSDT", "USDCUSDT", "USTUSDT"]))
+    candles = raw.select(
+        pl.col("symbol").str.replace("USDT$", "/USDT"),
+        *("open", "high", "low", "close", "volume"),
+        open_time="ts",
+        quote_volume=pl.col("close") * pl.col("volume"),
+    )
+    frame = market_regime(conform(candles, CANDLES))
+    off = frame.filter("is_depegged")
+    fall = off.filter(pl.col("open_time").dt.date().is_between(date(2022, 5, 10), date(2022, 5, 12)))
+    assert fall.height == 72
+    assert (fall["peg_symbol"] == "UST/USDT").all()
+    assert datetime(2022, 5, 9, tzinfo=UTC) <= off["open_time"].min() < datetime(2022, 5, 10, tzinfo=UTC)
+    assert off["open_time"].max() < datetime(2022, 5, 14, tzinfo=UTC)
+    assert (fall["threshold_multiplier"] >= 1.4).all()
+
+
+def test_a_coin_that_gave_up_its_promise_is_off_no_peg_later(to_candles):
+    """UST at two cents in 2024: not the market, and no alarm for ever."""
+    close = np.vstack([_market(200), np.full((1, 200), 0.02)])
+    frame = market_regime(to_candles([*NAMES, "UST/USDT"], close))
+    assert not frame["is_depegged"].any()
+    assert frame["symbols"].max() == 20

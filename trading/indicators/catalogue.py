@@ -47,11 +47,16 @@ def columns() -> list[tuple[str, str]]:
 
 
 def known(name: str) -> bool:
-    """Return whether `name` is a column of the catalogue; says nothing of other columns of a frame."""
-    try:
-        understood(name)
-    except BadInput:
+    """Return whether `name` is a column of the catalogue; says nothing of other columns of a frame.
+
+    Raises
+    ------
+    BadInput
+        If it is an output of an indicator whose parameters are out of bounds or too many (`rsi_5000`).
+    """
+    if _parts(name) is None:
         return False
+    understood(name)
     return True
 
 
@@ -64,7 +69,7 @@ def nearest(name: str) -> list[str]:
     found = get_close_matches(word.lower(), _OUTPUTS, n=3)
     meant = ["_".join([each, *numbers]) for each in found]
     return [
-        full if known(full) else "_".join([each, *_shown(_OUTPUTS[each])])
+        full if _is_sound(full) else "_".join([each, *_shown(_OUTPUTS[each])])
         for each, full in zip(found, meant, strict=True)
     ]
 
@@ -88,17 +93,33 @@ def understood(name: str) -> Asked:
     BadInput
         If there is no such indicator (the message names the nearest), or a parameter is out of bounds.
     """
+    found = _parts(name)
+    if found is None:
+        near = ", ".join(nearest(name)) or "none; `sluice indicators list` shows all"
+        raise BadInput(f"no indicator column {name[:60]!r}; near names: {near}")
+    output, given = found
+    indicator = _OUTPUTS[output]
+    values = indicator.checked(given)
+    return Asked(name, indicator, output, values, indicator.bars(values, output))
+
+
+def _parts(name: str) -> tuple[str, list[float]] | None:
+    """The output that `name` begins with and the numbers behind it; None where there is no such output."""
     parts = name.split("_")
     for cut in range(len(parts), 0, -1):
         output = "_".join(parts[:cut])
         numbers = [number(part) for part in parts[cut:]]
         given = [value for value in numbers if value is not None]
         if output in _OUTPUTS and len(given) == len(numbers):
-            indicator = _OUTPUTS[output]
-            values = indicator.checked(given)
-            return Asked(name, indicator, output, values, indicator.bars(values, output))
-    near = ", ".join(nearest(name)) or "none; `sluice indicators list` shows all"
-    raise BadInput(f"no indicator column {name[:60]!r}; near names: {near}")
+            return output, given
+    return None
+
+
+def _is_sound(name: str) -> bool:
+    try:
+        return known(name)
+    except BadInput:
+        return False
 
 
 def with_columns(candles: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

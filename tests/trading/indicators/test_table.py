@@ -109,6 +109,15 @@ def test_plain_formulas_give_the_same_numbers(candles):
     assert last["macd"] == pytest.approx(ema(close, 12) - ema(close, 26), rel=1e-6)
 
 
+def test_rsi_of_a_price_that_only_rises_never_exceeds_100(candles):
+    """One tick a bar, at prices where 100 * up rounds up before it is divided: 100 is the top, to the bit."""
+    for step in (0.001, 0.01, 0.1, 0.3, 1.0, 1 / 3):
+        for start in (0.1, 7.7, 100.0, 12_345.6):
+            table = indicator_table(candles(close=start + step * np.arange(400)))
+            assert table["rsi_14"].max() == 100.0
+            assert table["adx_14"].max() <= 100.0
+
+
 def test_rsi_of_a_sawtooth_is_what_the_hand_says(candles):
     """Up 3, down 1, for ever. With q = 13/14 the averages settle, just after an up bar, at
     3 / (1 - q^2) / 14 and q / (1 - q^2) / 14, so RSI = 100 * 3 / (3 + q); after a down bar 3 q / (3 q + 1).

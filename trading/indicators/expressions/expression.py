@@ -109,13 +109,21 @@ def _literal(node: Node) -> float | None:
             return None
 
 
+def _known(text: str, column: Column, known: Names) -> bool:
+    try:
+        return known(column.name)
+    except BadInput as error:
+        raise wrong(text, column.at, f"{column.name[:60]!r}: {error}") from None
+
+
 def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] | None = None) -> Expression:
     """Read `text` and check that its columns exist.
 
     Parameters
     ----------
     known : callable
-        Tells whether there is an indicator column of a name; candle columns are always known.
+        Tells whether there is an indicator column of a name, BadInput where its numbers are out of bounds;
+        candle columns are always known.
     near : callable, optional
         Returns the known names nearest to one that is not.
 
@@ -126,7 +134,7 @@ def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] 
     """
     tree = parse(text)
     for node in walk(tree):
-        if isinstance(node, Column) and node.name not in CANDLE_COLUMNS and not known(node.name):
+        if isinstance(node, Column) and node.name not in CANDLE_COLUMNS and not _known(text, node, known):
             names = list(near(node.name)) if near is not None else []
             shown = ", ".join(names) or nearest(node.name, CANDLE_COLUMNS)
             raise wrong(text, node.at, f"unknown column {node.name!r}; near ones: {shown}")

@@ -104,7 +104,7 @@ def read_chain(text: str, *, source: str = "the chain") -> Chain:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and whole numbers of thousands of digits
         raise BadInput(f"{source} is not TOML: {error}") from None
     except RecursionError:
         raise BadInput(f"{source} cannot be read: its lists or tables are nested too deep") from None

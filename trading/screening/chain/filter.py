@@ -18,6 +18,9 @@ from trading.market.timeframes import Timeframe
 from trading.screening.chain.inputs import Schema, Seen
 from trading.screening.funnel import Rule, sentence
 
+# A span of time in a chain: no market is older, and what is far longer has no moment that it could begin at.
+MOST_DAYS = 36_500
+MOST_HOURS, MOST_MINUTES, MOST_SECONDS = 24 * MOST_DAYS, 1_440 * MOST_DAYS, 86_400 * MOST_DAYS
 # A number, or one that follows the market between a floor and a ceiling.
 Bound = float | MovingThreshold
 
@@ -201,7 +204,7 @@ def require(name: str, value: float | MovingThreshold | None, low: float, high: 
     if value is None or isinstance(value, MovingThreshold):
         return
     if not value >= low or (high is not None and not value <= high):
-        wanted = f"at least {low:g}" if high is None else f"in {low:g}..{high:g}"
+        wanted = f"at least {low:,.12g}" if high is None else f"in {low:,.12g}..{high:,.12g}"
         raise BadInput(f"{name} must be {wanted}, was {value:g}")
 
 

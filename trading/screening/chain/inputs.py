@@ -31,7 +31,7 @@ NEWS: Schema = {  # ... story; `first_seen`, the only clock of news
     "event": pl.String,
 }
 ALERTS: Schema = {"symbol": pl.String, "kind": pl.String, "at": UTC_MS}  # ... alert; `at`
-TRADES: Schema = {  # ... trade; opened at `open_at`, its result known from `close_at` (null while open)
+TRADES: Schema = {  # ... trade; `open_at`; close and result are cut at `close_at` (null while open)
     "symbol": pl.String,
     "open_at": UTC_MS,
     "close_at": UTC_MS,
@@ -129,6 +129,8 @@ class Inputs:
             for name, (schema, column) in _PORTS.items()
             if (frame := getattr(self, name)) is not None
         }
+        if "trades" in ports:
+            ports["trades"] = _results_by(ports["trades"], at)
         return Seen(
             at=at,
             bar=self.bar,
@@ -186,6 +188,12 @@ class Seen:
 
 def _until(frame: pl.DataFrame, schema: Schema, column: str, at: datetime) -> pl.DataFrame:
     return conform(frame, schema).filter(pl.col(column) <= at)
+
+
+def _results_by(trades: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """A trade that closed after `at` was open then: neither its end nor its result was known."""
+    is_done = pl.col("close_at") <= at
+    return trades.with_columns(pl.when(is_done).then(name).alias(name) for name in ("close_at", "net_return"))
 
 
 def closed(candles: pl.DataFrame | None, bar: Timeframe, at: datetime) -> pl.DataFrame | None:

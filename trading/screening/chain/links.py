@@ -11,7 +11,17 @@ import polars as pl
 
 from trading.market.errors import BadInput
 from trading.market.frames import CANDLES, empty
-from trading.screening.chain.filter import VERDICTS, Bound, Filter, judged, require
+from trading.screening.chain.filter import (
+    MOST_DAYS,
+    MOST_HOURS,
+    MOST_MINUTES,
+    MOST_SECONDS,
+    VERDICTS,
+    Bound,
+    Filter,
+    judged,
+    require,
+)
 from trading.screening.chain.inputs import Seen
 from trading.screening.funnel import Rule
 
@@ -38,7 +48,7 @@ class OneOfCluster(Filter):
 
     def __post_init__(self) -> None:
         require("per", self.per, 1)
-        require("max_age_days", self.max_age_days, 0)
+        require("max_age_days", self.max_age_days, 0, MOST_DAYS)
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """By the newest clustering that was known."""
@@ -145,7 +155,8 @@ class Capacity(Filter):
         require("users", self.users, 1)
         require("depth_share", self.depth_share, 0, 1)
         require("minute_share", self.minute_share, 0, 1)
-        require("minutes", self.minutes, 1)
+        require("minutes", self.minutes, 1, MOST_MINUTES)
+        require("max_age_s", self.max_age_s, 0, MOST_SECONDS)
         if not self.has_book and not self.has_minutes:
             raise BadInput("capacity needs depth_share or minute_share above 0; both are left out")
 
@@ -223,7 +234,7 @@ class News(Filter):
     hours: float = 72.0
 
     def __post_init__(self) -> None:
-        require("hours", self.hours, 0)
+        require("hours", self.hours, 0, MOST_HOURS)
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """By the newest story on each symbol."""
@@ -250,7 +261,7 @@ class Alerts(Filter):
     hours: float = 24.0
 
     def __post_init__(self) -> None:
-        require("hours", self.hours, 0)
+        require("hours", self.hours, 0, MOST_HOURS)
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """By the newest alert on each symbol."""

@@ -8,7 +8,17 @@ from typing import ClassVar, Literal
 import polars as pl
 
 from trading.market.errors import BadInput
-from trading.screening.chain.filter import Bound, Filter, RowFilter, at_least, at_most, judged, require
+from trading.screening.chain.filter import (
+    MOST_DAYS,
+    MOST_HOURS,
+    Bound,
+    Filter,
+    RowFilter,
+    at_least,
+    at_most,
+    judged,
+    require,
+)
 from trading.screening.chain.inputs import Seen
 from trading.screening.funnel import Rule
 
@@ -138,8 +148,8 @@ class Age(RowFilter):
     unknown: Literal["keep", "drop"] = "keep"
 
     def __post_init__(self) -> None:
-        require("min_days", self.min_days, 0)
-        require("max_days", self.max_days, 0)
+        require("min_days", self.min_days, 0, MOST_DAYS)
+        require("max_days", self.max_days, 0, MOST_DAYS)
 
     def rules(self, seen: Seen) -> Sequence[Rule]:
         """Days since its first bar, as far as it was known then."""
@@ -170,7 +180,7 @@ class Delist(Filter):
     _AFTER: ClassVar[timedelta] = timedelta(days=7)
 
     def __post_init__(self) -> None:
-        require("within_days", self.within_days, 0)
+        require("within_days", self.within_days, 0, MOST_DAYS)
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """Judge by the newest announcement on each pair that was known."""
@@ -209,7 +219,7 @@ class Listed(Filter):
     def __post_init__(self) -> None:
         if not self.list:
             raise BadInput("list must name a list, was empty")
-        require("max_age_h", self.max_age_h, 0)
+        require("max_age_h", self.max_age_h, 0, MOST_HOURS)
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """Judge by the newest look at the list."""
@@ -270,7 +280,7 @@ class MarketCap(RowFilter):
     def __post_init__(self) -> None:
         require("max_rank", self.max_rank, 1)
         require("min_cap", self.min_cap, 0)
-        require("max_age_days", self.max_age_days, 0)
+        require("max_age_days", self.max_age_days, 0, MOST_DAYS)
         if self.max_rank is None and self.min_cap is None:
             raise BadInput("market_cap needs max_rank or min_cap; both are missing")
 

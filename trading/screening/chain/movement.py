@@ -9,6 +9,7 @@ import polars as pl
 from trading.market.errors import BadInput
 from trading.market.timeframes import HOUR_MS, Timeframe
 from trading.screening.chain.filter import (
+    MOST_HOURS,
     Bound,
     RowFilter,
     at_least,
@@ -183,7 +184,7 @@ class PercentChange(RowFilter):
     def __post_init__(self) -> None:
         require("min", self.min, -1)
         require("max", self.max, -1)
-        require("hours", self.hours, 1e-3)
+        require("hours", self.hours, 1e-3, MOST_HOURS)
         require("top", self.top, 1)
         require_order(self.min, self.max)
         if self.hours != 24 and self.source == "ticker":

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
-from trading.screening.chain.filter import VERDICTS, Filter, all_kept, judged, kept_first, require
+from trading.screening.chain.filter import MOST_DAYS, VERDICTS, Filter, all_kept, judged, kept_first, require
 from trading.screening.chain.inputs import Seen
 from trading.screening.funnel import Rule
 
@@ -120,15 +120,13 @@ class Performance(Filter):
     min_trades: int = 1
 
     def __post_init__(self) -> None:
-        require("days", self.days, 1e-3)
+        require("days", self.days, 1e-3, MOST_DAYS)
         require("min_return", self.min_return, -1)
         require("min_trades", self.min_trades, 1)
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """A trade's result is known from its close on."""
-        closed = seen.port("trades").filter(
-            pl.col("close_at") <= seen.at, pl.col("close_at") > seen.at - timedelta(days=self.days)
-        )
+        closed = seen.port("trades").filter(pl.col("close_at") > seen.at - timedelta(days=self.days))
         own = closed.group_by("symbol").agg(
             own_return=pl.col("net_return").mean(), own_trades=pl.len().cast(pl.Int64)
         )
@@ -163,8 +161,7 @@ class FullTrades(Filter):
 
     def judge(self, frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
         """A trade is open from its opening until its close, as known at the moment."""
-        is_open = pl.col("close_at").is_null() | (pl.col("close_at") > seen.at)
-        held = seen.port("trades").filter(is_open)["symbol"].to_list()
+        held = seen.port("trades").filter(pl.col("close_at").is_null())["symbol"].to_list()
         if len(held) < self.max_open:
             return (
                 all_kept(frame)

@@ -6,7 +6,15 @@ from typing import ClassVar
 
 import polars as pl
 
-from trading.screening.chain.filter import Bound, RowFilter, at_least, at_most, require, require_order
+from trading.screening.chain.filter import (
+    MOST_SECONDS,
+    Bound,
+    RowFilter,
+    at_least,
+    at_most,
+    require,
+    require_order,
+)
 from trading.screening.chain.inputs import Seen
 from trading.screening.funnel import Rule
 
@@ -42,7 +50,7 @@ class QuoteAge(RowFilter):
     max_s: float = 900.0
 
     def __post_init__(self) -> None:
-        require("max_s", self.max_s, 0)
+        require("max_s", self.max_s, 0, MOST_SECONDS)
 
     def rules(self, seen: Seen) -> Sequence[Rule]:
         """Moment less time of the look."""

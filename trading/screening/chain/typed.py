@@ -37,13 +37,23 @@ def near(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
 
 def typed(value: Any, hint: Any, key: str, place: Place) -> Any:
     """Return `value` as the field's type; a wrong one is refused in words."""
-    found = _fitting(value, hint, key, place)
+    found = _NO if _is_huge(value) else _fitting(value, hint, key, place)
     if found is _NO:
-        raise BadInput(f"{place(key)}: {key} must be {_in_words(hint)}, was {value!r}")
+        raise BadInput(f"{place(key)}: {key} must be {_in_words(hint)}, was {_shown(value)}")
     return found
 
 
 _NO = object()
+# Whole numbers beyond 64 bits fit into no column, and some not even into a float.
+_MOST = 2**63
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) >= _MOST
+
+
+def _shown(value: Any) -> str:
+    return "one of more than 64 bits" if _is_huge(value) else repr(value)[:100]
 
 
 def _fitting(value: Any, hint: Any, key: str, place: Place) -> Any:

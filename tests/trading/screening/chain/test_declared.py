@@ -105,6 +105,26 @@ def test_a_mistake_is_one_sentence_with_its_line(wrong, right, says):
         ({"name": "volume", "source": "ticker", "hours": 6}, "hours must be 24 where the ticker is asked"),
         ({"name": "remote"}, "list must name a list, was empty"),
         ({"name": "capacity", "users": 0}, "users must be at least 1, was 0"),
+        (
+            {"name": "capacity", "depth_share": 0, "minute_share": 0},
+            "needs depth_share or minute_share above",
+        ),
+        ({"name": "performance", "days": 1e300}, "days must be in 0.001..36,500, was 1e+300"),
+        ({"name": "age", "min_days": 1e300}, "min_days must be in 0..36,500, was 1e+300"),
+        ({"name": "delist", "within_days": 36_501}, "within_days must be in 0..36,500, was 36501"),
+        ({"name": "remote", "list": "a", "max_age_h": 1e9}, "max_age_h must be in 0..876,000, was 1e+09"),
+        ({"name": "news", "hours": float("inf")}, "hours must be in 0..876,000, was inf"),
+        ({"name": "alerts", "hours": float("nan")}, "hours must be in 0..876,000, was nan"),
+        ({"name": "capacity", "minutes": 10**18}, "minutes must be in 1..52,560,000, was 1e+18"),
+        ({"name": "limit", "count": 10**400}, "count must be a whole number, was one of more than 64 bits"),
+        ({"name": "spread", "max": 10**400}, "was one of more than 64 bits"),
+        ({"name": "expression", "keep": "close[1000] < 1"}, "looks 1,000 bars back, and this chain has bars"),
+        (
+            {"name": "expression", "keep": "close > 1 AND rsi_5000 < 30"},
+            "at character 15 of `close > 1 AND rsi_5000 < 30`: 'rsi_5000': rsi: length must be from 2 to",
+        ),
+        ({"name": "expression", "keep": "macd_26_12_9 > 0"}, "at character 1 of `macd_26_12_9 > 0`: "),
+        ({"name": "rank", "by": "rsi_14_3"}, "rsi takes 1 numbers (length), was given 2"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_refused_by_its_number(table, says):
@@ -112,6 +132,17 @@ def test_a_filter_that_makes_no_sense_is_refused_by_its_number(table, says):
     with pytest.raises(BadInput) as caught:
         chain_of([table])
     assert says in str(caught.value)
+
+
+def test_the_oldest_bar_of_a_chain_is_the_furthest_look_back():
+    """Of 1,000 bars the newest has 999 before it."""
+    assert chain_of([{"name": "expression", "keep": "close[999] < 1"}]).bars == 1_000
+
+
+def test_a_number_of_thousands_of_digits_is_no_traceback():
+    """Python refuses to read it, with an error that is not TOML's own."""
+    with pytest.raises(BadInput, match=r"mine\.toml is not TOML"):
+        read_chain("bars = " + "9" * 5_000, source="mine.toml")
 
 
 def test_a_lower_bound_is_raised_and_an_upper_one_lowered_by_the_market():

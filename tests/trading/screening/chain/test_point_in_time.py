@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import get_type_hints
 
 import numpy as np
 import polars as pl
 import pytest
 
 from tests.trading.screening.chain.conftest import AT, BAR
+from trading.market.errors import BadInput
 from trading.market.frames import CANDLES
 from trading.screening.chain import inputs as ports
 from trading.screening.chain.declared import chain_of
@@ -189,6 +191,31 @@ def test_later_knowledge_changes_nothing(name, then, later):
     alone, with_later = sift(asked, then, AT), sift(asked, later, AT)
     assert alone.decisions.to_dicts() == with_later.decisions.to_dicts()
     assert alone.kept == with_later.kept
+
+
+def test_a_trade_that_is_open_shows_neither_its_end_nor_its_result(then):
+    """Closed before: both known. Closes an hour later, or open with what some of its users made: neither."""
+    trades = frame(
+        ports.TRADES,
+        symbol=["A/USDT", "B/USDT", "C/USDT"],
+        open_at=[AT - 2 * HOUR] * 3,
+        close_at=[AT, SOON, None],
+        net_return=[0.1, -0.5, 0.2],
+    )
+    seen = replace(then, trades=trades).as_of(AT).port("trades")
+    assert seen.select("close_at", "net_return").rows() == [(AT, 0.1), (None, None), (None, None)]
+
+
+@pytest.mark.parametrize("number", [0, 1, 36_500, 2**62, 1e-300, 1e300])
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_no_number_breaks_a_filter(name, number, then):
+    """Every numeric key of every filter: refused in words, or a verdict on every symbol."""
+    for key in (key for key, kind in get_type_hints(FILTERS[name]).items() if kind not in (str, bool)):
+        try:
+            asked = chain(name, CASES[name] | {key: number})
+        except BadInput:
+            continue
+        assert sift(asked, then, AT).funnel.height == len(SYMBOLS)
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

@@ -23,6 +23,14 @@ def test_a_market_that_goes_nowhere_is_sideways(one):
     assert trend_of(indicator_columns(one(closes))).direction == "sideways"
 
 
+def test_a_flat_price_stands_on_its_means(one):
+    """One price for 900 bars: no mean is above or below it, whatever rounding left between them."""
+    for price in (0.1, 5.0, 1e-9 / 3, 1e12 / 7):
+        trend = trend_of(indicator_columns(one([price] * 900)))
+        assert "the close stands on its means" in trend.words
+        assert trend.direction == "sideways"
+
+
 def test_too_little_history_names_nothing(one):
     """Ten bars: no mean has a value, no direction is guessed."""
     trend = trend_of(indicator_columns(one([100.0 + n for n in range(10)])))

@@ -88,7 +88,7 @@ def news_events(
     Source: the configured feeds; offline, the embedded exchange's news desk. `first_seen` is when *we*
     first saw an item, the only clock that a signal may use; `published` is what the feed claims.
     Hack, delisting and halt close their symbols to new entries for a day, and tell the operator and whoever
-    holds them; a delisting that says when trading ends (`effective`) has positions left before.
+    holds them; a delisting here that says when trading ends (`effective`) has positions left before.
     `same_as` names the item that another feed had told in nearly the same words: it counts once.
     """
     from trading.news.holds import holds

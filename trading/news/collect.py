@@ -11,6 +11,7 @@ import polars as pl
 from trading.market.errors import BadInput
 from trading.market.frames import empty
 from trading.news.delisted import delisted, is_elsewhere
+from trading.news.edits import told_again, with_edits
 from trading.news.effective import effective_time
 from trading.news.feeds import Feed, RawItem
 from trading.news.fetch import Answer, FeedRefused, Fetch, Validators
@@ -54,7 +55,8 @@ def collect_news(
     fetch : callable
         (address, validators) -> Answer; raises FeedRefused. `FeedFetcher` over HTTP, a dictionary in tests.
     known : DataFrame of NEWS or None
-        What earlier calls returned; its rows are kept as they are, first_seen above all.
+        What earlier calls returned; its rows are kept as they are, first_seen above all, but for the date
+        of a delisting that its feed has moved (`trading.news.edits`).
     markets : DataFrame of MARKETS
         Symbols that headlines are linked to.
     at : datetime
@@ -76,7 +78,9 @@ def collect_news(
     else:
         with FeedParser() as parser:
             raw, problems, heard = _parsed(parser, zip(feeds, answers, strict=True))
-    fresh = annotate(new_items(raw, before, at), Linker.of(markets))
+    linker = Linker.of(markets)
+    before = with_edits(before, annotate(told_again(raw, before), linker), at)
+    fresh = annotate(new_items(raw, before, at), linker)
     news = pl.concat([before, fresh.with_columns(same_as=_same_as(before, fresh, at))])
     kept = {feed.url: past[feed.url] for feed in feeds if feed.url in past}
     return Collected(news, problems, kept | heard)

@@ -49,21 +49,39 @@ class NewsHolds:
         """Write down the holds that are new, and tell the operator and everyone who holds the symbol.
 
         All or nothing: a crash leaves neither a hold without its alert nor an alert without its hold. A hold
-        that is known is left as it is, released or not: a story may be handed over at every pass.
+        that is known is left as it is, as a story may be handed over at every pass; only another end of
+        trading moves it, and is told like a new one. A released hold is never moved.
 
         Returns
         -------
         int
-            How many were new.
+            How many were new or moved.
         """
         new = 0
         with self._database.write() as connection:
             for hold in found:
                 if self._database.insert_new(connection, _TABLE, [self._row(hold)]):
                     new += 1
-                    for event in _alerts(hold, _holders(connection, hold.symbol), at_ms):
-                        self._outbox.add(connection, event)
+                    self._tell(connection, hold, hold.hold_id, at_ms)
+                elif self._move(connection, hold):
+                    new += 1
+                    self._tell(connection, hold, f"{hold.hold_id}:{hold.ends_ms}", at_ms)
         return new
+
+    def _move(self, connection: sa.Connection, hold: NewsHold) -> bool:
+        if hold.ends_ms is None:
+            return False
+        changes = {name: getattr(hold, name) for name in ("ends_ms", "until_ms", "reason")}
+        statement = _TABLE.update().where(
+            _TABLE.c.hold_id == hold.hold_id,
+            _TABLE.c.released_ms.is_(None),
+            sa.or_(_TABLE.c.ends_ms.is_(None), _TABLE.c.ends_ms != hold.ends_ms),
+        )
+        return connection.execute(statement.values(**changes)).rowcount > 0
+
+    def _tell(self, connection: sa.Connection, hold: NewsHold, key: str, at_ms: int) -> None:
+        for event in _alerts(hold, key, _holders(connection, hold.symbol), at_ms):
+            self._outbox.add(connection, event)
 
     def active(self, at_ms: int) -> dict[str, NewsHold]:
         """Return by symbol what is in force at a market time: the one that ends first, else the newest."""
@@ -131,13 +149,13 @@ def _holders(connection: sa.Connection, symbol: str) -> list[str]:
     return sorted(connection.scalars(query))
 
 
-def _alerts(hold: NewsHold, holders: list[str], at_ms: int) -> list[Event]:
+def _alerts(hold: NewsHold, key: str, holders: list[str], at_ms: int) -> list[Event]:
     payload: dict[str, object] = {"symbol": hold.symbol, "event": hold.event, "reason": hold.reason}
     if hold.ends_ms is not None:
         payload["ends"] = f"{datetime.fromtimestamp(hold.ends_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     return [
         Event(
-            f"news_hold:{hold.hold_id}:{user}",
+            f"news_hold:{key}:{user}",
             user,
             "news_hold",
             payload | {"is_held": user != OPERATOR},

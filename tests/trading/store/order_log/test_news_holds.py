@@ -85,3 +85,33 @@ def test_a_released_symbol_stays_released_when_its_story_comes_again(log):
     assert log.news_holds.active(1_300) == {}
     assert log.news_holds.leaving(1_650, 500) == {}
     assert log.news_holds.all()[0].release_reason == "a rumour"
+
+
+def test_another_end_of_trading_moves_the_hold_and_is_told_once(log):
+    """The notice was edited; a pass that says the same again says nothing."""
+    first = hold(event="delisting", ends_ms=1_700)
+    later = hold(event="delisting", ends_ms=2_500, until_ms=9_000, reason="postponed")
+    assert log.news_holds.place([first], at_ms=1_000) == 1
+    assert [log.news_holds.place([later], at_ms=1_100) for _ in range(2)] == [1, 0]
+    (held,) = log.news_holds.all()
+    assert (held.ends_ms, held.until_ms, held.reason, held.since_ms) == (2_500, 9_000, "postponed", 1_000)
+    assert log.news_holds.leaving(1_750, 50) == {}
+    assert [event.at_ms for event in log.outbox.waiting()] == [1_000, 1_100]
+
+
+def test_an_end_that_is_said_later_is_set_and_one_no_longer_said_stays(log):
+    """First "will be delisted", then the date, then the date is dropped from the page."""
+    undated, dated = hold(event="delisting"), hold(event="delisting", ends_ms=1_700)
+    for said in (undated, dated, undated):
+        log.news_holds.place([said], at_ms=1_000)
+    (held,) = log.news_holds.all()
+    assert held.ends_ms == 1_700
+
+
+def test_a_released_hold_is_moved_by_no_edit(log):
+    """A person has the last word."""
+    log.news_holds.place([hold(ends_ms=1_700)], at_ms=1_000)
+    log.news_holds.release("LUNA/USDT", "a rumour", at_ms=1_100)
+    assert log.news_holds.place([hold(ends_ms=1_900)], at_ms=1_200) == 0
+    assert log.news_holds.active(1_300) == {}
+    assert log.news_holds.all()[0].ends_ms == 1_700

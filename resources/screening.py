@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from resources.settings import Settings, load_settings
-from resources.store import Store
 from trading.market.errors import BadInput
 from trading.market.frames import empty
 from trading.market.timeframes import timeframe as find_timeframe
@@ -26,6 +25,9 @@ from trading.store.order_log import OrderLog
 from trading.store.order_log.frames import closed_trades, open_trades
 from trading.universe.funnel import PastFunnel, funnel_at
 from trading.universe.known import ports_of
+
+if TYPE_CHECKING:
+    from resources.store import Store  # Dagster: a second, which past funnels do without
 
 _MOST_BYTES = 100_000
 
@@ -85,7 +87,7 @@ def past_funnel(
     )
 
 
-def inputs_now(store: Store, timeframe: str, bars: pl.DataFrame, chain: Chain) -> Inputs:
+def inputs_now(store: "Store", timeframe: str, bars: pl.DataFrame, chain: Chain) -> Inputs:
     """Return what `chain` may read in a research pass: the newest tables, and `bars`."""
     lake, at, settings = store.lake, store.as_of(), load_settings(store.world)
     return Inputs(

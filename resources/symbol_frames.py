@@ -176,7 +176,7 @@ def _minutes(versions: Versions, candles: CandleStore, at: datetime, symbol: str
 
 def _replayed(settings: Settings, at: datetime, symbol: str) -> pl.DataFrame | None:
     """How the settings' own chain judges `symbol` over what was known then; None where nothing was."""
-    from resources.screening import chain_named, past_funnel  # Dagster: a second, and only this asks
+    from resources.screening import chain_named, past_funnel  # only what nobody judged asks
 
     try:
         found = past_funnel(settings, chain_named(settings.preset), at).sifted

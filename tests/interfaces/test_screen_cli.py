@@ -142,6 +142,7 @@ def test_every_filter_and_every_shipped_chain_can_be_looked_up(capsys):
     assert source["delist"] == "delistings: news_events: delistings that say when"
     assert source["capacity"] == "depth: no source in the line; callers in Python; candles: ohlcv"
     assert source["quote"] == "markets"
+    assert source["volume"] == source["percent_change"] == "candles: ohlcv"
     assert run(["screen", "--show", "owner"]) == 0
     assert 'name = "signal"' in capsys.readouterr().out
 

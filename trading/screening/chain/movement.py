@@ -103,6 +103,7 @@ class Volume(RowFilter):
     """
 
     name: ClassVar[str] = "volume"
+    needs: ClassVar[tuple[str, ...]] = ("candles",)
     min: Bound | None = None
     max: Bound | None = None
     source: Literal["candles", "ticker"] = "candles"
@@ -174,6 +175,7 @@ class PercentChange(RowFilter):
     """
 
     name: ClassVar[str] = "percent_change"
+    needs: ClassVar[tuple[str, ...]] = ("candles",)
     min: float | None = None
     max: float | None = None
     source: Literal["candles", "ticker"] = "candles"

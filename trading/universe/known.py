@@ -180,12 +180,16 @@ def _news(lake: Lake, _at: datetime) -> pl.DataFrame | None:
     return None if lake.latest("news_events") is None else lake.read("news_events").select(list(NEWS))
 
 
-def _delistings(lake: Lake, _at: datetime) -> pl.DataFrame | None:
-    """Every announcement that says when trading ends; one that does not is left to the filter `news`."""
+def _delistings(lake: Lake, at: datetime) -> pl.DataFrame | None:
+    """Every announcement that says when trading ends; one that does not is left to the filter `news`.
+
+    As it stood then, unlike other news: a feed may move the date of a story that keeps its `first_seen`.
+    """
     if lake.latest("news_events") is None:
         return None
-    news = lake.read("news_events")
-    if "effective" not in news.columns:  # a table of an older release
+    version = lake.version_at("news_events", at)
+    news = pl.DataFrame() if version is None else lake.read("news_events", version.version_id)
+    if "effective" not in news.columns:  # nothing by then, or a table of an older release
         return pl.DataFrame(schema=DELISTINGS)
     dated = news.filter(pl.col("event") == "delisting", pl.col("effective").is_not_null())
     return dated.explode("symbols").select(symbol="symbols", known_at="first_seen", at="effective")

@@ -150,8 +150,15 @@ def test_a_delisting_in_the_news_reaches_the_filter_from_when_it_was_seen(lake, 
     assert (row["symbol"], row["rule"]) == ("AAA/USDT", "delist")
     assert row["value"] == pytest.approx(2 - 0.5 / 24)
     assert "AAA/USDT" in funnel_at(lake, store, NOON - BAR, chain).sifted.kept
-    lake.publish("news_events", stories.drop("effective"), key=["item_id"], at=NOON + BAR)
-    assert "AAA/USDT" in funnel_at(lake, store, NOON + BAR, chain).sifted.kept
+    # The feed moves the date in the same story: at noon it was as it had been said.
+    then = funnel_at(lake, store, NOON, chain).sifted.decisions
+    moved = stories.with_columns(pl.col("effective") - timedelta(days=1))
+    lake.publish("news_events", moved, key=["item_id"], at=NOON + 2 * BAR)
+    assert_frame_equal(funnel_at(lake, store, NOON, chain).sifted.decisions, then)
+    later = funnel_at(lake, store, NOON + 2 * BAR, chain).sifted.funnel.filter(~pl.col("is_kept"))
+    assert later["value"].to_list() == [pytest.approx(1 - 0.5 / 24)]
+    lake.publish("news_events", stories.drop("effective"), key=["item_id"], at=NOON + 3 * BAR)
+    assert "AAA/USDT" in funnel_at(lake, store, NOON + 3 * BAR, chain).sifted.kept
 
 
 def test_an_unknown_or_naive_moment_is_one_sentence(lake, store):

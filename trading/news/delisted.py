@@ -47,10 +47,13 @@ _WITH_SPOT = re.compile(
     re.IGNORECASE,
 )
 
+_AND_MORE = re.compile(r"\b(?:and|plus|&) (?:\d+ |several |many )?(?:others?|more)\b", re.IGNORECASE)
+
 # Of a notice's body: sentences that tell what goes on, and lines that introduce a list.
-_SENTENCE = re.compile(r"(?<=[.!;])\s+")
+# Line ends are lost with the tags; a remark begins with its own word.
+_SENTENCE = re.compile(r"(?<=[.!;])\s+|\s+(?=(?:Please note|Notes?:))")
 _GOES_ON = re.compile(
-    r"\b(?:still trade|not (?:be )?affect\w*|unaffected|other (?:spot |trading )*pairs?"
+    r"\b(?:still trade|not (?:be )?affected|unaffected|other (?:spot |trading )*pairs?"
     r"|(?:pairs?|trading) (?:\w+ ){0,2}?(?:remains?|continues?)|will list)\b",
     re.IGNORECASE,
 )
@@ -69,7 +72,8 @@ def delisted(title: str, summary: str, linker: Linker) -> list[str]:
 
     The coins of the statement that tells the delisting (all of the title where it names none); of a pair
     named in full that pair alone. Contracts, margin pairs and leveraged tokens are none of ours: nothing.
-    A title that names no coin is completed by its body: pairs in full, and names on a line that lists them.
+    A title that names no coin, or "and others", is completed by its body: pairs in full, and names on a line
+    that lists them.
     """
     telling = _telling(title)
     spot = [part for part in telling if not is_derivative(part)]
@@ -80,7 +84,9 @@ def delisted(title: str, summary: str, linker: Linker) -> list[str]:
         return _listed(summary[:_LONGEST_BODY], linker)
     pairs = set(_PAIR.findall(text))
     whole = linker.symbols(_PAIR.sub(" ", text))
-    return list(dict.fromkeys([*whole, *(symbol for symbol in linker.symbols(text) if symbol in pairs)]))
+    more = _listed(summary[:_LONGEST_BODY], linker) if _AND_MORE.search(title) else []
+    in_full = [symbol for symbol in linker.symbols(text) if symbol in pairs]
+    return list(dict.fromkeys([*whole, *in_full, *more]))
 
 
 def is_derivative(statement: str) -> bool:

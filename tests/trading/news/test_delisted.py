@@ -119,6 +119,14 @@ def test_a_title_without_a_coin_is_completed_by_the_pairs_of_its_body(read):
             ["ONE/USDT", "GAS/USDT", "KORA/USDT"],
         ),
         ("Tokens: PEPE and NEAR at 2026-12-04 03:00.", ["PEPE/USDT", "NEAR/USDT"]),
+        (
+            (
+                "We will cease trading on the following spot trading pairs: At 2026-12-04 03:00 (UTC): BTC/USDC, "
+                "NEAR/USDT Please note: The delisting of a spot trading pair does not affect the availability of "
+                "the tokens. ETH/USDT remains one of the other pairs."
+            ),
+            ["BTC/USDC", "NEAR/USDT"],
+        ),
         ("Bitcoin withdrawals stay open, as do those of Ethereum.", []),
         ("Note: the price of Bitcoin may move.", []),
         ("ETH/USDT is not affected.", []),
@@ -135,6 +143,15 @@ def test_of_a_body_only_listed_names_count(markets, body, symbols):
 def test_a_title_that_names_a_coin_is_not_completed(read):
     """Its body speaks of others too."""
     assert read("MEXC will delist Pepe", "Pairs: BTC/USDT, ETH/USDT")[0]["symbols"] == ["PEPE/USDT"]
+
+
+def test_a_title_that_says_and_others_is_completed(read):
+    """The first by name, the rest by the list."""
+    row, held = read(
+        "MEXC Will Delist Pepe and Other Tokens", "Tokens: PEPE, NEAR. Trading ends Dec 4, 2026."
+    )
+    assert row["symbols"] == ["PEPE/USDT", "NEAR/USDT"]
+    assert {hold.ends_at for hold in held} == {DEC_4}
 
 
 def test_hostile_notices_are_read_in_bounded_time(markets):

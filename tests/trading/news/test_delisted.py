@@ -121,9 +121,9 @@ def test_a_title_without_a_coin_is_completed_by_the_pairs_of_its_body(read):
         ("Tokens: PEPE and NEAR at 2026-12-04 03:00.", ["PEPE/USDT", "NEAR/USDT"]),
         (
             (
-                "We will cease trading on the following spot trading pairs: At 2026-12-04 03:00 (UTC): BTC/USDC, "
-                "NEAR/USDT Please note: The delisting of a spot trading pair does not affect the availability of "
-                "the tokens. ETH/USDT remains one of the other pairs."
+                "We will cease trading on these spot trading pairs: At 2026-12-04 03:00 (UTC): BTC/USDC, "
+                "NEAR/USDT Please note: The delisting of a spot trading pair does not affect the tokens. "
+                "ETH/USDT remains one of the other pairs."
             ),
             ["BTC/USDC", "NEAR/USDT"],
         ),

@@ -1,6 +1,6 @@
 """A chain over a market at one moment, and at many: who fell at which filter, and every threshold met."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,8 @@ from trading.screening.chain.filter import Filter, all_kept
 from trading.screening.chain.inputs import Inputs, Schema, Seen, closed
 from trading.screening.funnel import PASSED
 
+# Series measured at a time: indicators make copies of what they are given.
+_AT_ONCE = 512
 EARLY, LATE = "prefilter", "screening"  # stages of the funnel: before candles, and on them
 # One row per symbol and filter that it met.
 DECISIONS: Schema = {
@@ -185,8 +187,11 @@ def _bars(chain: Chain, inputs: Inputs, seen: Seen, symbols: pl.Series) -> pl.Da
         candles = candles.filter(pl.col("symbol").is_in(symbols.to_list()))
     # By slots of time, as the store answers: a symbol with holes has fewer bars, never older ones.
     length = timedelta(days=31) if seen.bar.name == "1M" else seen.bar.delta
-    recent = candles.filter(pl.col("open_time") > seen.at - (chain.bars + 1) * length)
-    return _tail(recent, chain.bars)
+    oldest = seen.at - (chain.bars + 1) * length
+    # A filter that keeps everything still copies everything: looking costs less.
+    if not candles.is_empty() and candles.select((pl.col("open_time") <= oldest).any()).item():
+        candles = candles.filter(pl.col("open_time") > oldest)
+    return _tail(candles, chain.bars)
 
 
 def _measured(frame: pl.DataFrame, filters: tuple[Filter, ...], seen: Seen) -> pl.DataFrame:
@@ -197,22 +202,39 @@ def _measured(frame: pl.DataFrame, filters: tuple[Filter, ...], seen: Seen) -> p
     asked = {name: found for each in filters for name, found in each.expressions().items()}
     figures = {name: found for each in filters for name, found in each.figures(seen.bar).items()}
     indicators = dict.fromkeys(name for found in asked.values() for name in found.indicators)
-    if indicators:
-        table = with_columns(table, list(indicators))
-    if figures:
-        of_bars = table.group_by("symbol", maintain_order=True).agg(**figures)
-        frame = frame.join(of_bars, on="symbol", how="left", maintain_order="left")
-    if asked:
-        newest = _tail(table, max(found.reach for found in asked.values()) + 1)
-        values = with_bar_numbers(newest).select(
-            "symbol", **{name: to_polars(found.tree) for name, found in asked.items()}
-        )
-        frame = frame.join(_tail(values, 1), on="symbol", how="left", maintain_order="left")
+    found: list[list[pl.DataFrame]] = [[], []]
+    for part in _in_parts(table):
+        known = with_columns(part, list(indicators)) if indicators else part
+        if figures:
+            found[0].append(known.group_by("symbol", maintain_order=True).agg(**figures))
+        if asked:
+            newest = _tail(known, max(each.reach for each in asked.values()) + 1)
+            values = with_bar_numbers(newest).select(
+                "symbol", **{name: to_polars(each.tree) for name, each in asked.items()}
+            )
+            found[1].append(_tail(values, 1))
+    for parts in found:
+        if parts:
+            frame = frame.join(pl.concat(parts), on="symbol", how="left", maintain_order="left")
     return frame
+
+
+def _in_parts(table: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield a frame that is sorted by symbol in slices of whole symbols, so that no copy of all is made."""
+    ends = table["symbol"].rle().struct.field("len").cum_sum().to_list()
+    start = 0
+    for end in [*ends[_AT_ONCE - 1 : -1 : _AT_ONCE], *ends[-1:]]:
+        yield table.slice(start, end - start)
+        start = end
+    if not ends:
+        yield table
 
 
 def _tail(frame: pl.DataFrame, rows: int) -> pl.DataFrame:
     """The last `rows` rows of each symbol of a frame that is sorted by symbol."""
+    longest = frame["symbol"].rle().struct.field("len").max()
+    if longest is None or int(str(longest)) <= rows:
+        return frame
     row = pl.int_range(pl.len(), dtype=pl.Int64)
     is_last = pl.col("symbol").ne_missing(pl.col("symbol").shift(-1)) | (row == pl.len() - 1)
     end = pl.when(is_last).then(row).backward_fill()

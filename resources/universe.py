@@ -25,13 +25,17 @@ def publish_instruments(store: Store, run_id: str) -> tuple[Version, Pass]:
     """Bring the table of instruments forward and publish it, with what a person should look at."""
     settings, at, rules = load_settings(store.world), store.as_of(), InstrumentRules()
     bar = find_timeframe(settings.timeframe)
+    # Noted before the bars are read and kept after what they told is: a day that changes meanwhile, or a kill
+    # in between, is looked at again.
+    days = days_now(store.lake, bar)
     bars = bars_to_examine(store.lake, store.candles, bar, newest=settings.history_bars, at=at)
     known = store.lake.read(INSTRUMENTS) if store.lake.latest(INSTRUMENTS) is not None else None
     found = bring_forward(known, store.lake.read("markets"), bars, bar_ms=bar.ms, at=at, rules=rules)
     about = {"inputs": ["markets", "ohlcv_days"], "params": store.params(rules), "run_id": run_id}
     store.publish("instrument_flags", found.flags, key=["symbol", "kind", "at"], **about)
-    store.publish(EXAMINED, days_now(store.lake, bar), key=["timeframe", "date"], **about)
-    return store.publish(INSTRUMENTS, found.instruments, key=["instrument_id"], **about), found
+    version = store.publish(INSTRUMENTS, found.instruments, key=["instrument_id"], **about)
+    store.publish(EXAMINED, days, key=["timeframe", "date"], **about)
+    return version, found
 
 
 def research_series(store: Store) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """How a moment is said on the command line. No market is asked."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import typer
 
@@ -11,12 +11,21 @@ def moment(text: str) -> datetime:
     Raises
     ------
     typer.BadParameter
-        If it is no time.
+        If it is no time, or before any coin.
     """
+    from trading.market.errors import BadInput
+    from trading.ohlcv.choices import chosen_moment
+
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"must be a time such as 2025-03-01T12:00Z, was {text!r}", param_hint="--at"
-        ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return chosen_moment(text, "--at")
+    except BadInput as error:
+        raise typer.BadParameter(str(error), param_hint="--at") from None
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment that a person means: ISO, UTC unless it says so; empty or "now" = as of now."""
+    if text in {"", "now"}:
+        from resources.store import Store
+
+        return Store().as_of()
+    return moment(text)

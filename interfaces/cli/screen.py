@@ -1,10 +1,10 @@
 """`sluice screen`: try a chain of filters on what this world knew at any moment. Changes nothing."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interfaces.cli.moments import moment_of
 from interfaces.cli.output import AsJson, print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -88,21 +88,6 @@ def files_of(lists: list[str]) -> dict[str, str]:
         if not name or not path:
             raise typer.BadParameter("must be NAME=FILE, such as futures=futures.txt", param_hint="--list")
     return {name: path for name, _, path in pairs}
-
-
-def moment_of(text: str) -> datetime:
-    """Return the moment that a person means: ISO, UTC unless it says so; empty or "now" = as of now."""
-    if text in {"", "now"}:
-        from resources.store import Store
-
-        return Store().as_of()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"must be a time such as 2025-03-01T12:00Z, was {text!r}", param_hint="--at"
-        ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def document(found: "PastFunnel") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from interfaces.cli.moments import moment_of
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def universe(
     if not at:
         print(context.get_help())
         raise typer.Exit(2 if symbol or preset or members or as_json else 0)
-    found = past_universe(_moment(at), preset)
+    found = past_universe(moment_of(at), preset)
     if symbol:
         _print_symbol(found, symbol, as_json=as_json)
     elif as_json:
@@ -72,20 +73,6 @@ def past_universe(at: datetime, preset: str = "") -> "pl.DataFrame":
         timeframe=settings.timeframe,
         listed=births_before(settings, at, rules),
     )
-
-
-def _moment(text: str) -> datetime:
-    if text == "now":
-        from resources.store import Store
-
-        return Store().as_of()
-    from trading.market.errors import BadInput
-    from trading.ohlcv.choices import chosen_moment
-
-    try:
-        return chosen_moment(text, "--at")
-    except BadInput as error:
-        raise typer.BadParameter(str(error), param_hint="--at") from None
 
 
 def _document(found: "pl.DataFrame") -> dict[str, Any]:

@@ -152,7 +152,7 @@ def test_every_filter_and_every_shipped_chain_can_be_looked_up(capsys):
     [
         (["--chain", "nowhere.toml"], 1, "a chain is a TOML file or one of default, owner; there is no"),
         (["--show", "mine"], 1, "preset must be one of default, owner, was 'mine'"),
-        (["--at", "yesterday"], 2, "must be a time such as"),
+        (["--at", "yesterday"], 2, "must be a UTC day"),
         (["--at", "2019-01-01T00:00Z"], 1, "nothing is known of 2019-01-01T00:00Z"),
         (["--at", "2025-03-02T12:00Z", "--symbol", "AAB/USDT"], 1, "near ones: AAA/USDT"),
     ],

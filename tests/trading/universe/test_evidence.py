@@ -65,3 +65,13 @@ def test_without_any_bar_there_is_one_empty_frame(tmp_path):
     """The first pass of a world."""
     (frame,) = bars_to_examine(Lake(tmp_path), CandleStore(tmp_path), HOUR, newest=24, at=AT)
     assert frame.is_empty()
+
+
+def test_a_pass_that_dies_before_it_is_done_looks_again(world):
+    """The days are noted last: bars that came and were read, but not written down, are read again."""
+    lake, store = world
+    examined(lake, store)
+    store.append("1h", candles(0, 3), tag="b")
+    record(lake, store)
+    died = [sum(frame.height for frame in bars_to_examine(lake, store, HOUR, newest=24, at=AT))]
+    assert [*died, examined(lake, store), examined(lake, store)] == [96, 96, 24]

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +76,41 @@ def test_no_ledger_is_no_trials_and_bad_rows_are_refused(tmp_path: Path) -> None
         trial_batch("s", "p", "d", np.zeros(0), at=AT)
     with pytest.raises(BadInput, match="time zone"):
         trial_batch("s", "p", "d", np.ones(1), at=datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point
+
+
+def test_reruns_over_a_window_that_moves_are_worth_four_times_what_is_new(tmp_path: Path) -> None:
+    """Ten nights over a window of 20 days: 1 + 9 × 4 × 1/20 = 2.8 trials, not 10; a leap of 5 days is one."""
+    ledger = TrialLedger(tmp_path / "trials.jsonl")
+    nights = [AT + timedelta(days=day) for day in range(10)]
+    ledger.record(
+        trial_batch("s", "p", f"n{at:%d}", np.ones(3), at=at, window_days=20.0) for at in reversed(nights)
+    )
+    assert (ledger.total("s").batches, ledger.total("s").effective) == (10, pytest.approx(2.8))
+    ledger.record(
+        [trial_batch("s", "p", "later", np.ones(3), at=nights[-1] + timedelta(days=5), window_days=20.0)]
+    )
+    assert ledger.total("s").effective == pytest.approx(3.8)
+
+
+def test_weights_add_up_and_nothing_tried_is_one_trial(tmp_path: Path) -> None:
+    """Eight configurations worth a quarter each are two trials; lines without a weight (older) count one."""
+    ledger = TrialLedger(tmp_path / "trials.jsonl")
+    assert ledger.total().effective == 1.0
+    ledger.record(trial_batch("s", str(k), "d", np.ones(1), at=AT, weight=0.25) for k in range(8))
+    path = tmp_path / "trials.jsonl"
+    old = path.read_text().splitlines()[0].replace('"weight":0.25,"window_days":null', '"old":1')
+    path.write_text(path.read_text() + old.replace('"trial_id":"', '"trial_id":"x') + "\n")
+    assert ledger.total("s").effective == pytest.approx(3.0)
+    assert [(one.strategy, one.batches) for one in ledger.strategies()] == [("s", 9)]
+
+
+def test_a_nightly_backtest_knows_its_window(tmp_path: Path) -> None:
+    """First bar 1 January, last bar 11 January: ten days; a night later it is worth 4/10 of a trial more."""
+    ledger = TrialLedger(tmp_path / "trials.jsonl")
+    for night in range(2):
+        begin = AT + timedelta(days=night)
+        metrics = pl.DataFrame(
+            {"sharpe": [1.0], "first_bar": [begin], "last_bar": [begin + timedelta(days=10)]}
+        )
+        ledger.record_backtest("signals", "rules", f"v{night}", metrics, at=begin)
+    assert ledger.total("signals").effective == pytest.approx(1.4)

@@ -88,16 +88,19 @@ def approved_symbols(
 
     Each rule stands with value, bound and verdict in `approval_rules`; false discoveries are controlled
     across pairs, and over the nights by a declared budget; a pair that is suspended for review is refused.
+    Approved is for the stake of all users together: `capacity_quote` is the largest total stake at which a
+    pair's trades still earn at twice the costs and find room in half of their bars.
     **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches this table; the
     ids of data, code and parameters it rests on travel to every order.
     """
+    from resources.fleet import at_fleet_stake
     from resources.universe import not_candidates
     from trading.backtest.approval import without
     from trading.backtest.nightly import approve_tonight
 
-    rules, results = domain(ApprovalRules, config), store.lake.read("backtest_results")
-    trades, nights = store.lake.read("backtest_trades"), store.approval_nights
-    found = approve_tonight(results, trades, rules, nights, store.as_of())
+    rules, trades = domain(ApprovalRules, config), store.lake.read("backtest_trades")
+    results = at_fleet_stake(store, order_log, store.lake.read("backtest_results"), trades, rules)
+    found = approve_tonight(results, trades, rules, store.approval_nights, store.as_of())
     candidates = without(found, not_candidates(store, results["symbol"]), rule="not_candidate")
     verdicts = without(candidates, order_log.suspended())
     about = {
@@ -113,6 +116,7 @@ def approved_symbols(
             "approved": len(verdicts.approved),
             "refused by": table(verdicts.summary()),
             "false discovery level": verdicts.level,
+            "fleet's stake, most on one pair (quote)": float(results["fleet_stake_quote"].max() or 0.0),
             "approved symbols": table(verdicts.symbols.filter("is_approved")),
         },
     )

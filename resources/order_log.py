@@ -6,8 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 
 import dagster as dg
+import polars as pl
 
 from resources.settings import load_settings
+from trading.backtest.capacity import Staked
 from trading.market.clock import SystemClock
 from trading.market.timeframes import to_ms
 from trading.news.holds import Hold
@@ -16,6 +18,7 @@ from trading.store.order_log.news_holds import NewsHold
 from trading.store.order_log.records import Event
 from trading.store.order_log.suspensions import Suspension
 from trading.universe.jump_guard import Jump
+from trading.users.directory import Directory
 
 # Alerts that belong to no user go to the operator.
 OPERATOR = "operator"
@@ -40,6 +43,16 @@ class OrderLogResource(dg.ConfigurableResource[None]):
         with self.open() as log:
             holding = log.suspensions.active().items()
             return {symbol: f"suspended for review: {found.reason}" for symbol, found in holding}
+
+    def fleet(self) -> list[Staked]:
+        """Return every user with what they have now: their capital and what closed trades made of it."""
+        with self.open() as log:
+            made = log.closed_trades().group_by("user_id").agg(pl.col("pnl_quote").sum())
+            earned = dict(made.iter_rows())
+            return [
+                Staked(user, user.capital + Decimal(repr(earned.get(user.user_id, 0.0))))
+                for user in Directory(log).all()
+            ]
 
     def suspend(self, jumps: Sequence[Jump]) -> int:
         """Suspend the symbols of `jumps` for review; return how many were not suspended before."""

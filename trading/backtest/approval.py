@@ -28,6 +28,8 @@ APPROVALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "p_value": pl.Float64,
     "backtest_id": pl.String,  # lineage id of the metrics row, where it has one
     "universe_source": pl.String,  # what told who was in the universe: recorded | rebuilt | mixed
+    "capacity_quote": pl.Float64,  # largest total stake at which its trades still earn; null = not measured
+    "fleet_stake_quote": pl.Float64,  # what all eligible users together would stake on it
 }
 # One row per symbol and rule, in the order in which rules are asked.
 APPROVAL_RULES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -39,6 +41,13 @@ APPROVAL_RULES: dict[str, pl.DataType | type[pl.DataType]] = {
     "bound": pl.Float64,
     "is_passed": pl.Boolean,
     "reason": pl.String,
+}
+# Column here -> column of the metrics it is taken from, where that is there.
+_CARRIED = {
+    "backtest_id": "lineage_id",
+    "universe_source": "universe_source",
+    "capacity_quote": "capacity_quote",
+    "fleet_stake_quote": "fleet_stake_quote",
 }
 _NOT_TESTED = "not tested: too few trades or days"
 _NOT_MEASURED = "not measured"
@@ -82,7 +91,8 @@ def approve(
     metrics : DataFrame
         Columns of `metrics.METRICS`; `lineage_id`, where present, becomes `backtest_id`. Asked about too
         where present: `fragility` (difference of total return between the fill models), and
-        `capacity_quote` with `fleet_stake_quote` (what the symbol bears, and what the users would stake).
+        `capacity_quote` with `fleet_stake_quote` (what the symbol bears, and what the users would stake:
+        `capacity`); nobody who would stake anything, 0, passes.
     trades : DataFrame
         Columns of `engine.TRADES`; closed trades of tested symbols make the pool that scores are
         shrunk toward.
@@ -226,14 +236,15 @@ def _verdict_rows(
     strength = _pool_trades(metrics.filter(pl.Series(is_tested)), closed, shrink)
     n = pl.col("trades")
     score = (n * pl.col("mean_return").fill_null(0.0) + strength * toward) / (n + strength)
-    backtest = pl.col("lineage_id") if "lineage_id" in metrics.columns else pl.lit(None, pl.String)
-    source = pl.col("universe_source") if "universe_source" in metrics.columns else pl.lit(None, pl.String)
+    given = {
+        name: pl.col(origin) if origin in metrics.columns else pl.lit(None, APPROVALS[name])
+        for name, origin in _CARRIED.items()
+    }
     frame = metrics.join(failed, on="symbol", how="left", maintain_order="left").with_columns(
         pl.col("failed_rule").is_null().alias("is_approved"),
         pl.col("reason").fill_null("every rule passed"),
         score.fill_nan(0.0).alias("score"),
-        backtest.alias("backtest_id"),
-        source.alias("universe_source"),
+        **given,
     )
     rows = frame.select(pl.col(name).cast(dtype) for name, dtype in APPROVALS.items())
     return rows.sort("is_approved", "score", "symbol", descending=[True, True, False])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trading.backtest.capacity import CapacityRules
 from trading.backtest.validation.budget import ErrorBudget
 from trading.market.errors import BadInput
 
@@ -40,6 +41,9 @@ class ApprovalRules:
         44 %, later ones get less: that night's level, where it is lower, replaces false_discovery_rate.
     budget_days : int
         Length of that period in days of market time.
+    max_volume_share, thin_entry_share, capacity_cost_multiple : float
+        What a symbol's capacity is measured by (`capacity.CapacityRules`): the stake of all users together
+        must not be larger.
     """
 
     min_trades: int = 8
@@ -56,6 +60,9 @@ class ApprovalRules:
     max_fragility: float = 0.1
     error_budget: float = 0.05
     budget_days: int = 30
+    max_volume_share: float = 0.1
+    thin_entry_share: float = 0.5
+    capacity_cost_multiple: float = 2.0
 
     def __post_init__(self) -> None:
         if self.min_trades < 2 or self.min_days < 1:
@@ -71,8 +78,14 @@ class ApprovalRules:
         if self.max_fragility < 0:
             raise BadInput(f"max_fragility must not be negative, was {self.max_fragility}")
         ErrorBudget(self.error_budget, period_days=self.budget_days)
+        _ = self.capacity  # refuses what has no meaning
 
     @property
     def budget(self) -> ErrorBudget:
         """The error that approvals of a period may cost."""
         return ErrorBudget(self.error_budget, period_days=self.budget_days)
+
+    @property
+    def capacity(self) -> CapacityRules:
+        """What bounds the stake that a symbol bears."""
+        return CapacityRules(self.max_volume_share, self.thin_entry_share, self.capacity_cost_multiple)

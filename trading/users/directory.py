@@ -1,11 +1,15 @@
 """The users of one world, kept in the order log."""
 
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 from trading.market.errors import MissingData
 from trading.store.order_log import OrderLog
 from trading.users.user import Mode, User
+
+# Of a demo user, in quote units. Ten of them stake 1,000 on one signal: what the demo's better bars bear.
+DEMO_CAPITAL = Decimal(1_000)
 
 
 class Directory:
@@ -50,7 +54,12 @@ class Directory:
         """Return the first `count` demo users, adding those that are missing (``demo-01`` on ``demo:1``)."""
         known = {user.user_id for user in self.all()}
         wanted = [
-            User(user_id=f"demo-{index:02d}", name=f"Demo user {index}", account=f"demo:{index}")
+            User(
+                user_id=f"demo-{index:02d}",
+                name=f"Demo user {index}",
+                account=f"demo:{index}",
+                capital=DEMO_CAPITAL,
+            )
             for index in range(1, count + 1)
         ]
         for user in wanted:

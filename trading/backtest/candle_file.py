@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from trading.backtest.fees import NO_FEES, MarketFees
+from trading.backtest.market_fees import market_fees
 from trading.backtest.walk import Bars, Ints
 from trading.market.errors import BadInput, InvalidBars
 from trading.market.ticks import Grid
 
 COLUMNS = ("symbol", "ts", "open", "high", "low", "close", "volume")
 _PRICES = ("open", "high", "low", "close")
-_RULES = ("tick", "step", "min_amount", "min_cost")
+_RULES = ("tick", "step", "min_amount", "min_cost", "maker", "taker", "fees", "fee_asset", "fee_discount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class MarketRules:
     step: Grid
     min_amount: float = 0.0
     min_cost: float = 0.0
+    fees: MarketFees = NO_FEES
 
 
 PLAIN_MARKET = MarketRules(Grid.of("1e-8"), Grid.of("1e-8", "step"))
@@ -84,12 +87,12 @@ def candle_file(frame: pl.DataFrame) -> CandleFile:
 
 
 def read_markets(path: Path) -> dict[str, MarketRules]:
-    """Return the rules of a JSON file ``{symbol: {tick, step, min_amount, min_cost}}``.
+    """Return the rules of a JSON file ``{symbol: {tick, step, min_amount, min_cost, maker, taker, …}}``.
 
     Raises
     ------
     BadInput
-        If it cannot be read, has an unknown key, or a value is no positive number.
+        If it cannot be read, has an unknown key, or a value is no number in its bounds.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -202,6 +205,7 @@ def _market(symbol: str, rules: object) -> MarketRules:
         Grid.of(rules.get("step", "1e-8"), f"markets: step of {symbol}"),
         _least(symbol, "min_amount", rules),
         _least(symbol, "min_cost", rules),
+        market_fees(symbol, rules),
     )
 
 

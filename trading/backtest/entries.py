@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trading.backtest import fees
 from trading.backtest.compiled import digest, lean
+from trading.backtest.fees import Fees, exit_fee, span_at
 from trading.backtest.walk import MACHINE, Bars, Bools, Fine, Floats, Ints, hold, ticks, times_down, times_up
 from trading.backtest.walk_freqtrade import FREQTRADE_MACHINE, hold_freqtrade, tick_near
 from trading.risk.exit_machine import WHOLE, ExitNumbers
@@ -17,19 +19,21 @@ from trading.risk.freqtrade_exits import FreqtradeNumbers
 
 # Columns of the whole numbers and of the figures that are written per trade.
 OWNER, SIGNAL, ENTRY, LEAVE, CODE, STEPS, AMBIGUOUS = range(7)
-OPEN_RATE, CLOSE_RATE, OPEN_MARK, CLOSE_MARK = range(4)
+OPEN_RATE, CLOSE_RATE, OPEN_MARK, CLOSE_MARK, SPENT, GOT, DUST = range(7)
 # Places in the counts of signals that were not traded, and of bars that did not tell stop from target.
 NO_SLOT, NO_VOLUME, TOO_SMALL, AFTER_HOLE, TOO_HIGH, LOCKED, NO_CASH, AMBIGUOUS_BARS, RESOLVED_BARS = range(9)
+COUNTS = 16  # room for more
+TARGET = 2  # the exit machine's code of a target
 _MOST_IMPACT = 0.02
-ENTRIES_MACHINE = digest(sys.modules[__name__]) ^ MACHINE ^ FREQTRADE_MACHINE
+ENTRIES_MACHINE = digest(sys.modules[__name__], fees) ^ MACHINE ^ FREQTRADE_MACHINE
 
 
 class Venue(NamedTuple):
     """What each symbol's market asks; arrays of one number per symbol.
 
     Tick and step as ratios of whole numbers (`tick_num` / `tick_den`), the least amount and cost of an
-    order, the fee of both sides, the cost in parts of the price (half spread, slippage), and the target
-    ladder in parts of the price paid, one row per symbol: fees and costs differ. `decimals` per candle row:
+    order, the fees, the cost in parts of the price (half spread, slippage), and the target ladder in parts of
+    the price paid by (span of fees, symbol, rung): fees and costs differ. `decimals` per candle row:
     freqtrade's tick (empty by default).
     """
 
@@ -39,7 +43,7 @@ class Venue(NamedTuple):
     step_den: Ints
     min_amount: Floats
     min_cost: Floats
-    fee: Floats
+    fees: Fees
     cost: Ints
     factors: Ints
     decimals: NDArray[np.int8]
@@ -51,7 +55,8 @@ class Terms(NamedTuple):
     `stake` in quote units a trade (0 = the wallet's realised worth shared by the slots); `wallet` in quote
     units to begin with (0 = no end of money); `slots` open positions at most; `volume_share` of a bar's
     volume is the most one fill takes; `entry_limit` the most the open may lie above the signal's close;
-    `impact` × √(stake / what the signal's bar traded) is added to the cost; `end_ms` opens the last bar.
+    `impact` × √(stake / what the signal's bar traded) is added to the cost; a target that
+    rests in the book pays fees as a maker and no cost; `end_ms` opens the last bar.
     """
 
     is_freqtrade: bool
@@ -61,6 +66,7 @@ class Terms(NamedTuple):
     volume_share: float
     entry_limit: float
     impact: float
+    target_rests: bool
     bar_ms: int
     end_ms: int
     exits: ExitNumbers
@@ -95,6 +101,12 @@ class Job(NamedTuple):
 
 
 @lean
+def entry_fee(job: Job, k: int, now: int) -> float:
+    """Return the fee of a buy of symbol k at a time."""
+    return float(job.venue.fees.entry[span_at(job.venue.fees, now), k])
+
+
+@lean
 def scaled(job: Job, t: int, base: float) -> float:
     """Return the stake of an entry at row t: `base`, scaled by what the signal's row says."""
     return float(base * job.signals.scale[t - 1]) if len(job.signals.scale) > 0 else base
@@ -120,13 +132,25 @@ def _write(book: Book, n: int, row: tuple[int, int, int, int, int, int, int]) ->
 
 
 @lean
-def _write_rates(book: Book, n: int, row: tuple[float, float, float, float]) -> None:
-    rates = book.rates
+def _write_rates(job: Job, n: int, row: tuple[float, float, float, float], fees: tuple[float, float]) -> None:
+    """Write rates, and what was spent and got, fees paid: (buy, sale). What cannot be sold is dust."""
+    rates, venue, k = job.book.rates, job.venue, job.book.rows[n, OWNER]
     rates[n, 0], rates[n, 1], rates[n, 2], rates[n, 3] = row[0], row[1], row[2], row[3]
+    steps, num, den = job.book.rows[n, STEPS], venue.step_num[k], venue.step_den[k]
+    bought = steps * num / den
+    if venue.fees.in_base[k]:
+        sold = steps_in(bought * (1.0 - fees[0]), num, den) * num / den
+        rates[n, SPENT] = bought * row[0]
+        rates[n, DUST] = bought * (1.0 - fees[0]) - sold
+    else:
+        sold = bought
+        rates[n, SPENT] = bought * row[0] * (1.0 + fees[0])
+        rates[n, DUST] = 0.0
+    rates[n, GOT] = sold * row[1] * (1.0 - fees[1])
 
 
 @lean
-def _steps(amount: float, num: int, den: int) -> int:
+def steps_in(amount: float, num: int, den: int) -> int:
     """Return the whole steps in `amount`: the most whose float64 is not above it."""
     count = int(amount * den / num)
     while (count + 1) * num / den <= amount:
@@ -157,15 +181,16 @@ def _as_freqtrade(job: Job, k: int, t: int, n: int, wanted: float) -> int:
         num, den = 1, 10 ** int(venue.decimals[t])
     rate = tick_near(bars.open[t], num, den)
     stake = _peer_stake(wanted, rate, terms.peer.stop, venue.min_amount[k], venue.min_cost[k])
-    steps = _steps(stake / rate, venue.step_num[k], venue.step_den[k])
+    steps = steps_in(stake / rate, venue.step_num[k], venue.step_den[k])
     if steps == 0:
         book.counts[TOO_SMALL] += 1
         return -1
+    fee = venue.fees.entry[0, k]
     row, code, left = hold_freqtrade(
-        bars, t, last, job.signals.is_entry, job.signals.is_exit, terms.peer, venue.fee[k], num, den
+        bars, t, last, job.signals.is_entry, job.signals.is_exit, terms.peer, fee, num, den
     )
     _write(book, n, (k, t - 1, t, row, code, steps, 0))
-    _write_rates(book, n, (rate, left, rate, left))
+    _write_rates(job, n, (rate, left, rate, left), (fee, fee))
     return int(row)
 
 
@@ -224,20 +249,28 @@ def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
     amount = stake / rate
     if terms.volume_share > 0.0:
         amount = min(amount, terms.volume_share * bars.volume[t])
-    steps = _steps(amount, venue.step_num[k], venue.step_den[k])
+    steps = steps_in(amount, venue.step_num[k], venue.step_den[k])
     bought = steps * venue.step_num[k] / venue.step_den[k]
-    if steps == 0 or bought < venue.min_amount[k] or bought * rate < venue.min_cost[k]:
+    span = span_at(venue.fees, bars.open_ms[t])
+    fee = venue.fees.entry[span, k]
+    if venue.fees.in_base[k]:
+        steps_left = steps_in(bought * (1.0 - fee), venue.step_num[k], venue.step_den[k])
+        bought = steps_left * venue.step_num[k] / venue.step_den[k]  # what can be sold must reach the minimum
+    if bought <= 0.0 or bought < venue.min_amount[k] or bought * rate < venue.min_cost[k]:
         book.counts[TOO_SMALL] += 1
         return -1
     of = terms.exits
-    own = ExitNumbers(of.stop_keep, of.trail_keep, of.trail_wake, of.max_hold, of.ages, venue.factors[k])
+    factors = venue.factors[span, k]
+    own = ExitNumbers(of.stop_keep, of.trail_keep, of.trail_wake, of.max_hold, of.ages, factors)
     fine = _fine(job, k)
     row, code, tick, doubt = hold(
         bars, per_unit, t, bars.offsets[k + 1], paid, job.signals.is_exit, own, fine
     )
-    got = tick if code == 0 else times_down(tick, WHOLE - cost)
+    is_free = code == 0 or (code == TARGET and terms.target_rests)
+    got = tick if is_free else times_down(tick, WHOLE - cost)
     _write(book, n, (k, t - 1, t, row, code, steps, doubt))
-    _write_rates(book, n, (rate, got * num / den, mark * num / den, tick * num / den))
+    left = exit_fee(venue.fees, k, bars.open_ms[row], code)
+    _write_rates(job, n, (rate, got * num / den, mark * num / den, tick * num / den), (fee, left))
     book.counts[AMBIGUOUS_BARS] += doubt == 1
     book.counts[RESOLVED_BARS] += doubt == 2
     return int(row)

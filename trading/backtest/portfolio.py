@@ -14,15 +14,15 @@ import numpy as np
 from trading.backtest import protections
 from trading.backtest.compiled import digest, lean
 from trading.backtest.entries import (
-    CLOSE_RATE,
     CODE,
     ENTRIES_MACHINE,
+    GOT,
     LOCKED,
     NO_CASH,
     NO_SLOT,
-    OPEN_RATE,
-    STEPS,
+    SPENT,
     Job,
+    entry_fee,
     open_position,
     scaled,
 )
@@ -94,15 +94,14 @@ def _give_back(desk: Desk, guards: Guards, now: int) -> None:
 @lean
 def _take(job: Job, desk: Desk, k: int, row: int, n: int) -> None:
     """Book a slot until the position's end: freqtrade gives it back in the bar of the exit, we after it."""
-    venue, code = job.venue, job.book.rows[n, CODE]
+    code = job.book.rows[n, CODE]
     desk.free_row[k] = row + 1
     ended = job.bars.open_ms[row]
     free = ended + (0 if job.terms.is_freqtrade else 1)
     if code in (0, _FORCED):
         free = NEVER_MS
-    amount = job.book.rows[n, STEPS] * venue.step_num[k] / venue.step_den[k]
-    spent = amount * job.book.rates[n, OPEN_RATE] * (1.0 + venue.fee[k])
-    desk.brings[k] = amount * job.book.rates[n, CLOSE_RATE] * (1.0 - venue.fee[k])
+    spent = job.book.rates[n, SPENT]
+    desk.brings[k] = job.book.rates[n, GOT]
     desk.profit[k] = desk.brings[k] / spent - 1.0
     desk.is_stop[k] = code in (1, 3)
     desk.ended_ms[k], desk.free_ms[k] = ended, free
@@ -122,7 +121,7 @@ def _refused(job: Job, desk: Desk, k: int, now: int, base: float) -> bool:
     if len(desk.log.profit) > 0 and is_locked(desk.log, k, now):
         counts[LOCKED] += 1
         return True
-    if terms.wallet > 0.0 and base * (1.0 + job.venue.fee[k]) > desk.money[0]:
+    if terms.wallet > 0.0 and base * (1.0 + entry_fee(job, k, now)) > desk.money[0]:
         counts[NO_CASH] += 1
         return True
     return False

@@ -43,6 +43,7 @@ REASONS = ("force_exit", "stop_loss", "roi", "trailing_stop", "exit_signal", "ma
 
 # One row per trade, in the order of entry. Rates are what is paid and got; marks the candle's own price.
 # `is_open`: valued at the last close, not sold. `is_ambiguous`: its last bar touched stop and target.
+# `dust`: base units that a fee in base left below one step, never sold.
 REPLAY_TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,
     "open_ts": _UTC_MS,
@@ -58,6 +59,7 @@ REPLAY_TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
     "is_open": pl.Boolean,
     "is_ambiguous": pl.Boolean,
     "rank": pl.Int64,
+    "dust": pl.Float64,
 }
 
 
@@ -100,7 +102,8 @@ def replay(
     candles : CandleFile
         As `read_candles` gives them.
     fee : float, optional
-        Fraction of the traded value, both sides, in [0, 1); the strategy's where not given.
+        Fraction of the traded value, both sides of every symbol, in [0, 1); where not given the market's,
+        then the strategy's.
     slots : int
         Open positions at most; 0 = no limit.
     markets : mapping, optional
@@ -117,8 +120,7 @@ def replay(
     InvalidBars
         If a price is not a whole number below 2^52 of its ticks.
     """
-    fee = strategy.costs.fee if fee is None else fee
-    if not 0 <= fee < 1:
+    if fee is not None and not 0 <= fee < 1:
         raise BadInput(f"fee must lie in [0, 1), was {fee}")
     if slots < 0:
         raise BadInput(f"slots must be 0 (no limit) or more, was {slots}")
@@ -205,7 +207,7 @@ def _in_time_order(
     candidates, owner = _candidates(symbols, job, startup, rank)
     desk = new_desk(len(symbols), job.terms.wallet, len(candidates) if guards.is_on else 0)
     rows: list[Ints] = [np.empty((0, 7), np.int64)]
-    rates: list[Floats] = [np.empty((0, 4))]
+    rates: list[Floats] = [np.empty((0, 7))]
     place = 0
     while place < len(candidates):
         count, place = by_time(job, desk, guards, candidates, owner, place)
@@ -238,7 +240,6 @@ def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shared: 
     bars, venue = job.bars, job.venue
     k, signal, entry, leave, code, steps, doubt = rows.T
     opened, closed = rates[:, book.OPEN_RATE], rates[:, book.CLOSE_RATE]
-    fee = venue.fee[k]
     times = {name: pl.Series(bars.open_ms[at]).cast(_UTC_MS) for name, at in
              (("open_ts", entry), ("close_ts", leave), ("signal_ts", signal))}  # fmt: skip
     frame = pl.DataFrame(
@@ -248,12 +249,13 @@ def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shared: 
             "open_rate": opened,
             "close_rate": closed,
             "amount": steps * venue.step_num[k] / venue.step_den[k],
-            "profit_ratio": closed * (1 - fee) / (opened * (1 + fee)) - 1,
+            "profit_ratio": rates[:, book.GOT] / rates[:, book.SPENT] - 1,
             "exit_reason": np.array(REASONS)[code],
             "open_mark": rates[:, book.OPEN_MARK],
             "close_mark": rates[:, book.CLOSE_MARK],
             "is_open": code == 0,
             "is_ambiguous": doubt == 1,
+            "dust": rates[:, book.DUST],
         }
     )
     frame = frame.with_columns(rank=pl.col("symbol").cum_count().over("open_ts"))
@@ -299,7 +301,8 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _empty_book() -> Book:
-    return Book(np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 4)), np.zeros(9, np.int64))
+    rows, rates = np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 7))
+    return Book(rows, rates, np.zeros(book.COUNTS, np.int64))
 
 
 def _check_ticks(bars: Bars, symbols: list[str]) -> None:

@@ -28,12 +28,17 @@ class Costs:
         Each side pays them on top of the candle's price.
     impact : float
         Times √(stake / what the signal's bar traded), at most 2 %.
+    entry_rests, target_rests : bool
+        Whether buys, and sales at a target, are limit orders that rest in the book: a maker's fee, and
+        neither spread nor slippage nor impact.
     """
 
     fee: float = _ESTIMATE.taker_fee
     half_spread: float = _ESTIMATE.half_spread
     slippage: float = _ESTIMATE.base_slippage
     impact: float = _ESTIMATE.impact
+    entry_rests: bool = False
+    target_rests: bool = False
 
 
 @dataclass(frozen=True, slots=True)

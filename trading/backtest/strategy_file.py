@@ -28,7 +28,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "protections.stoploss_guard": ("lookback", "trades", "stop", "per_symbol"),
     "protections.max_drawdown": ("lookback", "trades", "most", "stop"),
     "protections.low_profit": ("lookback", "trades", "least", "stop"),
-    "costs": ("fee", "half_spread", "slippage", "impact"),
+    "costs": ("fee", "half_spread", "slippage", "impact", "target_order"),
 }
 
 
@@ -97,13 +97,29 @@ class _Reader:
             scale=self._read("stake.scale", expression) if "scale" in self._table("stake") else None,
             guards=self._guards(),
             volume_share=self._number("stake.volume_share", VOLUME_SHARE, 0.0, 1.0),
-            costs=Costs(
-                **{
-                    name: self._number(f"costs.{name}", getattr(Costs(), name), 0.0, 0.5)
-                    for name in KEYS["costs"]
-                }
-            ),
+            costs=self._costs(),
         )
+
+    def _costs(self) -> Costs:
+        """Return the costs, and which orders rest in the book."""
+        numbers = {
+            name: self._number(f"costs.{name}", getattr(Costs(), name), 0.0, 0.5)
+            for name in ("fee", "half_spread", "slippage", "impact")
+        }
+        return Costs(
+            **numbers,
+            entry_rests=self._choice("costs.entry_order", "market", "limit") == "limit",
+            target_rests=self._choice("costs.target_order", "market", "limit") == "limit",
+        )
+
+    def _choice(self, path: str, *known: str) -> str:
+        """Return one of the known words; the first where the key is not there."""
+        value = self._value(path)
+        if value is None:
+            return known[0]
+        if value not in known:
+            raise self.wrong(path, f"{path} must be {' or '.join(map(repr, known))}, was {value!r}")
+        return str(value)
 
     def _table(self, name: str) -> Mapping[str, Any]:
         found: Any = self._document

@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 
 from trading.backtest.candle_file import MarketRules
 from trading.backtest.entries import Terms, Venue
+from trading.backtest.fees import Fees, MarketFees, fees_of, one_fee
 from trading.backtest.strategy import Strategy
-from trading.backtest.walk import Bars
+from trading.backtest.walk import Bars, Floats, Ints
 from trading.backtest.walk_freqtrade import month_decimals
 from trading.risk.exit_machine import WHOLE, ExitNumbers
 from trading.risk.exits import parts
@@ -16,14 +17,17 @@ _MINUTE_MS = 60_000
 
 
 def venue_of(
-    rules: list[MarketRules], strategy: Strategy, fee: float, bars: Bars, *, is_freqtrade: bool
+    rules: list[MarketRules], strategy: Strategy, fee: float | None, bars: Bars, *, is_freqtrade: bool
 ) -> Venue:
-    """Return what each symbol's market asks, fees, costs and target ladder included."""
-    n = len(rules)
-    cost = 0 if is_freqtrade else parts(strategy.costs.half_spread + strategy.costs.slippage)
-    # What the price must reach so that, fees and costs of both sides paid, the target is what is left.
-    gross = [(1 + target) * (1 + fee) / ((1 - fee) * (1 - cost / WHOLE)) for _, target in strategy.roi]
-    factors = np.array([max(0, round(factor * WHOLE)) for factor in gross], np.int64)
+    """Return what each symbol's market asks, fees, costs and target ladder included.
+
+    `fee` goes before the markets' fees, these before the strategy's. freqtrade has one fee for all: the worse
+    of the first market's two.
+    """
+    n, costs = len(rules), strategy.costs
+    cost = 0 if is_freqtrade else parts(costs.half_spread + costs.slippage)
+    fees = _fees(rules, strategy, fee, is_freqtrade=is_freqtrade)
+    goals = np.array([target for _, target in strategy.roi])
     return Venue(
         tick_num=np.array([r.tick.numerator for r in rules], np.int64),
         tick_den=np.array([r.tick.denominator for r in rules], np.int64),
@@ -31,11 +35,34 @@ def venue_of(
         step_den=np.array([r.step.denominator for r in rules], np.int64),
         min_amount=np.array([r.min_amount for r in rules]),
         min_cost=np.array([r.min_cost for r in rules]),
-        fee=np.full(n, fee),
+        fees=fees,
         cost=np.full(n, cost, np.int64),
-        factors=np.tile(factors, (n, 1)),
+        factors=target_factors(goals, fees, 0 if costs.target_rests else cost),
         decimals=_decimals(bars) if is_freqtrade else np.empty(0, np.int8),
     )
+
+
+def _fees(rules: list[MarketRules], strategy: Strategy, fee: float | None, *, is_freqtrade: bool) -> Fees:
+    default = strategy.costs.fee if fee is None else fee
+    if is_freqtrade:
+        return one_fee(len(rules), max(rules[0].fees.at(0, default)) if fee is None else fee)
+    if fee is not None:
+        return fees_of([MarketFees(asset=r.fees.asset) for r in rules], fee)
+    costs = strategy.costs
+    return fees_of(
+        [r.fees for r in rules], default, entry_rests=costs.entry_rests, target_rests=costs.target_rests
+    )
+
+
+def target_factors(goals: Floats, fees: Fees, cost: int) -> Ints:
+    """Return by (span, symbol, goal) how many parts of the price paid leave the goal as profit.
+
+    Fees and costs of both sides are paid; a fee taken in base leaves less to sell.
+    """
+    bought = np.where(fees.in_base, 1 / (1 - fees.entry), 1 + fees.entry)
+    gross = (1 + goals) * (bought / ((1 - fees.target) * (1 - cost / WHOLE)))[:, :, None]
+    factors: Ints = np.maximum(0, np.rint(gross * WHOLE)).astype(np.int64)
+    return factors
 
 
 def terms_of(bars: Bars, bar_ms: int, strategy: Strategy, slots: int, *, is_freqtrade: bool) -> Terms:
@@ -66,6 +93,7 @@ def terms_of(bars: Bars, bar_ms: int, strategy: Strategy, slots: int, *, is_freq
         volume_share=strategy.volume_share,
         entry_limit=strategy.entry_limit,
         impact=strategy.costs.impact,
+        target_rests=strategy.costs.target_rests,
         bar_ms=bar_ms,
         end_ms=int(bars.open_ms[bars.offsets[1:] - 1].max()),
         exits=exits,

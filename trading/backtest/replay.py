@@ -94,6 +94,7 @@ def replay(
     markets: Mapping[str, MarketRules] | None = None,
     threads: int = 1,
     detail: CandleFile | None = None,
+    since_ms: int = 0,
 ) -> Replay:
     """Return what `strategy` would have traded.
 
@@ -112,6 +113,8 @@ def replay(
         Symbols are shared among them while slots are unlimited.
     detail : CandleFile, optional
         Finer candles: which came first in a bar that touched stop and target (mode default).
+    since_ms : int
+        No entry before this moment (ms UTC): the candles before it only warm indicators up.
 
     Raises
     ------
@@ -131,6 +134,10 @@ def replay(
     bars = used.bars._replace(per_unit=np.array([r.tick.denominator / r.tick.numerator for r in rules]))
     _check_ticks(bars, used.symbols)
     signals, rank = strategy_signals(bars, used.symbols, strategy)
+    if since_ms:
+        # A signal acts at the next bar's open.
+        is_late = bars.open_ms + used.bar_ms >= since_ms
+        signals = signals._replace(is_entry=signals.is_entry & is_late)
     is_peer = mode is Mode.FREQTRADE
     venue = venue_of(rules, strategy, fee, bars, is_freqtrade=is_peer)
     terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer)

@@ -57,6 +57,11 @@ def parse_strategy(text: str, where: str = "strategy") -> Strategy:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadStrategy(f"{where}: {error}") from error
+    return strategy_of(document, where, text)
+
+
+def strategy_of(document: Mapping[str, Any], where: str = "strategy", text: str = "") -> Strategy:
+    """Return the strategy of a document read already; `text` tells errors their line. Raises as above."""
     reader = _Reader(text, where, document)
     reader.check_keys()
     return reader.strategy()

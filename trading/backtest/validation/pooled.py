@@ -1,4 +1,4 @@
-"""Is a strategy's night as a whole evidence? One deflated Sharpe ratio over all symbols, picked out of sample.
+"""Is a pass as a whole evidence? One deflated Sharpe ratio over all symbols, picked on other days.
 
 A symbol's ten or thirty days say too little for a Sharpe ratio of its own. Together they say more, but
 most symbols of a strategy that works on few of them only add noise, and the few that did well were picked for
@@ -100,7 +100,7 @@ def pooled_sharpe(
     -----
     The bound that suits a gate: `probability` >= 0.95 with `column` ``market_excess``. Measured (2026-11-30):
     `make run`'s market with 1 % of its symbols planted, eight days: 1.0000 at 1 to 1,000 trials; without edge
-    0.001. Of 30 markets without edge (`bench approval`, 100 symbols) 1 of ten days and 1 of thirty days pass at
+    0.001. Of 30 markets without edge (`bench approval`, 100 symbols) 1 of ten days and 1 of thirty pass at
     one trial, none at five; by ``profit_ratio`` 5 of ten days, which rose by themselves. Of six markets with
     10 of 100 symbols that earn 3 % after a signal, ten days: 6 at one trial, 5 at fifty; 2 % for thirty
     days: 6 and 6; 1 % for thirty days: 3 and 1.

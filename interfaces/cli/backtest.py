@@ -10,6 +10,7 @@ from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
     from trading.backtest.candle_file import CandleFile, MarketRules
+    from trading.backtest.detail import FetchMinutes
     from trading.backtest.replay import Replay
     from trading.backtest.strategy import Strategy
 
@@ -44,10 +45,11 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
         ),
     ] = None,
     detail: Annotated[
-        Path | None,
+        str | None,
         Option(
-            help="Finer candles, Parquet: which came first where a bar touched stop and target.",
-            metavar="FILE",
+            help="Finer candles (Parquet, or the word store: the 1m candles of the world in use): which came "
+            "first where a bar touched stop and target.",
+            metavar="FILE|store",
         ),
     ] = None,
     out: Annotated[Path | None, Option(help="Write the trades here, Parquet.", metavar="FILE")] = None,
@@ -74,7 +76,7 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
         raise BadInput(f"--mode must be default or freqtrade, was {mode!r}")
     rules = read_strategy(strategy)
     listed = {} if markets is None else read_markets(markets)
-    fine = None if detail is None else read_candles(detail)
+    fine = _detail(detail)
     runs = both_modes(read_candles(candles), rules, fee=fee, slots=slots, markets=listed, detail=fine)
     chosen = runs[mode]
     if out is not None:
@@ -95,17 +97,34 @@ def both_modes(
     fee: float | None,
     slots: int,
     markets: "dict[str, MarketRules]",
-    detail: "CandleFile | None" = None,
+    detail: "CandleFile | FetchMinutes | None" = None,
 ) -> "dict[str, Replay]":
-    """Return the replay of each mode, by the mode's name."""
+    """Return the replay of each mode, by the mode's name; `detail` as candles, or where to ask for them."""
+    from trading.backtest.detail import replay_with_minutes
     from trading.backtest.replay import Mode, replay
 
-    return {
-        str(mode): replay(
-            candles, strategy, mode, fee=fee, slots=slots, markets=markets, threads=2, detail=detail
-        )
-        for mode in Mode
-    }
+    options: dict[str, Any] = {"fee": fee, "slots": slots, "markets": markets, "threads": 2}
+    runs = {str(Mode.FREQTRADE): replay(candles, strategy, Mode.FREQTRADE, **options)}
+    if callable(detail):
+        runs[str(Mode.DEFAULT)] = replay_with_minutes(candles, strategy, detail, **options)
+    else:
+        runs[str(Mode.DEFAULT)] = replay(candles, strategy, Mode.DEFAULT, detail=detail, **options)
+    return runs
+
+
+def _detail(asked: str | None) -> "CandleFile | FetchMinutes | None":
+    """Return the finer candles of a file, or the world's lake as a place to ask for them."""
+    if asked is None:
+        return None
+    if asked != "store":
+        from trading.backtest.candle_file import read_candles
+
+        return read_candles(Path(asked))
+    from resources.settings import load_settings
+    from trading.backtest.detail import stored_minutes
+    from trading.store.candles import CandleStore
+
+    return stored_minutes(CandleStore(load_settings().lake_dir))
 
 
 def summary(runs: "dict[str, Replay]", strategy: "Strategy", mode: str) -> dict[str, Any]:

@@ -83,6 +83,11 @@ class Replay:
     ambiguous: int
     resolved: int
 
+    @property
+    def doubts(self) -> pl.DataFrame:
+        """`symbol` and `ts` of the bars that were taken as stops because nothing told otherwise."""
+        return self.trades.filter("is_ambiguous").select("symbol", ts="close_ts")
+
 
 def replay(
     candles: CandleFile,

@@ -7,7 +7,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
-from numba import njit
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
+from numba import njit, types
+from numba.extending import intrinsic
 
 
 # Compiled without counting references: every array taken out of a tuple would be counted in and out, which
@@ -17,6 +19,22 @@ def lean(function: Any = None, **options: Any) -> Any:
     if function is None:
         return partial(lean, **options)
     return njit(function, _nrt=False, **options)
+
+
+@intrinsic
+def prefetch(context: Any, array: Any, row: Any) -> Any:  # noqa: ARG001 - numba's signature
+    """Ask memory for `array[row]` without waiting: rows of the next trade come while this one is followed."""
+
+    def make(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = target.make_array(signature.args[0])(target, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        whole = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, whole, whole, whole])
+        call = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(call, [place, whole(0), whole(3), whole(1)])
+        return target.get_dummy_value()
+
+    return types.void(array, row), make
 
 
 def compiled(module: ModuleType) -> SimpleNamespace:

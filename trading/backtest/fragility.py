@@ -54,7 +54,7 @@ def fragility(freqtrade: pl.DataFrame, default: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     freqtrade, default : DataFrame
-        Trades (`trading.backtest.replay.REPLAY_TRADES`) of one strategy under both rules.
+        Trades (`trading.backtest.trade_frame.REPLAY_TRADES`) of one strategy under both rules.
 
     Returns
     -------

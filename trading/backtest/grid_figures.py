@@ -54,7 +54,7 @@ def empty_sums(configurations: int, days: int, symbols: int) -> Sums:
 
 
 def add_trades(sums: Sums, place: int, trades: pl.DataFrame, symbols: list[str], first_day: int) -> None:
-    """Add the trades of configuration `place` (`replay.REPLAY_TRADES`)."""
+    """Add the trades of configuration `place` (`trade_frame.REPLAY_TRADES`)."""
     net = trades["profit_ratio"].to_numpy()
     day = trades["close_ts"].dt.epoch("ms").to_numpy() // _DAY_MS - first_day
     np.add.at(sums.daily[:, place], day, net)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trading.backtest import protections
-from trading.backtest.compiled import digest, lean
+from trading.backtest.compiled import digest, lean, prefetch
 from trading.backtest.entries import (
     CODE,
     ENTRIES_MACHINE,
@@ -27,7 +27,7 @@ from trading.backtest.entries import (
     scaled,
 )
 from trading.backtest.protections import Guards, Log, empty_log, is_locked, note_end
-from trading.backtest.walk import Bools, Floats, Ints
+from trading.backtest.walk import Bars, Bools, Floats, Ints
 
 NEVER_MS = 2**62
 _FORCED = 6
@@ -127,6 +127,25 @@ def _refused(job: Job, desk: Desk, k: int, now: int, base: float) -> bool:
     return False
 
 
+@lean
+def _next_entry(is_entry: Bools, is_exit: Bools, t: int, last: int) -> int:
+    """Return the first row from t on, before `last`, whose signal is of the row before; else `last`."""
+    while t < last and (not is_entry[t - 1] or is_exit[t - 1]):
+        t += 1
+    return t
+
+
+@lean
+def _send_for(bars: Bars, is_exit: Bools, t: int) -> None:
+    """Ask memory for what an entry at row t reads first."""
+    for row in (t, t + 8, t + 16):
+        for column in (bars.open, bars.low, bars.high, bars.volume):
+            prefetch(column, row)
+    prefetch(bars.close, t - 1)
+    prefetch(bars.open_ms, t)
+    prefetch(is_exit, t)
+
+
 def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
     @lean(cache=True, nogil=True)
     def run(job: Job, startup: int, k: int, t: int, until: int) -> tuple[int, int, int]:
@@ -138,18 +157,15 @@ def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
         while k < until:
             t = max(t, bars.offsets[k] + startup + 1)
             last = bars.offsets[k + 1]
+            t = _next_entry(is_entry, is_exit, t, last)
             while t < last:
-                if not is_entry[t - 1] or is_exit[t - 1]:
-                    t += 1
-                    continue
                 if n == len(job.book.rows):
                     return n, k, t
+                ahead = _next_entry(is_entry, is_exit, t + 1, last)
+                _send_for(bars, is_exit, min(ahead, last - 1))
                 row = open_position(job, k, t, n, scaled(job, t, job.terms.stake))
-                if row < 0:
-                    t += 1
-                else:
-                    n += 1
-                    t = row + 1
+                n += row >= 0
+                t = ahead if row < ahead else _next_entry(is_entry, is_exit, row + 1, last)
             k += 1
         return n, k, t
 

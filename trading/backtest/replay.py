@@ -21,13 +21,13 @@ from trading.backtest.entries import Book, Job, Signals
 from trading.backtest.portfolio import by_symbol, by_time, new_desk
 from trading.backtest.protections import Guards
 from trading.backtest.strategy import Strategy
+from trading.backtest.trade_frame import trade_frame
 from trading.backtest.translate import terms_of, venue_of
 from trading.backtest.walk import Bars, Bools, Floats, Ints
 from trading.indicators.expressions.expression import Expression
 from trading.market.errors import BadInput, InvalidBars
 from trading.risk.exit_machine import MOST_TICKS
 
-_UTC_MS = pl.Datetime("ms", "UTC")
 _BOOK_ROWS = 65_536  # trades written before they are taken away: bounds the memory of dense signals
 _OFF = Guards()
 LEFT_OUT = (
@@ -39,28 +39,6 @@ LEFT_OUT = (
     "locked_by_protections",
     "no_cash",
 )
-REASONS = ("force_exit", "stop_loss", "roi", "trailing_stop", "exit_signal", "max_hold", "force_exit")
-
-# One row per trade, in the order of entry. Rates are what is paid and got; marks the candle's own price.
-# `is_open`: valued at the last close, not sold. `is_ambiguous`: its last bar touched stop and target.
-# `dust`: base units that a fee in base left below one step, never sold.
-REPLAY_TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
-    "symbol": pl.String,
-    "open_ts": _UTC_MS,
-    "close_ts": _UTC_MS,
-    "open_rate": pl.Float64,
-    "close_rate": pl.Float64,
-    "amount": pl.Float64,
-    "profit_ratio": pl.Float64,
-    "exit_reason": pl.String,
-    "signal_ts": _UTC_MS,
-    "open_mark": pl.Float64,
-    "close_mark": pl.Float64,
-    "is_open": pl.Boolean,
-    "is_ambiguous": pl.Boolean,
-    "rank": pl.Int64,
-    "dust": pl.Float64,
-}
 
 
 class Mode(StrEnum):
@@ -72,7 +50,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Trades (`REPLAY_TRADES`) of one mode, and how many signals were left out for which reason.
+    """Trades (`trade_frame.REPLAY_TRADES`) of one mode, and how many signals were left out for which reason.
 
     `ambiguous` bars touched stop and target and were taken as stops; `resolved` ones were told by finer bars.
     """
@@ -183,7 +161,7 @@ def run(
         rows, rates, counts = _one_by_one(job, startup, threads)
     mode = Mode.FREQTRADE if job.terms.is_freqtrade else Mode.DEFAULT
     left_out = {name: int(counts[place]) for place, name in enumerate(LEFT_OUT)}
-    trades = _trades(symbols, job, rows, rates, is_shared)
+    trades = trade_frame(symbols, job, rows, rates, is_shared)
     return Replay(mode, trades, left_out, int(counts[book.AMBIGUOUS_BARS]), int(counts[book.RESOLVED_BARS]))
 
 
@@ -246,35 +224,6 @@ def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tup
     score = -rank[rows] if len(rank) and not job.terms.is_freqtrade else np.zeros(len(rows))
     order = np.lexsort((tie, score, bars.open_ms[rows + 1]))
     return rows[order], owner[order]
-
-
-def _trades(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shared: bool) -> pl.DataFrame:
-    bars, venue = job.bars, job.venue
-    k, signal, entry, leave, code, steps, doubt = rows.T
-    opened, closed = rates[:, book.OPEN_RATE], rates[:, book.CLOSE_RATE]
-    times = {name: pl.Series(bars.open_ms[at]).cast(_UTC_MS) for name, at in
-             (("open_ts", entry), ("close_ts", leave), ("signal_ts", signal))}  # fmt: skip
-    frame = pl.DataFrame(
-        {
-            "symbol": pl.Series(symbols, dtype=pl.String).gather(k),
-            **times,
-            "open_rate": opened,
-            "close_rate": closed,
-            "amount": steps * venue.step_num[k] / venue.step_den[k],
-            "profit_ratio": rates[:, book.GOT] / rates[:, book.SPENT] - 1,
-            "exit_reason": np.array(REASONS)[code],
-            "open_mark": rates[:, book.OPEN_MARK],
-            "close_mark": rates[:, book.CLOSE_MARK],
-            "is_open": code == 0,
-            "is_ambiguous": doubt == 1,
-            "dust": rates[:, book.DUST],
-        }
-    )
-    frame = frame.with_columns(rank=pl.col("symbol").cum_count().over("open_ts"))
-    if not is_shared:
-        order = np.lexsort((k, bars.open_ms[entry]))
-        frame = frame[order].with_columns(rank=pl.lit(None, pl.Int64))
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in REPLAY_TRADES.items())
 
 
 def _detail(detail: CandleFile | None, of: CandleFile) -> Bars:

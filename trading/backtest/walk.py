@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trading.backtest.compiled import compiled, digest, lean
 from trading.risk import exit_machine
-from trading.risk.exit_machine import ExitNumbers
+from trading.risk.exit_machine import MOST_TICKS, ExitNumbers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,7 +36,10 @@ class Bars(NamedTuple):
 
 
 class Fine(NamedTuple):
-    """Finer candles of one symbol, oldest first, to look into bars of `bar_ms`; may have no rows."""
+    """Finer candles of one symbol, oldest first, to look into bars of `bar_ms`; may have no rows.
+
+    `bar_ms` is the least step between two bars, 0 where it is not known.
+    """
 
     open_ms: Ints
     open: Floats
@@ -46,6 +49,7 @@ class Fine(NamedTuple):
     bar_ms: int
 
 
+_AT_ONCE = 8
 MACHINE = digest(exit_machine, sys.modules[__name__])
 _machine = compiled(exit_machine)
 _step, _target, _rung = _machine.exit_step, _machine.target_tick, _machine.rung_of
@@ -103,24 +107,67 @@ def _look(
 
 
 @lean
-def _next_turn(bars: Bars, t: int, last: int, rung: int, numbers: ExitNumbers, began_ms: int) -> int:
-    """Return the first row after t at which a rung or the maximum hold comes into force; `last` = none."""
+def _next_turn(
+    bars: Bars, t: int, last: int, rung: int, numbers: ExitNumbers, began_ms: int, bar_ms: int
+) -> int:
+    """Return the first row after t at which a rung or the maximum hold comes into force; `last` = none.
+
+    Where no bar is missing it stands as many rows on as bars fit into the time; else it is searched for in
+    steps that double, so that only rows near by are read: a search over a whole history would cost more
+    than following the position does.
+    """
     age = bars.open_ms[t] - began_ms
     soonest = 2**62
     if rung + 1 < len(numbers.ages):
         soonest = numbers.ages[rung + 1]
     if age < numbers.max_hold < soonest:
         soonest = numbers.max_hold
-    if soonest == 2**62:
+    if soonest == 2**62 or t + 1 >= last:
         return last
-    low, high = t + 1, last
+    due_ms = began_ms + soonest
+    if bar_ms > 0 and bars.open_ms[last - 1] - bars.open_ms[t] == (last - 1 - t) * bar_ms:
+        return int(min(t + (due_ms - bars.open_ms[t] + bar_ms - 1) // bar_ms, last))
+    low = t + 1
+    step = 1
+    high = low
+    while high < last and bars.open_ms[high] < due_ms:
+        low = high + 1
+        high = min(high + step, last)
+        step *= 2
     while low < high:
         middle = (low + high) // 2
-        if bars.open_ms[middle] - began_ms >= soonest:
+        if bars.open_ms[middle] >= due_ms:
             high = middle
         else:
             low = middle + 1
-    return low
+    return int(low)
+
+
+@lean
+def _quiet(fixed: int, trail: int, target: int, peak: int, per_unit: float) -> tuple[float, float]:
+    """Return the prices between which nothing happens, with a tick to spare: most bars lie there."""
+    ceiling = min(target, peak) if target > 0 else peak
+    return (max(fixed, trail) + 2) / per_unit, (ceiling - 2) / per_unit
+
+
+@lean
+def _first_loud(bars: Bars, is_exit: Bools, t: int, until: int, quiet: tuple[float, float]) -> int:
+    """Return the first row from t on, before `until`, that is not quiet or says exit; else `until`.
+
+    Bars are not turned into ticks here. Eight rows are asked at a time, without a branch: the compiler asks
+    them at once.
+    """
+    floor, ceiling = quiet
+    while t + _AT_ONCE <= until:
+        loud = False
+        for row in range(t, t + _AT_ONCE):
+            loud |= (bars.low[row] <= floor) | (bars.high[row] >= ceiling) | is_exit[row]
+        if loud:
+            break
+        t += _AT_ONCE
+    while t < until and floor < bars.low[t] and bars.high[t] < ceiling and not is_exit[t]:
+        t += 1
+    return t
 
 
 @lean
@@ -144,26 +191,28 @@ def hold(
     rung = _rung(0, -1, numbers)
     target = _target(paid, rung, numbers)
     is_due = False
-    turn = _next_turn(bars, first, last, rung, numbers, bars.open_ms[first])
+    turn = _next_turn(bars, first, last, rung, numbers, bars.open_ms[first], fine.bar_ms)
     peak = paid
     trail = 0
+    wake = MOST_TICKS  # below what wakes the trailing stop, no peak says anything
     if numbers.trail_keep > 0:
+        wake = times_up(paid, numbers.trail_wake)
         trail = _trail(paid, peak, numbers.trail_keep, numbers.trail_wake)
     pending = False
-    for t in range(first, last):
+    t = first
+    while t < last:
         if t == turn:
             age = bars.open_ms[t] - bars.open_ms[first]
             rung = _rung(age, rung, numbers)
             target = _target(paid, rung, numbers)
             is_due = 0 < numbers.max_hold <= age
-            turn = _next_turn(bars, t, last, rung, numbers, bars.open_ms[first])
-        # Most bars lie between the levels with a tick to spare: they are not turned into ticks at all.
-        is_still = not pending and not is_due and bars.low[t] * per_unit > max(fixed, trail) + 1
-        if is_still and (target == 0 or bars.high[t] * per_unit < target - 1):
-            if numbers.trail_keep > 0 and bars.volume[t] > 0.0 and bars.high[t] * per_unit > peak:
-                peak = max(peak, ticks(bars.high[t], per_unit))
-                trail = _trail(paid, peak, numbers.trail_keep, numbers.trail_wake)
-        elif bars.volume[t] > 0.0:
+            turn = _next_turn(bars, t, last, rung, numbers, bars.open_ms[first], fine.bar_ms)
+        if not pending and not is_due:
+            until = min(turn, last)
+            t = _first_loud(bars, is_exit, t, until, _quiet(fixed, trail, target, max(peak, wake), per_unit))
+            if t == until:
+                continue
+        if bars.volume[t] > 0.0:
             levels = (fixed, trail, target)
             code, tick, doubt = _look(bars, t, per_unit, levels, pending, is_due, fine)
             if code != 0:
@@ -174,4 +223,5 @@ def hold(
                 trail = _trail(paid, peak, numbers.trail_keep, numbers.trail_wake)
         if is_exit[t]:
             pending = True
+        t += 1
     return last - 1, 0, ticks(bars.close[last - 1], per_unit), 0

@@ -19,7 +19,7 @@ from bench.harness import Measured, against_peer, apart
 from bench.peers import ROOT, PeerMissing, ask, python_of
 from trading.backtest.candle_file import PLAIN_MARKET, candle_file
 from trading.backtest.entries import Job, Signals
-from trading.backtest.replay import Mode, _empty_book, no_detail, replay
+from trading.backtest.replay import Mode, empty_book, no_detail, replay
 from trading.backtest.replay import run as run_job
 from trading.backtest.strategy import Costs, Strategy, Trailing
 from trading.backtest.strategy_file import parse_strategy
@@ -106,7 +106,7 @@ def loop(folder: str, strategy: Strategy, slots: int, threads: int) -> Any:
     return lambda: (
         run_job(
             names,
-            Job(bars, no_detail(SYMBOLS), signals, venue, terms, _empty_book()),
+            Job(bars, no_detail(SYMBOLS), signals, venue, terms, empty_book()),
             0,
             np.empty(0),
             threads,

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from trading.backtest.walk import Bars, Bools, Floats, Ints
+from trading.backtest.candle_file import PLAIN_MARKET, MarketRules
+from trading.backtest.walk import Bars, Bools
 from trading.market.errors import InvalidBars
+from trading.market.ticks import Grid
+from trading.risk.exit_machine import MOST_TICKS
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -16,16 +19,19 @@ class Block:
     """Candles of many symbols as arrays.
 
     `candles` is the frame in row order (sorted by symbol and time), `symbols` one name per block of
-    rows, `bars` the arrays, `bar_ms` the bar length in ms.
+    rows, `bars` the arrays, `bar_ms` the bar length in ms, `markets` what each symbol's market asks.
     """
 
     candles: pl.DataFrame
     symbols: pl.Series
     bars: Bars
     bar_ms: int
+    markets: list[MarketRules]
 
 
-def candle_block(candles: pl.DataFrame, bar_ms: int | None = None) -> Block:
+def candle_block(
+    candles: pl.DataFrame, bar_ms: int | None = None, markets: pl.DataFrame | None = None
+) -> Block:
     """Return `candles` sorted, checked and flattened.
 
     Parameters
@@ -34,6 +40,10 @@ def candle_block(candles: pl.DataFrame, bar_ms: int | None = None) -> Block:
         Columns of `trading.market.frames.CANDLES` (others are ignored), any order, closed bars only.
     bar_ms : int, optional
         Bar length in ms; the smallest step between two bars of one symbol where not given.
+    markets : DataFrame, optional
+        `symbol` and, where known, `tick`, `step`, `min_amount`, `min_cost`. A symbol without a tick, or whose
+        prices are no whole numbers below 2^52 of it, gets a decimal tick at the fourteenth digit of its first
+        price.
 
     Raises
     ------
@@ -53,19 +63,54 @@ def candle_block(candles: pl.DataFrame, bar_ms: int | None = None) -> Block:
         raise InvalidBars("candles must have one bar per symbol and open_time, found a repeated open_time")
     found_ms = int(steps[inside].min()) if inside.any() else 1
     arrays = {name: frame[name].to_numpy().astype(np.float64) for name in (*_PRICES, "volume")}
-    bars = Bars(offsets, open_ms, **arrays, per_unit=_finest(arrays["high"], offsets))
-    return Block(frame, runs["value"], bars, bar_ms or found_ms)
+    bars = Bars(offsets, open_ms, **arrays, per_unit=np.empty(0))
+    rules = _market_rules(runs["value"], bars, markets)
+    per_unit = np.array([each.tick.denominator / each.tick.numerator for each in rules])
+    return Block(frame, runs["value"], bars._replace(per_unit=per_unit), bar_ms or found_ms, rules)
 
 
-def _finest(high: Floats, offsets: Ints) -> Floats:
-    """Return ticks per quote unit of each symbol: a decimal tick at the fourteenth digit of its first price.
+_RULES = ("tick", "step", "min_amount", "min_cost")
 
-    Of the first, not of the highest: what is known of a bar must not hang on bars after it.
+
+def _market_rules(symbols: pl.Series, bars: Bars, markets: pl.DataFrame | None) -> list[MarketRules]:
+    if not len(symbols):
+        return []
+    listed: dict[str, tuple[float | None, ...]] = {}
+    if markets is not None:
+        known = [pl.col(name) if name in markets.columns else pl.lit(None).alias(name) for name in _RULES]
+        for name, *values in markets.select("symbol", *known).iter_rows():
+            listed.setdefault(name, tuple(values))
+    least, most = (
+        np.minimum.reduceat(bars.low, bars.offsets[:-1]),
+        np.maximum.reduceat(bars.high, bars.offsets[:-1]),
+    )
+    first = bars.high[bars.offsets[:-1]]
+    found = []
+    for k, symbol in enumerate(symbols):
+        tick, step, min_amount, min_cost = listed.get(symbol, (None,) * 4)
+        grid = None if not _is_given(tick) else Grid.of(tick, f"tick of {symbol}")
+        if grid is None or not _fits(grid, least[k], most[k]):
+            grid = _finest(first[k])
+        steps = PLAIN_MARKET.step if not _is_given(step) else Grid.of(step, f"step of {symbol}")
+        found.append(MarketRules(grid, steps, min_amount or 0.0, min_cost or 0.0))
+    return found
+
+
+def _is_given(size: float | None) -> bool:
+    return size is not None and size > 0
+
+
+def _fits(tick: Grid, least: float, most: float) -> bool:
+    per_unit = tick.denominator / tick.numerator
+    return bool(least * per_unit >= 1 and most * per_unit < MOST_TICKS)
+
+
+def _finest(high: float) -> Grid:
+    """Return a decimal tick at the fourteenth digit of a price, 1e-18 at the finest.
+
+    Of a symbol's first price, not of its highest: what is known of a bar must not hang on bars after it.
     """
-    if not len(high):
-        return np.empty(0)
-    finest: Floats = np.power(10.0, np.clip(13 - np.floor(np.log10(high[offsets[:-1]])), 0, 22))
-    return finest
+    return Grid(1, 10 ** int(np.clip(13 - np.floor(np.log10(high)), 0, 18)))
 
 
 def _check(frame: pl.DataFrame) -> None:

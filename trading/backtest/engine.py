@@ -1,7 +1,7 @@
-"""Candles and signals in, trades and figures per symbol out.
+"""Candles and signals in, trades and figures per symbol out: the research line on the one engine.
 
-The fill rules are in `kernel` and `trading.risk.exit_machine`; costs in `costs`; whether the result is worth
-money is decided in `approval`.
+Fill rules are those of `sluice backtest` (`entries`, `walk`); how the line asks for them is in `line`, costs
+in `costs`; whether the result is worth money is decided in `approval`.
 """
 
 from dataclasses import dataclass, field
@@ -10,9 +10,12 @@ import numpy as np
 import polars as pl
 
 from trading.backtest.block import Block, candle_block, member_mask, signal_masks
+from trading.backtest.candle_file import CandleFile
 from trading.backtest.costs import CostModel, symbol_costs
-from trading.backtest.kernel import Bools, Floats, Ints, outcomes_kernel, trades_kernel
-from trading.backtest.metrics import METRICS, equity_curve, symbol_metrics
+from trading.backtest.line import LineRun
+from trading.backtest.metrics import METRICS, equity_curve, symbol_metrics, with_fragility
+from trading.backtest.strategy import VOLUME_SHARE
+from trading.backtest.walk import Bools, Floats, Ints
 from trading.market.errors import BadInput
 from trading.risk.exits import ExitCode, ExitRules
 from trading.universe.members import with_sources
@@ -20,8 +23,9 @@ from trading.universe.members import with_sources
 _UTC_MS = pl.Datetime("ms", "UTC")
 _REASONS = np.array([code.reason for code in ExitCode])
 
-# One row per trade. `*_mark` is the candle's price, `*_price` what is paid or got after half the spread
-# and slippage; profit_ratio is net of fees too. An open trade is valued at the last close.
+# One row per trade. `*_mark` is the candle's price, `*_price` what is paid or got after half the spread and
+# slippage, on whole ticks; profit_ratio is net of fees too. An open trade is valued at the last close.
+# `is_ambiguous`: its last bar touched stop and target, taken as a stop; `is_resolved`: finer bars told.
 TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,
     "signal_id": pl.String,
@@ -32,12 +36,15 @@ TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
     "close_mark": pl.Float64,
     "open_price": pl.Float64,
     "close_price": pl.Float64,
+    "amount": pl.Float64,
     "profit_ratio": pl.Float64,
     "profit_ratio_2x_costs": pl.Float64,
     "market_excess": pl.Float64,
     "bars_held": pl.Int64,
     "exit_reason": pl.String,
     "is_open": pl.Boolean,
+    "is_ambiguous": pl.Boolean,
+    "is_resolved": pl.Boolean,
 }
 # One row per candle: cash plus amount held × close, starting from 1 per symbol.
 EQUITY: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -60,17 +67,22 @@ class BacktestRules:
         Random entry sets per symbol.
     seed : int
         Of the random entries.
+    volume_share : float
+        Most of the entry bar's volume that is bought; 0 = no limit.
     """
 
     entry_limit: float = 0.01
     random_draws: int = 500
     seed: int = 0
+    volume_share: float = VOLUME_SHARE
 
     def __post_init__(self) -> None:
         if self.entry_limit < 0:
             raise BadInput(f"entry_limit must not be negative, was {self.entry_limit}")
         if self.random_draws < 1:
             raise BadInput(f"random_draws must be at least 1, was {self.random_draws}")
+        if not 0 <= self.volume_share <= 1:
+            raise BadInput(f"volume_share must lie in [0, 1], was {self.volume_share}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,7 @@ def run_backtest(
     rules: BacktestRules | None = None,
     bar_ms: int | None = None,
     members: pl.DataFrame | None = None,
+    detail: CandleFile | None = None,
 ) -> BacktestResult:
     """Trade `signals` on `candles`, one position per symbol, and measure each symbol.
 
@@ -103,7 +116,7 @@ def run_backtest(
     signals : DataFrame
         `symbol`, `open_time`, `is_entry`, `is_exit`; `lineage_id` or `signal_id` is kept on the trades.
     markets : DataFrame
-        `symbol`, `taker_fee`.
+        `symbol`, `taker_fee`; `tick`, `step`, `min_amount`, `min_cost` where known (`block.candle_block`).
     exits, costs, rules : optional
         Defaults where not given.
     tickers : DataFrame, optional
@@ -114,6 +127,8 @@ def run_backtest(
         On which bars a symbol was in the universe. Elsewhere nothing is entered, neither on a signal nor at
         random; bars that are not named are no members. The figures then say what told the universe
         (`universe_source`, `universe_share`). Without it every bar is a member.
+    detail : CandleFile, optional
+        Finer candles: which came first in a bar that touched stop and target.
 
     Returns
     -------
@@ -128,19 +143,20 @@ def run_backtest(
     exits, costs, rules = exits or ExitRules(), costs or CostModel(), rules or BacktestRules()
     if candles.is_empty():
         return BacktestResult(*(pl.DataFrame(schema=schema) for schema in (TRADES, METRICS, EQUITY)))
-    block = candle_block(candles, bar_ms)
+    block = candle_block(candles, bar_ms, markets)
     table = symbol_costs(block.symbols, markets, costs, tickers)
+    run = _line(block, table, exits, costs, rules, detail)
     is_entry, is_exit = signal_masks(block, signals)
-    is_open = member_mask(block, members)
-    is_entry &= is_open
+    is_member = member_mask(block, members)
+    is_entry &= is_member
     if not exits.use_exit_signal:
         is_exit = np.zeros_like(is_exit)
-    rows, marks = _trade(block, is_entry, is_exit, _price_cost(table), exits, rules)
-    trades = _trades_frame(block, rows, marks, table, signals)
-    every = outcomes(block, is_open, is_exit, table, exits, rules).net_return
-    fee = table["taker_fee"].to_numpy()
-    equity = equity_curve(block, rows, trades.select("open_price", "close_price").to_numpy(), fee)
+    rows, rates = run.trades(is_entry, is_exit)
+    trades = _trades_frame(run, rows, rates, signals)
+    every = run.every_entry(is_member, is_exit)[1]
+    equity = equity_curve(block, rows, trades.select("open_price", "close_price").to_numpy(), run.fee)
     metrics = symbol_metrics(block, trades, equity, every, table, seed=rules.seed, draws=rules.random_draws)
+    metrics = with_fragility(metrics, block.symbols, run.freqtrade_returns(is_entry, is_exit))
     if members is not None:
         metrics = with_sources(metrics, members)
     curve = block.candles.select("symbol", "open_time").with_columns(pl.Series("equity", equity))
@@ -162,28 +178,22 @@ def outcomes(
     table: pl.DataFrame,
     exits: ExitRules,
     rules: BacktestRules,
+    costs: CostModel | None = None,
 ) -> Outcomes:
     """Return how each wanted entry would have ended, were it the only one; NaN where it did not."""
-    n = len(block.candles)
-    row, code, mark = np.empty(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
-    price_cost = _price_cost(table)
-    outcomes_kernel(
-        block.bars,
-        is_wanted,
-        is_exit,
-        price_cost,
-        block.bar_ms,
-        rules.entry_limit,
-        exits.numbers(block.bar_ms),
-        row,
-        code,
-        mark,
-    )
-    out = np.full(n, np.nan)
-    ended = np.flatnonzero(row >= 0)
-    owner = np.repeat(np.arange(len(block.symbols)), np.diff(block.bars.offsets))[ended]
-    out[ended] = net_return(block.bars.open[ended + 1], mark[ended], price_cost[owner], _fee(table)[owner])
-    return Outcomes(row, out)
+    run = _line(block, table, exits, costs or CostModel(), rules, None)
+    return Outcomes(*run.every_entry(is_wanted, is_exit))
+
+
+def _line(
+    block: Block,
+    table: pl.DataFrame,
+    exits: ExitRules,
+    costs: CostModel,
+    rules: BacktestRules,
+    detail: CandleFile | None,
+) -> LineRun:
+    return LineRun(block, table, exits, costs.stake_quote, rules.entry_limit, rules.volume_share, detail)
 
 
 def net_return(open_mark: Floats, close_mark: Floats, price_cost: Floats, fee: Floats) -> Floats:
@@ -192,33 +202,15 @@ def net_return(open_mark: Floats, close_mark: Floats, price_cost: Floats, fee: F
     return got / (open_mark * (1 + price_cost) * (1 + fee)) - 1
 
 
-def _trade(
-    block: Block, is_entry: Bools, is_exit: Bools, price_cost: Floats, exits: ExitRules, rules: BacktestRules
-) -> tuple[Ints, Floats]:
-    most = int(is_entry.sum())
-    rows, marks = np.zeros((most, 5), np.int64), np.zeros((most, 2))
-    count = trades_kernel(
-        block.bars,
-        is_entry,
-        is_exit,
-        price_cost,
-        block.bar_ms,
-        rules.entry_limit,
-        exits.numbers(block.bar_ms),
-        rows,
-        marks,
-    )
-    return rows[:count], marks[:count]
-
-
-def _trades_frame(
-    block: Block, rows: Ints, marks: Floats, table: pl.DataFrame, signals: pl.DataFrame
-) -> pl.DataFrame:
-    owner, signal, entry, leave, code = rows.T
-    cost, fee = _price_cost(table)[owner], _fee(table)[owner]
+def _trades_frame(run: LineRun, rows: Ints, rates: Floats, signals: pl.DataFrame) -> pl.DataFrame:
+    owner, signal, entry, leave, code, steps, doubt = rows.T
+    block, cost, fee = run.block, run.price_cost[owner], run.fee[owner]
     times = block.candles["open_time"].cast(_UTC_MS)
     bars = block.bars
-    net = net_return(marks[:, 0], marks[:, 1], cost, fee)
+    opened, closed, _, close_mark, spent, got, _ = rates.T
+    open_mark = bars.open[entry]
+    net = got / spent - 1
+    step = np.array([each.step.numerator / each.step.denominator for each in block.markets])
     index = _market_index(block)
     frame = pl.DataFrame(
         {
@@ -226,16 +218,19 @@ def _trades_frame(
             "signal_time": times.gather(signal),
             "open_time": times.gather(entry),
             "close_time": times.gather(leave),
-            "open_mark": marks[:, 0],
-            "close_mark": marks[:, 1],
-            "open_price": marks[:, 0] * (1 + cost),
-            "close_price": marks[:, 1] * (1 - cost),
+            "open_mark": open_mark,
+            "close_mark": close_mark,
+            "open_price": opened,
+            "close_price": closed,
+            "amount": steps * step[owner],
             "profit_ratio": net,
-            "profit_ratio_2x_costs": net_return(marks[:, 0], marks[:, 1], 2 * cost, 2 * fee),
+            "profit_ratio_2x_costs": net_return(open_mark, close_mark, 2 * cost, 2 * fee),
             "market_excess": net - (index[leave] / index[signal] - 1),
             "bars_held": (bars.open_ms[leave] - bars.open_ms[entry]) // block.bar_ms,
             "exit_reason": _REASONS[code],
             "is_open": code == 0,
+            "is_ambiguous": doubt == 1,
+            "is_resolved": doubt == 2,
         }
     )
     named = frame.join(_signal_ids(signals), on=["symbol", "signal_time"], how="left", maintain_order="left")
@@ -265,11 +260,3 @@ def _market_index(block: Block) -> Floats:
     count = np.bincount(place, weights=has_change.astype(np.float64), minlength=len(times))
     index: Floats = np.cumprod(1 + total / np.maximum(count, 1))[place]
     return index
-
-
-def _price_cost(table: pl.DataFrame) -> Floats:
-    return (table["half_spread"] + table["slippage"]).to_numpy()
-
-
-def _fee(table: pl.DataFrame) -> Floats:
-    return table["taker_fee"].to_numpy()

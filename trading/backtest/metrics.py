@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 
 from trading.backtest.block import Block
-from trading.backtest.kernel import Floats, Ints, curve_kernel, equity_kernel
+from trading.backtest.kernel import curve_kernel, equity_kernel
 from trading.backtest.statistics import random_entry_p_value, random_entry_percentile
+from trading.backtest.walk import Floats, Ints
 from trading.market.lineage import digest
 
 DAYS_PER_YEAR = 365  # the market never closes
@@ -40,7 +41,12 @@ METRICS: dict[str, pl.DataType | type[pl.DataType]] = {
     "any_entry_mean": pl.Float64,  # an entry at every bar, same exits and costs
     "any_entry_sd": pl.Float64,
     "random_percentile": pl.Float64,  # in [0, 1]
+    "ambiguous_bars": pl.Int64,  # closed trades whose last bar touched stop and target: taken as stops
+    "resolved_bars": pl.Int64,  # the same, but finer bars told which came first
+    "total_return_freqtrade": pl.Float64,  # same signals and costs under freqtrade's fill rules
+    "fragility": pl.Float64,  # of it and total_return, how much more; null without a trade, or not measured
 }
+_PEER = ("total_return_freqtrade", "fragility")
 
 
 def equity_curve(block: Block, rows: Ints, prices: Floats, fee: Floats) -> Floats:
@@ -63,6 +69,8 @@ def symbol_metrics(
     draws: int,
 ) -> pl.DataFrame:
     """Return one row per symbol of `block`, in its order, with the columns of `METRICS`.
+
+    Those of freqtrade's fills are null until `with_fragility` adds them.
 
     Parameters
     ----------
@@ -88,10 +96,32 @@ def symbol_metrics(
     frame = frame.join(exposed, on="symbol", how="left", maintain_order="left")
     tests = _tests(block, closed, any_entry, seed, draws)
     frame = frame.join(tests, on="symbol", how="left", maintain_order="left").with_columns(
-        pl.col("trades", "open_trades", "distinct_days").fill_null(0),
+        pl.col("trades", "open_trades", "distinct_days", "ambiguous_bars", "resolved_bars").fill_null(0),
+        *(pl.lit(None, pl.Float64).alias(name) for name in _PEER),
         (pl.col("bars_in").fill_null(0) / pl.col("bars")).clip(0.0, 1.0).alias("exposure"),
     )
     return frame.select(pl.col(name).cast(dtype) for name, dtype in METRICS.items())
+
+
+def with_fragility(
+    metrics: pl.DataFrame, symbols: pl.Series, peer: tuple[Ints, Floats] | None
+) -> pl.DataFrame:
+    """Add what freqtrade's fill rules make of the same signals, and the difference (freqtrade - ours).
+
+    `peer` holds place in `symbols` and net return of each of its closed trades; None = not measured.
+    """
+    if peer is None:
+        return metrics
+    total = (
+        pl.DataFrame({"symbol": symbols.gather(peer[0]), "r": peer[1]})
+        .group_by("symbol")
+        .agg(((1 + pl.col("r")).product() - 1).alias(_PEER[0]))
+    )
+    joined = metrics.drop(_PEER).join(total, on="symbol", how="left", maintain_order="left")
+    ours, theirs = pl.col("total_return"), pl.col(_PEER[0])
+    has_trade = ours.is_not_null() | theirs.is_not_null()
+    gap = pl.when(has_trade).then(theirs.fill_null(0.0) - ours.fill_null(0.0)).alias(_PEER[1])
+    return joined.with_columns(gap).select(metrics.columns)
 
 
 def _trade_figures(closed: pl.DataFrame) -> pl.DataFrame:
@@ -114,6 +144,8 @@ def _trade_figures(closed: pl.DataFrame) -> pl.DataFrame:
         .alias("expectancy"),
         pl.col("bars_held").mean().alias("avg_hold_bars"),
         pl.col("market_excess").mean().alias("market_excess"),
+        pl.col("is_ambiguous").sum().cast(pl.Int64).alias("ambiguous_bars"),
+        pl.col("is_resolved").sum().cast(pl.Int64).alias("resolved_bars"),
     )
 
 

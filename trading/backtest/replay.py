@@ -124,7 +124,7 @@ def replay(
     is_peer = mode is Mode.FREQTRADE
     venue = venue_of(rules, strategy, fee, bars, is_freqtrade=is_peer)
     terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer)
-    job = Job(bars, _detail(detail, used), signals, venue, terms, _empty_book())
+    job = Job(bars, detail_bars(detail, used.symbols, used.bar_ms), signals, venue, terms, empty_book())
     return run(used.symbols, job, strategy.startup, rank, threads, guards=strategy.guards)
 
 
@@ -149,11 +149,7 @@ def run(
     symbols: list[str], job: Job, startup: int, rank: Floats, threads: int = 1, *, guards: Guards = _OFF
 ) -> Replay:
     """Return the trades of prepared arrays; the first signal of a symbol is its bar `startup`."""
-    job = job._replace(
-        bars=Bars(*map(_frozen, job.bars)),
-        detail=Bars(*map(_frozen, job.detail)),
-        signals=Signals(*map(_frozen, job.signals)),
-    )
+    job = frozen(job)
     is_shared = job.terms.slots > 0 or job.terms.wallet > 0 or guards.is_on
     if is_shared:
         rows, rates, counts = _in_time_order(symbols, job, startup, rank, guards)
@@ -163,6 +159,11 @@ def run(
     left_out = {name: int(counts[place]) for place, name in enumerate(LEFT_OUT)}
     trades = trade_frame(symbols, job, rows, rates, is_shared)
     return Replay(mode, trades, left_out, int(counts[book.AMBIGUOUS_BARS]), int(counts[book.RESOLVED_BARS]))
+
+
+def walked(job: Job, startup: int, threads: int = 1) -> tuple[Ints, Floats, Ints]:
+    """Return trades as `entries` writes them, by symbol and time, and the counts; slots are unlimited."""
+    return _one_by_one(frozen(job), startup, threads)
 
 
 def _one_by_one(job: Job, startup: int, threads: int) -> tuple[Ints, Floats, Ints]:
@@ -180,7 +181,7 @@ def _one_by_one(job: Job, startup: int, threads: int) -> tuple[Ints, Floats, Int
 
 
 def _span(job: Job, startup: int, first: int, until: int) -> tuple[Ints, Floats, Ints]:
-    own = job._replace(book=_empty_book())
+    own = job._replace(book=empty_book())
     rows: list[Ints] = []
     rates: list[Floats] = []
     k, t = first, 0
@@ -226,18 +227,18 @@ def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tup
     return rows[order], owner[order]
 
 
-def _detail(detail: CandleFile | None, of: CandleFile) -> Bars:
-    """Return the finer candles in the order of the symbols of `of`; a symbol without any has no rows."""
+def detail_bars(detail: CandleFile | None, symbols: list[str], bar_ms: int) -> Bars:
+    """Return the finer candles in the order of `symbols`; a symbol without any has no rows."""
     if detail is None:
-        return no_detail(len(of.symbols))
-    if not 0 < detail.bar_ms < of.bar_ms:
-        raise BadInput(f"detail bars must be shorter than {of.bar_ms} ms, were {detail.bar_ms}")
+        return no_detail(len(symbols))
+    if not 0 < detail.bar_ms < bar_ms:
+        raise BadInput(f"detail bars must be shorter than {bar_ms} ms, were {detail.bar_ms}")
     place = {symbol: k for k, symbol in enumerate(detail.symbols)}
     spans = [
         np.arange(detail.bars.offsets[place[s]], detail.bars.offsets[place[s] + 1])
         if s in place
         else np.arange(0)
-        for s in of.symbols
+        for s in symbols
     ]
     rows = np.concatenate(spans)
     offsets = np.concatenate([[0], np.cumsum([len(span) for span in spans])]).astype(np.int64)
@@ -254,6 +255,15 @@ def no_detail(symbols: int) -> Bars:
     return Bars(np.zeros(symbols + 1, np.int64), np.empty(0, np.int64), none, none, none, none, none, none)
 
 
+def frozen(job: Job) -> Job:
+    """Return the job with inputs that cannot be written: one kind of array, one compilation."""
+    return job._replace(
+        bars=Bars(*map(_frozen, job.bars)),
+        detail=Bars(*map(_frozen, job.detail)),
+        signals=Signals(*map(_frozen, job.signals)),
+    )
+
+
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return a view that cannot be written: the loop would be compiled once more for every mixture."""
     view = array.view()
@@ -261,7 +271,8 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _empty_book() -> Book:
+def empty_book() -> Book:
+    """Return room for trades before they are taken away, and counts of zero."""
     rows, rates = np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 7))
     return Book(rows, rates, np.zeros(book.COUNTS, np.int64))
 

@@ -43,11 +43,11 @@ def candle_labels(
     wanted = signals.filter("is_candidate").with_columns(pl.col("open_time").cast(UTC_MS))
     if candles.is_empty() or wanted.is_empty():
         return _labelled(wanted.with_columns(_none("net_return"), _none("fee_ratio"), _no_time()).clear(), 0)
-    block = candle_block(candles, bar_ms)
+    block = candle_block(candles, bar_ms, markets)
     table = symbol_costs(block.symbols, markets, costs, tickers)
     everywhere = np.ones(len(block.candles), np.bool_)
     # Exit signals stay out: a candle label must not depend on rules that change between versions.
-    found = outcomes(block, everywhere, np.zeros_like(everywhere), table, exits, BacktestRules())
+    found = outcomes(block, everywhere, np.zeros_like(everywhere), table, exits, BacktestRules(), costs)
     ended = found.exit_row >= 0
     close_ms = block.bars.open_ms[np.maximum(found.exit_row, 0)] + block.bar_ms
     per_symbol = 2 * (table["taker_fee"] + table["half_spread"] + table["slippage"])

@@ -54,10 +54,10 @@ def play(
     listed = [market] * len(candles.symbols)
     job = Job(
         bars,
-        replay._detail(detail, candles),
+        replay.detail_bars(detail, candles.symbols, candles.bar_ms),
         Signals(*masks, np.empty(0)),
         venue_of(listed, rules, rules.costs.fee, bars, is_freqtrade=is_freqtrade),
         terms_of(bars, bar_ms or candles.bar_ms, rules, slots, is_freqtrade=is_freqtrade),
-        replay._empty_book(),
+        replay.empty_book(),
     )
     return run(candles.symbols, job, rules.startup, np.empty(0), guards=rules.guards)

@@ -24,6 +24,7 @@ GOOD = {
     "p_value": 0.0001,
     "mean_return": 0.015,
     "buy_and_hold": 0.05,
+    "fragility": 0.01,
 }
 NO_TRADES = pl.DataFrame(schema=TRADES)
 
@@ -66,11 +67,11 @@ def test_each_rule_alone_refuses_and_says_value_and_bound(change: dict, rule: st
 
 
 def test_a_symbol_that_meets_every_bound_is_approved_with_all_rules_on_record() -> None:
-    """Ten rules, ten verdicts; ids of the backtest row are kept."""
+    """Eleven rules, eleven verdicts; ids of the backtest row are kept."""
     metrics = metrics_of({}).with_columns(lineage_id=pl.lit("bt-1-1"))
     found = approve(metrics, NO_TRADES)
     assert found.approved == ["GOOD/USDT"]
-    assert found.rules["is_passed"].to_list() == [True] * 10
+    assert found.rules["is_passed"].to_list() == [True] * 11
     assert found.symbols["backtest_id"].to_list() == ["bt-1-1"]
     assert (dict(found.symbols.schema), dict(found.rules.schema)) == (APPROVALS, APPROVAL_RULES)
 

@@ -176,12 +176,11 @@ def test_equity_is_cash_plus_position_at_every_bar(
 
 
 def test_an_edit_of_the_exit_machine_recompiles_the_kernel() -> None:
-    """The machine's source digest is part of the kernels' closure, which numba's disk cache hashes."""
-    from trading.backtest import kernel
+    """A digest of the machine's source is part of the loop's closure, which numba's disk cache hashes."""
+    from trading.backtest import compiled, entries, every_entry
 
-    for built in (kernel.trades_kernel, kernel.outcomes_kernel):
-        cells = [cell.cell_contents for cell in built.py_func.__closure__]
-        assert kernel.MACHINE in cells
+    cells = [cell.cell_contents for cell in every_entry.every_entry.py_func.__closure__]
+    assert compiled.digest(every_entry) ^ entries.ENTRIES_MACHINE in cells
 
 
 def test_the_grid_of_a_symbol_does_not_hang_on_later_prices() -> None:

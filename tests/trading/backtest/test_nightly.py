@@ -29,6 +29,7 @@ def night_of(p_value: float) -> pl.DataFrame:
         "market_excess": 0.01,
         "random_percentile": 1.0,
         "buy_and_hold": 0.05,
+        "fragility": 0.01,
         "p_value": p_value,
     }
     return pl.DataFrame([row], schema_overrides=METRICS).with_columns(

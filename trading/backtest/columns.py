@@ -38,6 +38,19 @@ def indicator_columns(bars: Bars, names: Sequence[str]) -> dict[str, pl.Series]:
     return {name: pl.Series(name, column).fill_nan(None) for name, column in out.items()}
 
 
+def column_table(bars: Bars, names: Sequence[str]) -> pl.DataFrame:
+    """Return a frame of the candles with the named columns, on which expressions are asked.
+
+    `symbol` is a number: the place of the symbol in `bars`.
+    """
+    owner = np.repeat(np.arange(len(bars.offsets) - 1), np.diff(bars.offsets))
+    plain = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    table = pl.DataFrame({"symbol": owner, **plain}).with_columns(
+        quote_volume=pl.col("volume") * pl.col("close")
+    )
+    return table.with_columns(**indicator_columns(bars, names))
+
+
 def thin_columns(names: Sequence[str], startup: int) -> dict[str, int]:
     """Return the columns that still remember their seed after `startup` bars, with the bars they need."""
     needed = {name: catalogue.warm_up(name) for name in names}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trading.backtest import entries as book
 from trading.backtest.candle_file import PLAIN_MARKET, CandleFile, MarketRules, filled
-from trading.backtest.columns import indicator_columns
+from trading.backtest.columns import column_table
 from trading.backtest.entries import Book, Job, Signals
 from trading.backtest.portfolio import by_symbol, by_time, new_desk
 from trading.backtest.protections import Guards
@@ -115,8 +115,8 @@ def replay(
     used = filled(candles) if mode is Mode.FREQTRADE else candles
     rules = [(markets or {}).get(symbol, PLAIN_MARKET) for symbol in used.symbols]
     bars = used.bars._replace(per_unit=np.array([r.tick.denominator / r.tick.numerator for r in rules]))
-    _check_ticks(bars, used.symbols)
-    signals, rank = strategy_signals(bars, used.symbols, strategy)
+    check_ticks(bars, used.symbols)
+    signals, rank = strategy_signals(bars, strategy)
     if since_ms:
         # A signal acts at the next bar's open.
         is_late = bars.open_ms + used.bar_ms >= since_ms
@@ -128,15 +128,10 @@ def replay(
     return run(used.symbols, job, strategy.startup, rank, threads, guards=strategy.guards)
 
 
-def strategy_signals(bars: Bars, symbols: list[str], strategy: Strategy) -> tuple[Signals, Floats]:
+def strategy_signals(bars: Bars, strategy: Strategy) -> tuple[Signals, Floats]:
     """Return entries and exits per row, and the value that ranks entries of one moment (empty = none)."""
     wanted = [name for each in strategy.expressions for name in each.indicators]
-    owner = pl.Series("symbol", np.repeat(np.arange(len(symbols)), np.diff(bars.offsets)))
-    plain = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
-    table = pl.DataFrame({"symbol": owner, **plain}).with_columns(
-        quote_volume=pl.col("volume") * pl.col("close")
-    )
-    table = table.with_columns(**indicator_columns(bars, wanted))
+    table = column_table(bars, wanted)
     is_entry = _flags(strategy.entry.of(table))
     is_exit = (
         np.zeros(len(is_entry), np.bool_) if strategy.exit_ is None else _flags(strategy.exit_.of(table))
@@ -277,7 +272,8 @@ def empty_book() -> Book:
     return Book(rows, rates, np.zeros(book.COUNTS, np.int64))
 
 
-def _check_ticks(bars: Bars, symbols: list[str]) -> None:
+def check_ticks(bars: Bars, symbols: list[str]) -> None:
+    """Raise InvalidBars if a price is less than a tick or no exact number of them."""
     most = np.maximum.reduceat(bars.high, bars.offsets[:-1]) * bars.per_unit
     least = np.minimum.reduceat(bars.low, bars.offsets[:-1]) * bars.per_unit
     for k in np.flatnonzero((most >= MOST_TICKS) | (least < 0.5))[:1]:

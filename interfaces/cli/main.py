@@ -34,6 +34,10 @@ COMMANDS = {
     "exchange": Mount("interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol."),
     "universe": Mount("interfaces.cli.universe", "What each name means, and which symbols are suspended."),
     "trade": Mount("interfaces.cli.trade", "The trading engine: orders, exits, reconciliation."),
+    "rehearse": Mount(
+        "interfaces.cli.rehearse",
+        "What the rate limit allows a fleet: mass stop, restart, in simulated time.",
+    ),
     "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade."),
     "config": Mount("interfaces.cli.config", "Settings in force, secrets masked."),
     "doctor": Mount("interfaces.cli.doctor", "Check this machine and this project; say what to fix."),

@@ -17,8 +17,6 @@ _GRACE_S = 0.1
 # Who is not first looks again no sooner than this.
 _LOOK_S = 0.005
 _MOST_PLACES = 64
-# Reconciliation gets at least this share of the rate, however many exits there are.
-RESERVED_SHARE = 0.2
 
 
 class Priority(IntEnum):
@@ -33,9 +31,25 @@ class Priority(IntEnum):
     SCAN = 3
 
 
-# The share of the burst (at most of a second's worth) that each level leaves to more urgent ones, which
-# so find tokens at once.
-_LEFT = {Priority.EXIT: 0.0, Priority.RECONCILE: 0.0, Priority.ENTRY: 0.1, Priority.SCAN: 0.2}
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How one budget is divided; fractions. `sluice rehearse fleet` shows what other divisions would do.
+
+    Parameters
+    ----------
+    reconcile : float
+        Of the rate, however many exits there are.
+    entries_leave, scans_leave : float
+        Of the burst (at most of a second's worth), to more urgent requests, which so find tokens at once.
+    """
+
+    reconcile: float = 0.05
+    entries_leave: float = 0.5
+    scans_leave: float = 0.2
+
+    def left_by(self, level: int) -> float:
+        """Return the share of the burst that requests of `level` leave."""
+        return {Priority.ENTRY: self.entries_leave, Priority.SCAN: self.scans_leave}.get(Priority(level), 0.0)
 
 
 @dataclass(slots=True)
@@ -60,6 +74,8 @@ class Budget:
     now_s : float
         Wall time (monotonic).
     """
+
+    shares = Shares()
 
     def __init__(self, rate_per_s: float, burst: float, now_s: float) -> None:
         self.rate_per_s = rate_per_s
@@ -95,7 +111,9 @@ class Budget:
         # A request's worth that nobody wanted: then nobody is short, and there is no share to make up for.
         is_short = self.tokens + gained < self.burst + 1
         self.tokens = min(self.burst, self.tokens + gained)
-        self.credit = min(1.0, self.credit + gained * RESERVED_SHARE) if is_short else min(0.0, self.credit)
+        self.credit = (
+            min(1.0, self.credit + gained * self.shares.reconcile) if is_short else min(0.0, self.credit)
+        )
         self.share = min(1.0, self.share + quiet * _RECOVERY_PER_S)
 
     @property
@@ -150,5 +168,5 @@ class Budget:
         return -1 if is_ahead else place.level, place.ticket
 
     def _needed(self, place: Place) -> float:
-        left = _LEFT[Priority(place.level)] * min(self.burst, max(self.rate_per_s, 1.0))
+        left = self.shares.left_by(place.level) * min(self.burst, max(self.rate_per_s, 1.0))
         return min(float(place.weight), self.burst - left) + left

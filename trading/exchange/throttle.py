@@ -75,7 +75,7 @@ class Limiter:
     burst : float or None
         Weight that may go at once after a pause; default a quarter of a second's worth, at least 1.
         A request heavier than the burst goes when the bucket is full and is paid off afterwards.
-        Entries leave a tenth of it (at most of a second's worth) to more urgent requests, scans a fifth.
+        Entries leave half of it (at most of a second's worth) to more urgent requests, scans a fifth.
     path : Path or None
         File of the budget that this limiter shares with other processes; None = it has its own.
     budget : callable or None

@@ -80,6 +80,17 @@ def trades_stay_in_their_universe(store: Store) -> dg.AssetCheckResult:
     return verdict(outside.is_empty(), trades=trades.height, outside=outside.height, which=names)
 
 
+@dg.asset_check(
+    asset=backtest_results, blocking=True, description="Cut the candles and trade again: no trade changes."
+)
+def trades_see_no_future(store: Store) -> dg.AssetCheckResult:
+    """Fail on a trade of sampled pairs that candles cut after it do not give likewise."""
+    from resources.recomputed import trades_again
+
+    found, sampled = trades_again(store)
+    return verdict(found.is_empty(), pairs=sampled, differences=found.height, first=table(found))
+
+
 @dg.asset(group_name=GROUP, deps=[backtest_results], kinds={"polars"}, owners=["team:trading"])
 def approved_symbols(
     context: dg.AssetExecutionContext, config: ApprovalConfig, store: Store, order_log: OrderLogResource

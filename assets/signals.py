@@ -24,21 +24,10 @@ def signals(
     words, `screening_id` leads back to why the pair is here, `model_id` to the promoted model if there is
     one. `is_candidate`: the rule wanted in; `is_entry`: and nothing (regime, news, model) stopped it.
     """
-    from trading.news.items import told_once
-    from trading.signals.generate import signal_rows
+    from resources.signals import signal_table
 
-    rules, settings = domain(SignalRules, config), load_settings(store.world)
-    screened = store.lake.read("screened_symbols")
-    frame = signal_rows(
-        store.lake.read("indicators"),
-        rules,
-        regime=store.lake.read("market_regime"),
-        clusters=store.lake.read("clusters"),
-        news=told_once(store.lake.read("news_events")).with_columns(sentiment="score"),
-        model=learning.champion(store),
-        screening_ids=dict(screened.select("symbol", "lineage_id").iter_rows()),
-        timeframe=settings.timeframe,
-    )
+    rules = domain(SignalRules, config)
+    frame = signal_table(store, learning, store.lake.read("indicators"), rules)
     version = store.publish(
         "signals",
         frame,
@@ -77,3 +66,26 @@ def signals_come_from_closed_bars(store: Store) -> dg.AssetCheckResult:
         outside_range=wild,
         unasked=unasked,
     )
+
+
+@dg.asset_check(
+    asset=signals, blocking=True, description="Cut the candles and compute again: no earlier signal changes."
+)
+def signals_see_no_future(store: Store, learning: Learning) -> dg.AssetCheckResult:
+    """Fail on a signal of sampled pairs that indicators and signals of cut candles do not give likewise."""
+    from resources.recomputed import signals_again
+
+    found, sampled = signals_again(store, learning)
+    return verdict(found.is_empty(), pairs=sampled, differences=found.height, first=table(found))
+
+
+@dg.asset_check(
+    asset=signals, blocking=True, description="An older or a younger first bar: no indicator changes by 1 %."
+)
+def indicators_have_warmed_up(store: Store) -> dg.AssetCheckResult:
+    """Fail on a column of sampled pairs whose values change when fewer bars come before them; it is named."""
+    from resources.recomputed import indicators_with_less_history
+
+    found, sampled = indicators_with_less_history(store)
+    columns = ", ".join(found["column"].unique().sort())
+    return verdict(found.is_empty(), pairs=sampled, columns=columns, first=table(found))

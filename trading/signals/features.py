@@ -144,17 +144,32 @@ def with_market(rows: pl.DataFrame, regime: pl.DataFrame | None) -> pl.DataFrame
 def with_cluster(rows: pl.DataFrame, clusters: pl.DataFrame | None) -> pl.DataFrame:
     """Add `f_cluster` from `clusters` (`symbol`, `cluster` with -1 = noise, optionally `strength`).
 
-    Clusters are of the day the run is made, for all its bars: a descriptor of the symbol, not a signal.
+    With a column `known_at` (the close of the newest bar that a look at clusters stood on) each row gets the
+    newest look at or before its own close, `decided_ms`; 0 before the first. Without it the looks are taken
+    to be known at every row: only for rows of one moment.
     """
     if clusters is None or clusters.is_empty():
         return rows.with_columns(f_cluster=pl.lit(0.0))
     strength = pl.col("strength").cast(pl.Float64) if "strength" in clusters.columns else pl.lit(1.0)
-    table = clusters.select(
-        "symbol", pl.when(pl.col("cluster") >= 0).then(strength).otherwise(0.0).alias("f_cluster")
-    ).unique("symbol", keep="last")
-    return rows.join(table, on="symbol", how="left", maintain_order="left").with_columns(
-        pl.col("f_cluster").fill_nan(None).fill_null(0.0)
+    told = pl.when(pl.col("cluster") >= 0).then(strength).otherwise(0.0).alias("f_cluster")
+    if "known_at" in clusters.columns:
+        joined = _newest_known(rows, clusters.select("symbol", pl.col("known_at").dt.epoch("ms"), told))
+    else:
+        table = clusters.select("symbol", told).unique("symbol", keep="last")
+        joined = rows.join(table, on="symbol", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("f_cluster").fill_nan(None).fill_null(0.0))
+
+
+def _newest_known(rows: pl.DataFrame, looks: pl.DataFrame) -> pl.DataFrame:
+    asked = rows.with_row_index("row_").sort("decided_ms")
+    found = asked.join_asof(
+        looks.sort("known_at"),
+        left_on="decided_ms",
+        right_on="known_at",
+        by="symbol",
+        check_sortedness=False,  # both sides are sorted on the lines above; within groups it cannot tell
     )
+    return found.sort("row_").drop("row_", "known_at")
 
 
 def feature_columns() -> list[pl.Expr]:

@@ -58,7 +58,7 @@ def signal_rows(
     regime : DataFrame, optional
         Columns of the table `market_regime` (`regime` at least); one row per bar of the same timeframe.
     clusters : DataFrame, optional
-        `symbol`, `cluster`, `strength`.
+        `symbol`, `cluster`, `strength`, and `known_at` where rows are of more than one moment.
     news : DataFrame, optional
         `first_seen`, `symbols`, `event`, `sentiment`.
     model : Predictor, optional

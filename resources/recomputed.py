@@ -1,0 +1,121 @@
+"""Parts of the line made again from cut candles, for checks that block: a sample, seeded by market time."""
+
+import json
+from datetime import datetime
+
+import polars as pl
+
+from resources.learning import Learning
+from resources.settings import load_settings
+from resources.signals import signal_table
+from resources.store import Store
+from trading.backtest.engine import run_backtest
+from trading.backtest.validation import lookahead
+from trading.indicators.settings import IndicatorSettings
+from trading.indicators.table import indicator_table
+from trading.market.errors import MissingData
+from trading.market.frames import CANDLES
+from trading.market.lineage import Version
+from trading.market.timeframes import timeframe, to_ms
+from trading.risk.exits import ExitRules
+from trading.signals.strategy import SignalRules
+
+PAIRS, CUTS = 12, 3
+# Ids of what a row rests on: another version of the same content has another id.
+_IDS = ("lineage_id", "screening_id", "model_id")
+# What a trade made against the market of all pairs is another figure against that of a dozen.
+_OF_ALL_PAIRS = ("signal_id", "market_excess")
+
+
+def signals_again(store: Store, learning: Learning) -> tuple[pl.DataFrame, int]:
+    """Return where signals of cut candles differ from the published ones, and how many pairs were sampled."""
+    version = _newest(store, "signals")
+    rules = SignalRules(**_plain(json.loads(version.params)["SignalRules"]))
+    settings, candles = _sampled(store, version)
+
+    def make(left: pl.DataFrame, _: object) -> pl.DataFrame:
+        table = indicator_table(left, settings)
+        bar = table.select(pl.col("open_time").unique().sort().diff().min()).item()
+        until = table["open_time"].max() + bar
+        return signal_table(store, learning, table, rules, until=until)
+
+    names = candles["symbol"].unique()
+    published = store.lake.read("signals", version.version_id).filter(pl.col("symbol").is_in(names.to_list()))
+    cuts = lookahead.cut_times(candles["open_time"], CUTS, _seed(store))
+    return lookahead.looks_ahead(published, candles, make, cuts, skip=_IDS), len(names)
+
+
+def indicators_with_less_history(store: Store) -> tuple[pl.DataFrame, int]:
+    """Return which indicators of sampled pairs change with the number of bars before them."""
+    version = _newest(store, "signals")
+    settings, candles = _sampled(store, version)
+    table = pl.scan_parquet(store.lake.data_path("indicators", _input(version, "indicators")))
+    published = table.filter(pl.col("symbol").is_in(candles["symbol"].unique().to_list())).collect()
+    # Few, so that the longest warm-up still fits into what is left.
+    firsts = lookahead.cut_times(candles["open_time"], CUTS, _seed(store), after=0.02, before=0.15)
+    found = lookahead.needs_older_bars(
+        published, candles, lambda left, _: indicator_table(left, settings), firsts
+    )
+    return found, candles["symbol"].n_unique()
+
+
+def trades_again(store: Store) -> tuple[pl.DataFrame, int]:
+    """Return where a backtest of cut candles trades otherwise than the published one did up to there."""
+    version = _newest(store, "backtest_results")
+    signals = store.lake.version(_input(version, "signals"))
+    _, candles = _sampled(store, version)
+    chosen = pl.col("symbol").is_in(candles["symbol"].unique().to_list())
+    told = store.lake.read("signals", signals.version_id).filter(chosen)
+    members = store.lake.read("backtest_universe").filter(chosen)
+    exits = ExitRules(**_plain(json.loads(version.params)["ExitRules"]))
+    bar = timeframe(load_settings(store.world).timeframe)
+
+    def make(left: pl.DataFrame, cut: datetime) -> pl.DataFrame:
+        found = run_backtest(
+            left,
+            told.filter(pl.col("open_time") <= cut),
+            store.lake.read("validated_markets"),
+            exits,
+            tickers=store.lake.read("tickers"),
+            bar_ms=bar.ms,
+            members=members.filter(pl.col("open_time") <= cut),
+        )
+        return lookahead.settled(found.trades, cut)
+
+    published = store.lake.read("backtest_trades").filter(chosen)
+    found = []
+    for cut in lookahead.cut_times(candles["open_time"], CUTS, _seed(store)):
+        known = lookahead.settled(published, cut)
+        found.append(lookahead.looks_ahead(known, candles, make, [cut], skip=_OF_ALL_PAIRS))
+    return pl.concat([pl.DataFrame(schema=lookahead.FINDINGS), *found]), candles["symbol"].n_unique()
+
+
+def _input(version: Version, asset: str) -> str:
+    return next(name for name in version.inputs if name.startswith(f"v-{asset}-"))
+
+
+def _sampled(store: Store, version: Version) -> tuple[IndicatorSettings, pl.DataFrame]:
+    """Return the indicators' settings and candles of the sampled pairs, as the signals' version used them."""
+    named = _input(version, "indicators")
+    table = pl.scan_parquet(store.lake.data_path("indicators", named), hive_partitioning=False)
+    symbols = table.select(pl.col("symbol").unique()).collect()["symbol"].to_list()
+    chosen = lookahead.sample(symbols, PAIRS, _seed(store))
+    candles = table.filter(pl.col("symbol").is_in(chosen)).select(list(CANDLES)).collect()
+    asked = json.loads(store.lake.version(named).params)["IndicatorSettings"]
+    return IndicatorSettings(**_plain(asked)), candles
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    """JSON has no tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _newest(store: Store, asset: str) -> Version:
+    found = store.lake.latest(asset)
+    if found is None:
+        raise MissingData(f"no table {asset!r} yet")
+    return found
+
+
+def _seed(store: Store) -> int:
+    return to_ms(store.as_of()) // 60_000

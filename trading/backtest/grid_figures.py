@@ -5,12 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from trading.backtest.grid_sums import COLUMNS, DAY_MS, GAINS, LOSSES, SQUARES, TOTAL, TRADES, WINS
 from trading.backtest.walk import Floats
-
-# Columns of the sums: trades, net returns and their squares, winning trades, gains, losses (above 0).
-TRADES, TOTAL, SQUARES, WINS, GAINS, LOSSES = range(6)
-COLUMNS = 6
-_DAY_MS = 86_400_000
 
 # Net returns are fractions of what was paid, a trade still open counts at its last value. Null = undefined
 # (no trade, no loss, no deviation). A day without a trade's end is a 0 of the daily result.
@@ -34,7 +30,7 @@ SYMBOL_FIGURES: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 class Sums(NamedTuple):
-    """Running sums: `total` (configurations, 6), `daily` (days, configurations).
+    """Running sums: `total` (configurations, 6), `daily` (configurations, days).
 
     `own` is (configurations, symbols, 6), or has no symbols where nobody asked.
     """
@@ -48,7 +44,7 @@ def empty_sums(configurations: int, days: int, symbols: int) -> Sums:
     """Return sums of nothing."""
     return Sums(
         np.zeros((configurations, COLUMNS)),
-        np.zeros((days, configurations)),
+        np.zeros((configurations, days)),
         np.zeros((configurations, symbols, COLUMNS)),
     )
 
@@ -56,8 +52,8 @@ def empty_sums(configurations: int, days: int, symbols: int) -> Sums:
 def add_trades(sums: Sums, place: int, trades: pl.DataFrame, symbols: list[str], first_day: int) -> None:
     """Add the trades of configuration `place` (`trade_frame.REPLAY_TRADES`)."""
     net = trades["profit_ratio"].to_numpy()
-    day = trades["close_ts"].dt.epoch("ms").to_numpy() // _DAY_MS - first_day
-    np.add.at(sums.daily[:, place], day, net)
+    day = trades["close_ts"].dt.epoch("ms").to_numpy() // DAY_MS - first_day
+    np.add.at(sums.daily[place], day, net)
     gains, losses = np.maximum(net, 0.0), np.maximum(-net, 0.0)
     parts = np.stack([np.ones(len(net)), net, net * net, net > 0, gains, losses], axis=1)
     sums.total[place] += parts.sum(axis=0)
@@ -70,14 +66,14 @@ def add_trades(sums: Sums, place: int, trades: pl.DataFrame, symbols: list[str],
 def figures_frame(sums: Sums) -> pl.DataFrame:
     """Return `GRID_FIGURES` of all configurations."""
     daily = sums.daily
-    equity = np.cumsum(daily, axis=0)
-    top = np.maximum(np.maximum.accumulate(equity, axis=0), 0.0)
-    spread = daily.std(axis=0, ddof=1) if len(daily) > 1 else np.zeros(daily.shape[1])
+    equity = np.cumsum(daily, axis=1)
+    top = np.maximum(np.maximum.accumulate(equity, axis=1), 0.0)
+    spread = daily.std(axis=1, ddof=1) if daily.shape[1] > 1 else np.zeros(len(daily))
     named = {
         "configuration": np.arange(len(sums.total)),
         **_of_sums(sums.total),
-        "sharpe_day": _ratio(daily.mean(axis=0), spread),
-        "max_drawdown": (top - equity).max(axis=0),
+        "sharpe_day": _ratio(daily.mean(axis=1), spread),
+        "max_drawdown": (top - equity).max(axis=1),
     }
     return _frame(named, GRID_FIGURES)
 

@@ -5,13 +5,18 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from trading.backtest import grid_fast
 from trading.backtest.candle_file import CandleFile, candle_file
-from trading.backtest.grid import GridJob, run_grid
+from trading.backtest.columns import column_table
+from trading.backtest.grid import MOST_MB, GridJob, estimate, run_grid
 from trading.backtest.grid_figures import add_trades, empty_sums, figures_frame
+from trading.backtest.grid_masks import Masks
 from trading.backtest.replay import Mode, replay
 from trading.backtest.strategy import Strategy, Trailing
 from trading.backtest.strategy_file import parse_strategy
+from trading.indicators.expressions.expression import condition
 from trading.market.errors import BadInput
 
 HOUR_MS = 3_600_000
@@ -136,5 +141,60 @@ def test_a_grid_without_configurations_or_with_a_million_is_refused() -> None:
     with pytest.raises(BadInput, match="1 to 100,000 configurations, had 0"):
         run_grid(GridJob(market(1, 50), []))
     many = configurations()[:1] * 1_000_000
-    with pytest.raises(BadInput, match="had 1,000,000"):
+    with pytest.raises(BadInput, match=r"had 1,000,000: about 0 CPU-s and \d+ MB"):
         run_grid(GridJob(market(1, 50), many))
+
+
+def test_a_grid_that_would_keep_too_much_is_refused_before_it_runs() -> None:
+    """100,000 configurations x 5,000 symbols x 6 figures x 8 bytes are 24 GB."""
+    cost = estimate(100_000, 10_000_000, 30, symbols=5_000)
+    assert cost.memory_mb > 24_000 > MOST_MB
+    assert "CPU-s" in str(cost)
+
+
+def test_entries_begin_where_asked() -> None:
+    """`since_ms` lets candles before it warm indicators up only, as for a replay."""
+    candles, wanted = market(), configurations()[:6]
+    since = int(candles.bars.open_ms[400])
+    found = run_grid(GridJob(candles, wanted, since_ms=since))
+    for place, strategy in enumerate(wanted):
+        trades = replay(candles, strategy, since_ms=since).trades
+        assert found.figures["trades"][place] == trades.height > 0
+        assert found.figures["total_return"][place] == pytest.approx(trades["profit_ratio"].sum(), abs=1e-12)
+
+
+def test_small_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One symbol a block gives what one block gives: blocks bound memory and nothing else."""
+    candles, wanted = market(), configurations()[:6]
+    whole = run_grid(GridJob(candles, wanted, is_by_symbol=True))
+    monkeypatch.setattr(grid_fast, "_MASK_BYTES", 1)
+    parts = run_grid(GridJob(candles, wanted, is_by_symbol=True))
+    assert whole.by_symbol is not None
+    assert whole.by_symbol.equals(parts.by_symbol)
+    assert_frame_equal(whole.figures, parts.figures)
+
+
+WORDS = (
+    "rsi_14 < 40",
+    "rsi_14 != 50",
+    "NOT rsi_14 > 45",
+    "NOT (rsi_14 > 45 OR close / ema_20 > 1.02)",
+    "crosses_above(close, ema_20)",
+    "NOT crosses_below(rsi_14, 50)",
+    "(rsi_14 < 40)[3]",
+    "NOT (crosses_above(rsi_14, 40))[1]",
+    "any(rsi_14 < 30, 5) AND close > ema_20[2]",
+    "30 < rsi_14 < 45 OR volume == 0",
+    "min(rsi_14, 50) < 40 AND -1 < rsi_14",
+)
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_masks_say_what_the_expression_says(text: str) -> None:
+    """Unknown is never true, not behind NOT either; symbols do not reach into each other."""
+    candles = market(3, 120)
+    asked = condition(text, known=lambda name: True)
+    table = column_table(candles.bars, asked.indicators)
+    expected = asked.of(table).fill_null(value=False).to_numpy()
+    np.testing.assert_array_equal(Masks(table).of(asked.tree), expected)
+    assert 0 < expected.sum() < len(expected)

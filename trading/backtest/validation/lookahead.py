@@ -30,6 +30,12 @@ WARM = 0.01  # ten times what the warm-up of an indicator promises
 # What counts from the first bar on purpose, and is compared by nobody across histories.
 ANCHORED = ("obv",)
 
+# What only the end of a trade tells.
+_ENDS = (
+    *("close_time", "close_mark", "close_price", "profit_ratio", "profit_ratio_2x_costs", "bars_held"),
+    *("exit_reason", "is_ambiguous", "is_resolved"),
+)
+
 type Make = Callable[[pl.DataFrame, datetime], pl.DataFrame]
 
 
@@ -129,8 +135,7 @@ def needs_older_bars(
 
 def settled(trades: pl.DataFrame, cut: datetime) -> pl.DataFrame:
     """Return the trades opened up to `cut` as they stood then: what only a later end tells is null."""
-    ends = ("close_time", "close_mark", "close_price", "profit_ratio", "profit_ratio_2x_costs")
-    told = [name for name in (*ends, "bars_held", "exit_reason") if name in trades.columns]
+    told = [name for name in _ENDS if name in trades.columns]
     is_over = ~pl.col("is_open") & (pl.col("close_time") <= cut)
     return trades.filter(pl.col("open_time") <= cut).with_columns(
         *(pl.when(is_over).then(pl.col(name)).alias(name) for name in told), is_open=~is_over

@@ -102,7 +102,9 @@ def terms_of(bars: Bars, bar_ms: int, strategy: Strategy, slots: int, *, is_freq
 
 
 def _decimals(bars: Bars) -> NDArray[np.int8]:
-    month = bars.open_ms.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
-    out = np.empty(len(month), np.int8)
-    month_decimals(bars.offsets, month, bars.open, bars.high, bars.low, bars.close, out)
+    first, last = bars.open_ms[bars.offsets[:-1]].min(), bars.open_ms[bars.offsets[1:] - 1].max()
+    month = np.array([first, last], "datetime64[ms]").astype("datetime64[M]")
+    months_ms = np.arange(month[0], month[1] + 2).astype("datetime64[ms]").astype(np.int64)
+    out = np.empty(len(bars.open_ms), np.int8)
+    month_decimals(bars.offsets, bars.open_ms, months_ms, bars.open, bars.high, bars.low, bars.close, out)
     return out

@@ -16,6 +16,7 @@ _exit_bar, _raised, _profit = _machine.exit_bar, _machine.raised_stop, _machine.
 _first_stop, tick_near = _machine.first_stop, _machine.tick_near
 _FORCED = 6
 _MINUTE_MS = 60_000
+_SURE = 4e-15
 _MOST_DECIMALS = 18  # ten to the power of more is no int64
 
 
@@ -30,24 +31,42 @@ def _decimals(price: float, least: int) -> int:
     return count
 
 
+@lean
+def _is_whole(price: float, scale: float, part: float) -> bool:
+    """Return whether `price` surely has no more decimals than `scale` (10 to their number) says.
+
+    The error allowed is less than half of the fourteenth digit of any price: what is refused here may still
+    have no more, and is asked of `_decimals`.
+    """
+    return bool(abs(np.rint(price * scale) * part - price) <= _SURE * price)
+
+
 @njit(cache=True, nogil=True)
 def month_decimals(
-    offsets: Ints, month: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, out: Ints
-) -> None:
+    offsets: Ints, open_ms: Ints, months_ms: Ints, open_: Floats, high: Floats, low: Floats, close: Floats,
+    out: Ints,
+) -> None:  # fmt: skip
     """Write per row the most decimals that any price of its symbol has in its calendar month.
 
-    freqtrade takes a month's tick from its candles, not from the market: 10 to the power of minus this. A
-    month of whole prices takes that of the month before; -1 = none yet, the market's own.
+    `months_ms` are the beginnings of months, from that of the first row to one after the last. freqtrade
+    takes a month's tick from its candles, not from the market: 10 to the power of minus this. A month of
+    whole prices takes that of the month before; -1 = none yet, the market's own.
     """
     for k in range(len(offsets) - 1):
         first, last = offsets[k], offsets[k + 1]
         before = -1
+        month = 0
         while first < last:
+            while months_ms[month + 1] <= open_ms[first]:
+                month += 1
             most = 0
+            scale, part = 1.0, 1.0
             t = first
-            while t < last and month[t] == month[first]:
+            while t < last and open_ms[t] < months_ms[month + 1]:
                 for price in (open_[t], high[t], low[t], close[t]):
-                    most = _decimals(price, most)
+                    if not _is_whole(price, scale, part):
+                        most = _decimals(price, most)
+                        scale, part = 10.0**most, 10.0**-most
                 t += 1
             before = most if most > 0 else before
             out[first:t] = before

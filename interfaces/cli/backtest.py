@@ -26,7 +26,11 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
         Path, Option(help="Parquet: symbol, ts, open, high, low, close, volume.", metavar="FILE")
     ],
     strategy: Annotated[
-        Path, Option(help="Strategy file, TOML (docs/reference/backtest.md).", metavar="FILE")
+        str,
+        Option(
+            help="A name of `sluice strategies list`, or a file: TOML, or Python, which is run.",
+            metavar="NAME|FILE",
+        ),
     ],
     mode: Annotated[
         str,
@@ -69,12 +73,12 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     """
     from trading.backtest.candle_file import read_candles, read_markets
     from trading.backtest.replay import Mode
-    from trading.backtest.strategy_file import read_strategy
+    from trading.backtest.shipped import strategy_named
     from trading.market.errors import BadInput
 
     if mode not in set(Mode):
         raise BadInput(f"--mode must be default or freqtrade, was {mode!r}")
-    rules = read_strategy(strategy)
+    rules = strategy_named(strategy)
     listed = {} if markets is None else read_markets(markets)
     fine = _detail(detail)
     runs = both_modes(read_candles(candles), rules, fee=fee, slots=slots, markets=listed, detail=fine)

@@ -21,6 +21,7 @@ COMMANDS = {
     "backtest": Mount(
         "interfaces.cli.backtest", "A strategy file over a candle file, by two sets of fill rules."
     ),
+    "strategies": Mount("interfaces.cli.strategies", "Strategies that come with Sluice: list, show."),
     "funnel": Mount("interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons."),
     "xray": Mount("interfaces.cli.xray", "One symbol from every side, now or as known at a moment; a page."),
     "indicators": Mount("interfaces.cli.indicators", "Indicators by name: formula, seed, unit, warm-up."),

@@ -13,6 +13,8 @@ from trading.backtest.walk import Bars, Floats
 from trading.indicators import catalogue
 from trading.indicators.declared import Asked, OneSymbol
 from trading.indicators.families.engine import plain
+from trading.market.errors import BadInput
+from trading.signals.line_columns import LINE_COLUMNS, line_only
 
 _DAY_MS = 86_400_000
 # Where a price stands still the catalogue says that there is no value; TA-Lib, and those who use it, say 0.
@@ -42,18 +44,28 @@ def column_table(bars: Bars, names: Sequence[str]) -> pl.DataFrame:
     """Return a frame of the candles with the named columns, on which expressions are asked.
 
     `symbol` is a number: the place of the symbol in `bars`.
+
+    Raises
+    ------
+    BadInput
+        If a name is one that only the research line knows (`trading.signals.line_columns`).
     """
+    if unknown := line_only(tuple(names)):
+        raise BadInput(
+            f"{', '.join(dict.fromkeys(unknown))}: candles do not say; "
+            "only the line knows (the asset `signals`)"
+        )
     owner = np.repeat(np.arange(len(bars.offsets) - 1), np.diff(bars.offsets))
     plain = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
     table = pl.DataFrame({"symbol": owner, **plain}).with_columns(
         quote_volume=pl.col("volume") * pl.col("close")
     )
-    return table.with_columns(**indicator_columns(bars, names))
+    return table.with_columns(open_ms=bars.open_ms, **indicator_columns(bars, names))
 
 
 def thin_columns(names: Sequence[str], startup: int) -> dict[str, int]:
     """Return the columns that still remember their seed after `startup` bars, with the bars they need."""
-    needed = {name: catalogue.warm_up(name) for name in names}
+    needed = {name: catalogue.warm_up(name) for name in names if name not in LINE_COLUMNS}
     return {name: bars for name, bars in needed.items() if bars > startup + 1}
 
 

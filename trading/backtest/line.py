@@ -124,7 +124,7 @@ class LineRun:
             Signals(is_entry, is_exit, np.empty(0)),
             # The market's own tick, not the digits that freqtrade finds in a month's candles.
             venue._replace(decimals=np.full(len(bars.open_ms), -1, np.int8)),
-            terms_of(bars, block.bar_ms, strategy, 0, is_freqtrade=True),
+            terms_of(bars, block.bar_ms, strategy, 0, is_freqtrade=True, fee=fee),
             empty_book(),
         )
         rows, rates, _ = walked(job, 0)
@@ -134,15 +134,13 @@ class LineRun:
     def _strategy(self, fee: float) -> Strategy:
         """Return the exits as a strategy file would say them to a venue of this fee."""
         exits = self.exits
-        target = exits.take_profit
-        net = () if target is None else ((0, (1 + target) * (1 - fee) / (1 + fee) - 1),)
         trail = exits.trailing_stop
         return Strategy(
             entry=_ANYTHING,
             stoploss=exits.stop_loss,
             stake=self.stake,
             entry_limit=self.entry_limit,
-            roi=net,
+            take_profit=exits.take_profit or 0.0,
             trailing=None if trail is None else Trailing(trail, exits.trailing_offset),
             max_hold_min=(exits.max_hold_bars or 0) * self.block.bar_ms // _MINUTE_MS,
             volume_share=self.volume_share,

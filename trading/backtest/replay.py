@@ -123,7 +123,8 @@ def replay(
         signals = signals._replace(is_entry=signals.is_entry & is_late)
     is_peer = mode is Mode.FREQTRADE
     venue = venue_of(rules, strategy, fee, bars, is_freqtrade=is_peer)
-    terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer)
+    paid = float(venue.fees.entry[0, 0])
+    terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer, fee=paid)
     job = Job(bars, detail_bars(detail, used.symbols, used.bar_ms), signals, venue, terms, empty_book())
     return run(used.symbols, job, strategy.startup, rank, threads, guards=strategy.guards)
 

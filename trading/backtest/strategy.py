@@ -59,6 +59,8 @@ class Strategy:
         Fraction below the entry, in (0, 1).
     roi : tuple of (int, float)
         Minutes since the entry, profit after fees at which to leave from then on; ascending; may be empty.
+    take_profit : float
+        Instead of roi: fraction of the price paid above it, fees not counted; 0 = off.
     max_hold_min : int
         Minutes; 0 = no limit.
     stake : float
@@ -71,6 +73,8 @@ class Strategy:
         Protections, all off unless switched on.
     volume_share : float
         Most of the entry bar's volume that is bought (mode default); 0 = no limit.
+    digest : str
+        Of the text it was read from: two strategies of one name and different texts are two.
     """
 
     entry: Expression
@@ -81,6 +85,7 @@ class Strategy:
     rank: Expression | None = None
     entry_limit: float = 0.0
     roi: tuple[tuple[int, float], ...] = ()
+    take_profit: float = 0.0
     trailing: Trailing | None = None
     max_hold_min: int = 0
     wallet: float = 0.0
@@ -89,6 +94,8 @@ class Strategy:
     guards: Guards = field(default_factory=Guards)
     costs: Costs = field(default_factory=Costs)
     name: str = ""
+    about: str = ""
+    digest: str = ""
 
     @property
     def expressions(self) -> tuple[Expression, ...]:

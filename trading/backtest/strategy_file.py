@@ -3,6 +3,7 @@
 The format is described in docs/reference/backtest.md; `KEYS` is the whole of it.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -14,13 +15,15 @@ from trading.backtest.strategy import VOLUME_SHARE, Costs, Strategy, Trailing
 from trading.indicators import catalogue
 from trading.indicators.expressions.expression import Expression, condition, expression
 from trading.market.errors import BadInput
+from trading.market.lineage import digest
+from trading.signals.line_columns import LINE_COLUMNS
 
 _MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
 KEYS: dict[str, tuple[str, ...]] = {
     "": ("name", "about", "startup", "entry", "exit", "risk", "stake", "protections", "costs"),
     "entry": ("when", "rank", "limit"),
     "exit": ("when",),
-    "risk": ("stoploss", "roi", "trailing", "max_hold"),
+    "risk": ("stoploss", "roi", "take_profit", "trailing", "max_hold"),
     "risk.trailing": ("stop", "offset"),
     "stake": ("amount", "wallet", "scale", "volume_share"),
     "protections": ("cooldown", "stoploss_guard", "max_drawdown", "low_profit"),
@@ -30,6 +33,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "protections.low_profit": ("lookback", "trades", "least", "stop"),
     "costs": ("fee", "half_spread", "slippage", "impact", "target_order"),
 }
+
+
+def _known(name: str) -> bool:
+    return name in LINE_COLUMNS or catalogue.known(name)
 
 
 class BadStrategy(BadInput):
@@ -71,6 +78,7 @@ class _Reader:
     """One document, with the lines its keys stand on."""
 
     def __init__(self, text: str, where: str, document: Mapping[str, Any]) -> None:
+        self._text = text
         self._lines = text.splitlines()
         self._where = where
         self._document = document
@@ -88,6 +96,8 @@ class _Reader:
         roi, trailing = self._roi(), self._trailing()
         return Strategy(
             name=str(self._document.get("name", "")),
+            about=str(self._document.get("about", "")),
+            digest=digest(self._text or json.dumps(self._document, sort_keys=True)),
             startup=self._whole("startup", 0, 0, 1_000_000),
             entry=self._condition("entry.when"),
             exit_=self._condition("exit.when") if "when" in self._table("exit") else None,
@@ -95,6 +105,7 @@ class _Reader:
             entry_limit=self._number("entry.limit", 0.0, 0.0, 100.0),
             stoploss=self._number("risk.stoploss", None, 0.0, 1.0, open_ends=True),
             roi=roi,
+            take_profit=self._take_profit(),
             trailing=trailing,
             max_hold_min=self._minutes("risk.max_hold"),
             stake=self._stake(),
@@ -168,7 +179,7 @@ class _Reader:
         if not isinstance(text, str):
             raise self.wrong(path, f"{path} must be an expression in quotes, was {text!r}")
         try:
-            return read(text, known=catalogue.known, near=catalogue.nearest)
+            return read(text, known=_known, near=catalogue.nearest, across=True)
         except BadInput as error:
             raise self.wrong(path, f"{path}: {error}") from error
 
@@ -184,6 +195,15 @@ class _Reader:
                 )
             rungs.append((int(age), float(target)))
         return tuple(sorted(rungs))
+
+    def _take_profit(self) -> float:
+        if "take_profit" not in self._table("risk"):
+            return 0.0
+        if self._table("risk.roi"):
+            raise self.wrong(
+                "risk.take_profit", "risk.take_profit stands instead of risk.roi: give one of them"
+            )
+        return self._number("risk.take_profit", None, 0.0, 80.0, open_ends=True)
 
     def _trailing(self) -> Trailing | None:
         if "trailing" not in self._table("risk"):

@@ -28,6 +28,9 @@ def venue_of(
     cost = 0 if is_freqtrade else parts(costs.half_spread + costs.slippage)
     fees = _fees(rules, strategy, fee, is_freqtrade=is_freqtrade)
     goals = np.array([target for _, target in strategy.roi])
+    factors = target_factors(goals, fees, 0 if costs.target_rests else cost)
+    if strategy.take_profit > 0:
+        factors = np.full((len(fees.since_ms), n, 1), WHOLE + parts(strategy.take_profit), np.int64)
     return Venue(
         tick_num=np.array([r.tick.numerator for r in rules], np.int64),
         tick_den=np.array([r.tick.denominator for r in rules], np.int64),
@@ -37,7 +40,7 @@ def venue_of(
         min_cost=np.array([r.min_cost for r in rules]),
         fees=fees,
         cost=np.full(n, cost, np.int64),
-        factors=target_factors(goals, fees, 0 if costs.target_rests else cost),
+        factors=factors,
         decimals=_decimals(bars) if is_freqtrade else np.empty(0, np.int8),
     )
 
@@ -65,10 +68,15 @@ def target_factors(goals: Floats, fees: Fees, cost: int) -> Ints:
     return factors
 
 
-def terms_of(bars: Bars, bar_ms: int, strategy: Strategy, slots: int, *, is_freqtrade: bool) -> Terms:
-    """Return what the run assumes."""
+def terms_of(
+    bars: Bars, bar_ms: int, strategy: Strategy, slots: int, *, is_freqtrade: bool, fee: float = 0.0
+) -> Terms:
+    """Return what the run assumes; `fee` turns a target of the price into freqtrade's, which is net of it."""
     trailing = strategy.trailing
-    ages = np.array([age for age, _ in strategy.roi], np.int64)
+    rungs = strategy.roi
+    if strategy.take_profit > 0:
+        rungs = ((0, (1 + strategy.take_profit) * (1 - fee) / (1 + fee) - 1),)
+    ages = np.array([age for age, _ in rungs], np.int64)
     exits = ExitNumbers(
         stop_keep=WHOLE - parts(strategy.stoploss),
         trail_keep=0 if trailing is None else WHOLE - parts(trailing.stop),
@@ -83,7 +91,7 @@ def terms_of(bars: Bars, bar_ms: int, strategy: Strategy, slots: int, *, is_freq
         wake=0.0 if trailing is None else trailing.offset,
         max_hold=strategy.max_hold_min,
         ages=ages,
-        targets=np.array([target for _, target in strategy.roi], np.float64),
+        targets=np.array([target for _, target in rungs], np.float64),
     )
     return Terms(
         is_freqtrade=is_freqtrade,

@@ -10,6 +10,7 @@ from functools import reduce
 import polars as pl
 
 from trading.indicators.expressions.tree import (
+    ACROSS,
     Arithmetic,
     Back,
     Call,
@@ -22,10 +23,14 @@ from trading.indicators.expressions.tree import (
     Number,
     Relation,
     is_condition,
+    parts_of,
+    with_parts,
 )
+from trading.market.errors import BadInput
 
 # How many bars of its symbol stand before a row; made by `with_bar_numbers`.
 BAR = "bar_number"
+TIMES = ("open_time", "open_ms")  # what says which rows of several symbols are of one moment
 
 
 def with_bar_numbers(frame: pl.DataFrame) -> pl.DataFrame:
@@ -33,6 +38,31 @@ def with_bar_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     row = pl.int_range(pl.len(), dtype=pl.Int64)
     is_first = pl.col("symbol").ne_missing(pl.col("symbol").shift(1)) | (row == 0)
     return frame.with_columns((row - pl.when(is_first).then(row).forward_fill()).alias(BAR))
+
+
+def staged(frame: pl.DataFrame, node: Node) -> tuple[pl.DataFrame, Node]:
+    """Return a frame that has what `node` asks across symbols as columns, and the node that reads those.
+
+    `frame` is one that `with_bar_numbers` made, with a column of time (`TIMES`). With a column `is_member`,
+    only members of the universe of a bar have a place there.
+    """
+    parts = []
+    for part in parts_of(node):
+        frame, part = staged(frame, part)  # noqa: PLW2901  # frame and part grow together
+        parts.append(part)
+    node = with_parts(node, tuple(parts))
+    if not (isinstance(node, Call) and node.name in ACROSS):
+        return frame, node
+    time = next((name for name in TIMES if name in frame.columns), None)
+    if time is None:
+        raise BadInput(f"{node.name} compares symbols at one moment: the table lacks {', '.join(TIMES)}")
+    value = to_polars(node.arguments[0])
+    if "is_member" in frame.columns:
+        value = pl.when("is_member").then(value)
+    name = f"__{node.name}_{frame.width}"
+    frame = frame.with_columns(value.alias(name))
+    rank = pl.col(name).rank("max").over(time) / pl.col(name).count().over(time)
+    return frame.with_columns(rank.alias(name)), Column(name)
 
 
 def to_polars(node: Node) -> pl.Expr:  # noqa: PLR0911  # one return per kind of node

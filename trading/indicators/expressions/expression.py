@@ -6,10 +6,12 @@ from typing import Protocol
 
 import polars as pl
 
-from trading.indicators.expressions.evaluate import to_polars, with_bar_numbers
+from trading.indicators.expressions.evaluate import staged, to_polars, with_bar_numbers
 from trading.indicators.expressions.parse import nearest, parse
 from trading.indicators.expressions.tokens import wrong
 from trading.indicators.expressions.tree import (
+    ACROSS,
+    Call,
     Column,
     Comparison,
     Negative,
@@ -64,6 +66,11 @@ class Expression:
         return is_condition(self.tree)
 
     @property
+    def is_across(self) -> bool:
+        """Whether it compares symbols with each other at one bar."""
+        return any(isinstance(node, Call) and node.name in ACROSS for node in walk(self.tree))
+
+    @property
     def held_against(self) -> tuple[Node, float] | None:
         """The value and the number, where the whole is one comparison with a number; else None."""
         if not isinstance(self.tree, Comparison):
@@ -81,7 +88,8 @@ class Expression:
         ----------
         table : DataFrame
             Sorted by symbol and time, with `symbol` and every one of `columns`. Bars of one symbol are taken
-            as consecutive.
+            as consecutive. What compares symbols (`cs_rank`) needs `open_time` too, and all symbols; with a
+            column `is_member` only members of a bar's universe have a place.
 
         Returns
         -------
@@ -96,7 +104,8 @@ class Expression:
         missing = [name for name in ("symbol", *self.columns) if name not in table.columns]
         if missing:
             raise BadInput(f"`{self.text}` needs columns {', '.join(missing)}, which the table lacks")
-        return with_bar_numbers(table).select(value=to_polars(self.tree))["value"]
+        frame, tree = staged(with_bar_numbers(table), self.tree)
+        return frame.select(value=to_polars(tree))["value"]
 
 
 def _literal(node: Node) -> float | None:
@@ -116,7 +125,13 @@ def _known(text: str, column: Column, known: Names) -> bool:
         raise wrong(text, column.at, f"{column.name[:60]!r}: {error}") from None
 
 
-def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] | None = None) -> Expression:
+def expression(
+    text: str,
+    *,
+    known: Names,
+    near: Callable[[str], Sequence[str]] | None = None,
+    across: bool = False,
+) -> Expression:
     """Read `text` and check that its columns exist.
 
     Parameters
@@ -126,6 +141,8 @@ def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] 
         candle columns are always known.
     near : callable, optional
         Returns the known names nearest to one that is not.
+    across : bool
+        Whether it may compare symbols: only where all of them are asked at once.
 
     Raises
     ------
@@ -134,6 +151,8 @@ def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] 
     """
     tree = parse(text)
     for node in walk(tree):
+        if isinstance(node, Call) and node.name in ACROSS and not across:
+            raise wrong(text, node.at, f"{node.name} compares all symbols at a bar: only strategies can")
         if isinstance(node, Column) and node.name not in CANDLE_COLUMNS and not _known(text, node, known):
             names = list(near(node.name)) if near is not None else []
             shown = ", ".join(names) or nearest(node.name, CANDLE_COLUMNS)
@@ -141,7 +160,13 @@ def expression(text: str, *, known: Names, near: Callable[[str], Sequence[str]] 
     return Expression(text, tree)
 
 
-def condition(text: str, *, known: Names, near: Callable[[str], Sequence[str]] | None = None) -> Expression:
+def condition(
+    text: str,
+    *,
+    known: Names,
+    near: Callable[[str], Sequence[str]] | None = None,
+    across: bool = False,
+) -> Expression:
     """Return `expression`, which must be a condition.
 
     Raises
@@ -149,7 +174,7 @@ def condition(text: str, *, known: Names, near: Callable[[str], Sequence[str]] |
     InvalidExpression
         If it is a number, or `expression` refuses it.
     """
-    found = expression(text, known=known, near=near)
+    found = expression(text, known=known, near=near, across=across)
     if not found.is_condition:
         raise wrong(text, 1, "a condition is wanted, such as `rsi_14 < 30`; this is a number")
     return found

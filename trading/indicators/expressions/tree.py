@@ -4,7 +4,7 @@ A value is a number per bar, a condition is true, false or unknown per bar.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Sign = Literal["+", "-", "*", "/"]
@@ -21,7 +21,9 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "mean": ("vn", "v"),
     "any": ("cn", "c"),  # true in at least one of the last n bars
     "all": ("cn", "c"),
+    "cs_rank": ("v", "v"),  # place among all symbols at that bar: share that is not higher, in (0, 1]
 }
+ACROSS = frozenset({"cs_rank"})
 WINDOWED = frozenset({"highest", "lowest", "mean", "any", "all"})
 CROSSINGS = frozenset({"crosses_above", "crosses_below"})
 
@@ -122,6 +124,21 @@ def parts_of(node: Node) -> tuple[Node, ...]:
             return parts
         case Call(_, arguments):
             return arguments
+
+
+def with_parts(node: Node, parts: "tuple[Node, ...]") -> Node:
+    """Return `node` with other nodes directly below it, as many as `parts_of` gives."""
+    match node:
+        case Number() | Column():
+            return node
+        case Negative() | Not() | Back():
+            return replace(node, of=parts[0])
+        case Arithmetic() | Comparison():
+            return replace(node, left=parts[0], right=parts[1])
+        case Logic():
+            return replace(node, parts=parts)
+        case Call():
+            return replace(node, arguments=parts)
 
 
 def is_condition(node: Node) -> bool:

@@ -22,6 +22,9 @@ COMMANDS = {
         "interfaces.cli.backtest", "A strategy file over a candle file, by two sets of fill rules."
     ),
     "strategies": Mount("interfaces.cli.strategies", "Strategies that come with Sluice: list, show."),
+    "search": Mount("interfaces.cli.search", "Search parameters: grid, Optuna, walk-forward; is it luck?"),
+    "holdout": Mount("interfaces.cli.holdout", "Stretches of time kept from every search, looked at once."),
+    "trials": Mount("interfaces.cli.trials", "What was ever tried, and what luck would show for it."),
     "funnel": Mount("interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons."),
     "xray": Mount("interfaces.cli.xray", "One symbol from every side, now or as known at a moment; a page."),
     "indicators": Mount("interfaces.cli.indicators", "Indicators by name: formula, seed, unit, warm-up."),

@@ -5,7 +5,7 @@ with a few lines more. The page asks nothing of any other address: its own polic
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from interfaces.reports import pictures, sections
@@ -31,18 +31,23 @@ SECTIONS: tuple[tuple[str, str, Callable[[BacktestReport], str]], ...] = (
 )
 
 
-def write_html(report: BacktestReport, path: Path) -> Path:
-    """Write the page of `report` to `path`, whole or not at all, and return the path."""
+# Id, title and HTML of a section that is made elsewhere.
+type Ready = tuple[str, str, str]
+
+
+def write_html(report: BacktestReport, path: Path, *, first: Sequence[Ready] = ()) -> Path:
+    """Write the page of `report` to `path`, whole or not at all; `first` as of `page`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page(report), encoding="utf-8")
+    temporary.write_text(page(report, first=first), encoding="utf-8")
     temporary.replace(path)
     return path
 
 
-def page(report: BacktestReport) -> str:
-    """Return the page as text. Sections that have nothing to tell are left out."""
-    filled = [(name, title, body) for name, title, make in SECTIONS if (body := make(report))]
+def page(report: BacktestReport, *, first: Sequence[Ready] = ()) -> str:
+    """Return the page as text: sections of `first`, then our own. Those with nothing to tell are left out."""
+    own = [(name, title, make(report)) for name, title, make in SECTIONS]
+    filled = [ready for ready in (*first, *own) if ready[2]]
     links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in filled)
     body = "".join(
         f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{title}</h2>{content}</section>'

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from interfaces.reports.baselines import baselines
 from trading.backtest.figures.curve import equity_curve, monthly, realised_curve
 from trading.backtest.figures.summary import Figures, figures
 from trading.backtest.figures.tables import group_table
@@ -35,6 +36,12 @@ class BacktestReport:
     cost: float = 0.0
     modes: Mapping[str, Figures] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    marked: pl.DataFrame | None = field(repr=False, default=None)
+
+    @property
+    def rated(self) -> pl.DataFrame:
+        """The closed trades at the candles' own prices, where those are known: rates before costs."""
+        return self.closed if self.marked is None else self.marked
 
     def table(self, key: str) -> pl.DataFrame:
         """Return the trades grouped by `key` (`figures.tables.KEYS`)."""
@@ -46,7 +53,7 @@ class BacktestReport:
 
     def stress(self) -> pl.DataFrame:
         """Return the same trades at other costs."""
-        return cost_stress(self.closed, cost=self.cost)
+        return cost_stress(self.rated, cost=self.cost)
 
 
 def make_report(
@@ -92,8 +99,17 @@ def make_report(
         for name, table in (other_modes or {}).items()
     }
     return BacktestReport(
-        title, found, closed, curve, candles, fee if cost is None else cost, modes, tuple(notes)
-    )
+        title, found, closed, curve, candles, fee if cost is None else cost, modes, tuple(notes),
+        _marked(trades),
+    )  # fmt: skip
+
+
+def _marked(trades: pl.DataFrame) -> pl.DataFrame | None:
+    """Return the closed trades with the candles' prices as rates; None where the table does not have them."""
+    marks = {"open_rate": "open_mark", "close_rate": "close_mark"}
+    if not {*marks, *marks.values()} <= set(trades.columns):
+        return None
+    return closed_trades(trades.with_columns(pl.col(mark).alias(rate) for rate, mark in marks.items()))
 
 
 def evidence(report: BacktestReport) -> list[dict[str, Any]]:
@@ -131,9 +147,9 @@ def evidence(report: BacktestReport) -> list[dict[str, Any]]:
             _says("drawdown_95", order.drawdown_95, "ratio", "drawdown that one order in twenty exceeds"),
             _says("loss_chance", luck.loss_probability, "ratio", "chance to lose with as many such trades"),
         ]
-        even = break_even_cost(report.closed)
+        even = break_even_cost(report.rated)
         rows.append(_says("break_even_cost", even, "ratio", "cost of one side that eats the mean trade"))
-    return rows
+    return rows + baselines(report)
 
 
 def as_json(report: BacktestReport) -> dict[str, Any]:

@@ -43,6 +43,8 @@ def print_report(report: BacktestReport) -> None:
         for row in evidence(report)
     ]
     print_table(said, title="Is it evidence?", empty="too few trades or days to say")
+    if report.cost > 0 and not report.closed.is_empty():
+        print_table(report.stress().to_dicts(), title="the same trades at other costs")
 
 
 def _figure(

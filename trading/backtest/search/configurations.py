@@ -9,6 +9,7 @@ from typing import Any
 
 import tomlkit
 
+from trading.backtest import shipped
 from trading.backtest.search.space import PLACEHOLDER, BadSpace, Space
 from trading.backtest.strategy import Strategy
 from trading.backtest.strategy_file import KEYS, strategy_of
@@ -42,10 +43,23 @@ class Configuration:
         return digest(params_json(self.document))
 
 
-def read_base(path: Path) -> Base:
-    """Return the strategy file as a document; what it says is checked once values are in."""
+def read_base(name: str) -> Base:
+    """Return a strategy file, or a shipped one by its name, as a document; it is checked once values are in.
+
+    Raises
+    ------
+    BadSpace
+        If the file cannot be read, is no TOML, or is Python: what a program decides is not a value in a file.
+    BadStrategy
+        If there is neither a file nor a shipped strategy of that name.
+    """
+    path = Path(name)
+    if path.suffix == ".py":
+        raise BadSpace(f"{name}: a search replaces values of a TOML file, a Python strategy has none")
     try:
-        return Base(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+        is_shipped = name in shipped.names()
+        text = shipped.text_of(name) if is_shipped or not path.suffix else path.read_text(encoding="utf-8")
+        return Base(tomllib.loads(text), f"{name}.toml" if is_shipped else name)
     except (OSError, UnicodeDecodeError) as error:
         raise BadSpace(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:

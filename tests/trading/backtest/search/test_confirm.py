@@ -1,0 +1,92 @@
+"""A holdout is kept from a search, and spent once on what the search chose."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trading.backtest.search.searched import BASE, bench
+from trading.backtest.search.bench import without_holdouts
+from trading.backtest.search.configurations import Base
+from trading.backtest.search.confirm import confirm
+from trading.backtest.validation.holdout import HoldoutBook
+from trading.backtest.validation.trials import TrialLedger
+from trading.market.errors import BadInput, HoldoutSpent
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+CHOSEN = Base(
+    BASE.document | {"entry": {"when": "rsi_14 < 35"}, "exit": {"when": "rsi_14 > 55"}}, "chosen.toml"
+)
+LOOK = {"by": "ann", "why": "chosen of 16", "at": AT}
+
+
+def book_of(path: Path, *, days: tuple[int, int] = (40, 55)) -> HoldoutBook:
+    made = HoldoutBook(path / "holdouts.jsonl")
+    made.declare("late", "research", *(BEGIN + timedelta(days=day) for day in days), at=BEGIN)
+    return made
+
+
+def test_a_search_sees_no_bar_of_a_holdout(tmp_path: Path) -> None:
+    """15 days × 24 hours × 6 symbols are left out, and a bar that only reaches into it as well."""
+    run, book = bench(1), book_of(tmp_path)
+    kept, dropped = without_holdouts(run.candles, book.holdouts())
+    assert dropped == 15 * 24 * 6
+    begin, end = ((BEGIN + timedelta(days=day)).timestamp() * 1000 for day in (40, 55))
+    assert not ((kept.bars.open_ms >= begin) & (kept.bars.open_ms < end)).any()
+    assert np.diff(kept.bars.offsets).tolist() == [45 * 24] * 6
+    book.declare("half", "research", BEGIN + timedelta(minutes=30), BEGIN + timedelta(hours=1), at=BEGIN)
+    assert without_holdouts(run.candles, book.holdouts())[1] == dropped + 6
+
+
+def test_confirming_trades_inside_the_holdout_and_a_second_time_is_refused(tmp_path: Path) -> None:
+    """Entries and exits lie in it, the opening is logged before, the look is a trial; then it is spent."""
+    run, book, ledger = bench(1, planted=0.008), book_of(tmp_path), TrialLedger(tmp_path / "t.jsonl")
+    found = confirm(run, CHOSEN, book, "late", ledger, **LOOK)
+    assert found.is_confirmed
+    assert found.outcome.trades == len(found.trades) > 10
+    assert found.trades["open_ts"].min() >= BEGIN + timedelta(days=40)  # type: ignore[operator]
+    assert found.trades["close_ts"].max() < BEGIN + timedelta(days=55)  # type: ignore[operator]
+    opening = book.holdouts()[0].opening
+    assert opening is not None
+    assert (opening.by, opening.why, opening.data_id) == ("ann", "chosen of 16", run.data_id)
+    assert ledger.total("dip holdout").batches == 1
+    with pytest.raises(HoldoutSpent, match="a second look is no longer out of sample"):
+        confirm(run, CHOSEN, book, "late", ledger, **LOOK)
+
+
+def test_what_lies_after_the_holdout_is_not_read(tmp_path: Path) -> None:
+    """The same trades, whatever the candles after its end are."""
+    run = bench(1, planted=0.008)
+    short = run.between(run.span_ms[0], round((BEGIN + timedelta(days=55)).timestamp() * 1000))
+    found = []
+    for number, one in enumerate((run, short)):
+        (tmp_path / str(number)).mkdir()
+        book = book_of(tmp_path / str(number))
+        found.append(confirm(one, CHOSEN, book, "late", TrialLedger(tmp_path / f"{number}.jsonl"), **LOOK))
+    assert found[0].trades.equals(found[1].trades)
+
+
+def test_what_can_be_refused_is_refused_before_the_holdout_is_spent(tmp_path: Path) -> None:
+    """No such name, candles that end too early, a strategy that cannot be meant: it stays unopened."""
+    run, ledger = bench(1), TrialLedger(tmp_path / "t.jsonl")
+    book = book_of(tmp_path, days=(40, 90))
+    with pytest.raises(BadInput, match="holdout early is not declared; there are late"):
+        confirm(run, CHOSEN, book, "early", ledger, **LOOK)
+    with pytest.raises(BadInput, match="candles must cover the holdout"):
+        confirm(run, CHOSEN, book, "late", ledger, **LOOK)
+    with pytest.raises(BadInput, match=r"entry.when"):
+        confirm(run, BASE, book, "late", ledger, **LOOK)
+    assert book.holdouts()[0].opening is None
+
+
+def test_luck_is_not_confirmed(tmp_path: Path) -> None:
+    """On random walks without an edge at most one of ten holdouts confirms what was chosen."""
+    confirmed = 0
+    for seed in range(30, 40):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        ledger = TrialLedger(folder / "t.jsonl")
+        confirmed += confirm(bench(seed), CHOSEN, book_of(folder), "late", ledger, **LOOK).is_confirmed
+    assert confirmed <= 1

@@ -1,0 +1,102 @@
+"""The chosen configuration on a holdout, once: opened, logged, traded, judged as the single trial it is."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from trading.backtest.search.bench import Bench
+from trading.backtest.search.configurations import Base
+from trading.backtest.search.outcome import DAY_MS, Outcome, of_trades
+from trading.backtest.strategy_file import strategy_of
+from trading.backtest.validation.bootstrap import mean_p_value
+from trading.backtest.validation.holdout import Holdout, HoldoutBook
+from trading.backtest.validation.sharpe import estimate, probabilistic_sharpe
+from trading.backtest.validation.trials import TrialLedger, trial_batch
+from trading.market.errors import BadInput
+from trading.market.lineage import digest, params_json
+
+_YEAR = 365**0.5
+_DRAWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the holdout showed; `probability` that the true Sharpe ratio is above 0, None of too little."""
+
+    holdout: Holdout
+    trades: pl.DataFrame = field(repr=False)
+    outcome: Outcome
+    probability: float | None
+    p_value: float | None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it made money there and 95 % say that this was no luck."""
+        return self.outcome.profit > 0 and (self.probability or 0.0) >= 0.95
+
+    @property
+    def sentence(self) -> str:
+        """The verdict for people."""
+        told = f"holdout {self.holdout.name}, {len(self.outcome.daily)} days, {self.outcome.trades:,} trades"
+        if self.probability is None:
+            return f"{told}: too little to say anything; it is spent all the same"
+        sure = "confirmed" if self.is_confirmed else "not confirmed"
+        return (
+            f"{told}: profit {self.outcome.profit:+.2%}, Sharpe {self.outcome.sharpe * _YEAR:.2f}, "
+            f"probability {self.probability:.2f}, p {self.p_value or 1.0:.3f}: {sure}"
+        )
+
+
+def confirm(
+    bench: Bench,
+    base: Base,
+    book: HoldoutBook,
+    name: str,
+    ledger: TrialLedger,
+    *,
+    by: str,
+    why: str,
+    at: datetime,
+) -> Confirmation:
+    """Spend the holdout `name` on the strategy `base` and return what it showed.
+
+    Everything that can be refused is refused before the opening; the opening is on disk before a trade is
+    made. Entries lie inside the holdout; candles before it only warm indicators up, none after it is read.
+
+    Raises
+    ------
+    BadInput
+        If there is no such holdout, the candles do not reach its end, or nobody says who and why.
+    BadStrategy
+        If the strategy cannot be meant.
+    HoldoutSpent
+        If it, or another of its family that shares its time, was opened before.
+    """
+    strategy = strategy_of(dict(base.document), base.where)
+    known = {one.name: one for one in book.holdouts()}
+    if name not in known:
+        raise BadInput(f"holdout {name} is not declared; there are {', '.join(known) or 'none'}")
+    begin, end = (round(time.timestamp() * 1000) for time in (known[name].begin, known[name].end))
+    if bench.span_ms[0] > begin or bench.span_ms[1] < end:
+        raise BadInput(
+            f"candles must cover the holdout ({known[name].begin} to {known[name].end}), "
+            f"they span {bench.begin} to {bench.end}"
+        )
+    inside = bench.between(bench.span_ms[0], end)
+    spent = book.open(name, by=by, why=why, at=at, data_id=bench.data_id)
+    none = np.full(len(bench.candles.symbols), np.nan)
+    params = digest(params_json(base.document))
+    ledger.record([trial_batch(f"{base.name} holdout", params, inside.data_id, none, at=at)])
+    trades = inside.trades(strategy, since_ms=begin)
+    first = begin // DAY_MS
+    outcome = of_trades(trades, first, (end - 1) // DAY_MS - first + 1, bench.capital)
+    is_enough = len(outcome.daily) >= 8 and float(outcome.daily.std()) > 1e-15
+    return Confirmation(
+        spent,
+        trades,
+        outcome,
+        probabilistic_sharpe(estimate(outcome.daily)) if is_enough else None,
+        mean_p_value(outcome.daily, _DRAWS, np.random.default_rng(0)) if is_enough else None,
+    )

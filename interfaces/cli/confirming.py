@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def confirmed(
     bench: "Bench",
-    strategy: Path,
+    strategy: str,
     name: str,
     book: "HoldoutBook",
     ledger: "TrialLedger",

@@ -185,7 +185,7 @@ def confirm(  # noqa: PLR0917 - Typer's options are one parameter each
 
     bench = ask.bench_of(candles, mode=mode, fee=fee, slots=slots, markets=markets)
     report, told = confirmed(
-        bench, ask.strategy_path(strategy), holdout, ask.holdout_book(holdouts), ask.trial_ledger(ledger),
+        bench, strategy, holdout, ask.holdout_book(holdouts), ask.trial_ledger(ledger),
         by=by, why=why, at=datetime.now(UTC), candles=candles,
     )  # fmt: skip
     if html is not None:

@@ -75,10 +75,8 @@ def prepare(
     if not (strategy or asked.strategy):
         raise BadSpace(f"{space}: neither it nor --strategy names a strategy file")
     # A strategy that the space names lies beside it.
-    beside = (
-        str(space.parent / asked.strategy) if (space.parent / asked.strategy).is_file() else asked.strategy
-    )
-    base = read_base(strategy_path(strategy or beside))
+    near = space.parent / asked.strategy
+    base = read_base(strategy or (str(near) if near.is_file() else asked.strategy))
     check_uses(asked, base)
     name = objective_of(objective or asked.objective).name
     bench, notes = without_holdouts(
@@ -110,16 +108,6 @@ def without_holdouts(bench: "Bench", book: "HoldoutBook", family: str) -> "tuple
         return bench, []
     spans = ", ".join(f"{one.name} ({one.begin:%Y-%m-%d} to {one.end:%Y-%m-%d})" for one in own)
     return replace(bench, candles=kept), [f"{dropped:,} bars lie in a holdout and were left out: {spans}"]
-
-
-def strategy_path(name: str) -> Path:
-    """Return the strategy file called `name`: a path, or the name of a shipped one."""
-    from trading.market.errors import BadInput
-
-    path = Path(name)
-    if path.is_file():
-        return path
-    raise BadInput(f"no such strategy file: {name}")
 
 
 def trial_ledger(path: Path | None) -> "TrialLedger":

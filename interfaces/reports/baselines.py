@@ -32,9 +32,9 @@ def baselines(report: "BacktestReport") -> list[dict[str, Any]]:
         return rows
     n = pl.col("trades")
     mine, theirs, spread = drawn.select(
-        (n * pl.col("mean_return")).sum() / n.sum(),
-        (n * pl.col("random_mean")).sum() / n.sum(),
-        (n.pow(2) * pl.col("random_sd").pow(2)).sum().sqrt() / n.sum(),
+        ((n * pl.col("mean_return")).sum() / n.sum()).alias("mine"),
+        ((n * pl.col("random_mean")).sum() / n.sum()).alias("theirs"),
+        ((n * pl.col("random_sd")).pow(2).sum().sqrt() / n.sum()).alias("spread"),
     ).row(0)
     below = NormalDist(theirs, spread).cdf(mine) if spread > 0 else None
     return [

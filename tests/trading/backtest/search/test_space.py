@@ -1,5 +1,7 @@
 """Search files: what they declare, and one clear error for each way to get it wrong."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.trading.backtest.search.searched import BASE, SPACE, space
@@ -29,7 +31,8 @@ def test_values_reach_placeholders_and_keys() -> None:
     assert made.document["entry"] == {"when": "rsi_14 < 30"}
     assert made.strategy.stoploss == 0.02
     again = parse_strategy(written(made))
-    assert again == made.strategy
+    # The digest is that of the text.
+    assert replace(again, digest="") == replace(made.strategy, digest="")
 
 
 def test_a_template_replaces_a_text_of_the_strategy() -> None:

@@ -105,18 +105,21 @@ def approved_symbols(
     ids of data, code and parameters it rests on travel to every order.
     """
     from resources.fleet import at_fleet_stake
-    from resources.universe import not_candidates
-    from trading.backtest.approval import without
+    from resources.grounds import grounds
+    from resources.universe import not_candidates, on_foreign_candles
+    from trading.backtest.approval import grounded, without
     from trading.backtest.nightly import approve_tonight
 
     rules, trades = domain(ApprovalRules, config), store.lake.read("backtest_trades")
     results = at_fleet_stake(store, order_log, store.lake.read("backtest_results"), trades, rules)
     found = approve_tonight(results, trades, rules, store.approval_nights, store.as_of())
     candidates = without(found, not_candidates(store, results["symbol"]), rule="not_candidate")
-    verdicts = without(candidates, order_log.suspended())
+    own = without(candidates, on_foreign_candles(store, results["symbol"]), rule="own_candles")
+    params = store.params(rules) | {"level": found.level}
+    verdicts = grounded(without(own, order_log.suspended()), grounds(store, params))
     about = {
         "inputs": ["backtest_results", "backtest_trades"],
-        "params": store.params(rules) | {"level": verdicts.level},
+        "params": params,
         "run_id": context.run_id,
     }
     store.publish("approval_rules", verdicts.rules, key=["symbol", "rule"], **about)

@@ -11,6 +11,7 @@ from trading.market.timeframes import timeframe as find_timeframe
 from trading.ohlcv.shelf import Shelf
 from trading.scan.candles import births
 from trading.screening.rules import ScreeningRules, rules_of
+from trading.store.origins import Origins
 from trading.universe.current import Pass, bring_forward
 from trading.universe.evidence import EXAMINED, bars_to_examine, days_now
 from trading.universe.members import members_of
@@ -79,6 +80,14 @@ def _members(store: Store, bars: pl.DataFrame) -> pl.DataFrame:
 def births_before(settings: Settings, at: datetime, rules: ScreeningRules) -> dict[str, datetime]:
     """Return the first bars of those pairs that were too young for `rules` at `at`."""
     return births(Shelf.at(settings.lake_dir), settings.timeframe, at, rules.min_listed_days)
+
+
+def on_foreign_candles(store: Store, symbols: pl.Series) -> dict[str, str]:
+    """Return those of `symbols` whose history holds candles of another venue, each with why it is refused."""
+    settings = load_settings(store.world)
+    length = find_timeframe(settings.timeframe).delta * settings.history_bars
+    origins = Origins(settings.lake_dir)
+    return origins.foreign(settings.timeframe, symbols.to_list(), store.as_of() - length)
 
 
 def not_candidates(store: Store, symbols: pl.Series) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -95,6 +96,37 @@ def backfill(
     (SLUICE_HISTORY_BARS). Example: sluice data backfill --from 2025-01-01 --to 2025-02-28 --timeframe 1h
     """
     _run("backfill", as_json, since, until, timeframe, symbols)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Parquet: symbol, ts, open, high, low, close, volume.")],
+    venue: Annotated[str, typer.Option(help="Whose candles they are: binance, okx.", metavar="NAME")],
+    timeframe: Annotated[str, typer.Option(help="Their bar length.", metavar="T")] = "15m",
+) -> None:
+    """Bring candles of another venue in, for research: a pair that rests on them is never approved.
+
+    Example: sluice data import binance_15m.parquet --venue binance
+    """
+    import polars as pl
+
+    from resources.settings import load_settings
+    from trading.backtest.candle_file import read_candles
+    from trading.market.frames import CANDLES, conform
+    from trading.market.timeframes import timeframe as find_timeframe
+    from trading.store.candles import CandleStore
+    from trading.store.origins import Origins
+
+    read_candles(file)  # refuses what cannot have been printed, naming the row
+    frame = pl.read_parquet(file)
+    when = pl.col("ts").cast(pl.Datetime("ms", "UTC")) if frame.schema["ts"].is_integer() else pl.col("ts")
+    worth = (pl.col("volume") * pl.col("close")).alias("quote_volume")
+    named = frame.with_columns(when.dt.replace_time_zone("UTC").alias("open_time"), worth)
+    lake = load_settings().lake_dir
+    bars = Origins(lake).bring_in(
+        CandleStore(lake), find_timeframe(timeframe).name, conform(named, CANDLES), venue=venue
+    )
+    print(f"{bars:,} candles of {venue} are stored for research; their pairs are refused by rule own_candles")
 
 
 def _run(task: str, as_json: bool, *words: str, again: bool = False) -> None:

@@ -29,6 +29,7 @@ COMMANDS = {
     "xray": Mount("interfaces.cli.xray", "One symbol from every side, now or as known at a moment; a page."),
     "indicators": Mount("interfaces.cli.indicators", "Indicators by name: formula, seed, unit, warm-up."),
     "screen": Mount("interfaces.cli.screen", "Try a chain of filters (TOML) on the market, now or then."),
+    "research": Mount("interfaces.cli.research", "Decide a past period again after a change; the diff."),
     "lineage": Mount(
         "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills."
     ),

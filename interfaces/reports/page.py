@@ -14,9 +14,9 @@ from interfaces.reports.wording import shown
 from interfaces.run import report as run_report
 from interfaces.run.report_sections import text
 
-_STYLES = (Path(run_report.__file__).with_name("report.css"), Path(__file__).with_name("backtest.css"))
+STYLES = (Path(run_report.__file__).with_name("report.css"), Path(__file__).with_name("backtest.css"))
 # Nothing is loaded, nothing runs: even text that slipped through as markup could do nothing.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 SECTIONS: tuple[tuple[str, str, Callable[[BacktestReport], str]], ...] = (
     ("modes", "Fill models", sections.modes),
@@ -53,10 +53,10 @@ def page(report: BacktestReport, *, first: Sequence[Ready] = ()) -> str:
         f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{title}</h2>{content}</section>'
         for name, title, content in filled
     )
-    style = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
+    style = "".join(path.read_text(encoding="utf-8") for path in STYLES)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>Sluice: {text(report.title, 120)}</title><style>{style}</style></head>"

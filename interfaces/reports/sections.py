@@ -67,7 +67,7 @@ def modes(report: BacktestReport) -> str:
         for other, one in report.modes.items()
     )
     lead = f"The same signals under other rules for fills. Difference of total return: {gaps}."
-    return f'<p class="lead">{lead}</p>{_table(f"<th></th>{head}", rows)}'
+    return f'<p class="lead">{lead}</p>{simple_table(f"<th></th>{head}", rows)}'
 
 
 def months(report: BacktestReport) -> str:
@@ -84,7 +84,7 @@ def months(report: BacktestReport) -> str:
         whole = float((1 + own["return"]).product()) - 1
         rows.append(f'<tr><th>{year}</th>{cells}<td class="n whole">{coloured(whole)}</td></tr>')
     heads = "".join(f'<th class="n">{calendar.month_abbr[month]}</th>' for month in range(1, 13))
-    return _table(f'<th></th>{heads}<th class="n">Year</th>', rows, css="months")
+    return simple_table(f'<th></th>{heads}<th class="n">Year</th>', rows, css="months")
 
 
 def _month(value: float | None, most: float) -> str:
@@ -110,7 +110,7 @@ def groups(report: BacktestReport) -> str:
             '<th class="n">Of balance</th><th class="n">Won</th><th class="n">Lost</th>'
             '<th class="n">Win rate</th><th class="n">Mean time</th>'
         )
-        parts.append(f"<h3>By {name(key)}</h3>{_table(head, rows)}{more}")
+        parts.append(f"<h3>By {name(key)}</h3>{simple_table(head, rows)}{more}")
     return "".join(parts)
 
 
@@ -150,7 +150,7 @@ def trades(report: BacktestReport) -> str:
     )
     rest = len(report.closed) - MOST_TRADES
     lead = f'<p class="lead">The newest {MOST_TRADES} of {len(report.closed):,}.</p>' if rest > 0 else ""
-    return lead + _table(head, rows, css="trades")
+    return lead + simple_table(head, rows, css="trades")
 
 
 def everything(report: BacktestReport) -> str:
@@ -160,7 +160,7 @@ def everything(report: BacktestReport) -> str:
         f"<td>{text(row['meaning'], 200)}</td></tr>"
         for row in report.figures.rows()
     ]
-    return _table('<th></th><th class="n">Value</th><th>Meaning</th>', rows, css="all")
+    return simple_table('<th></th><th class="n">Value</th><th>Meaning</th>', rows, css="all")
 
 
 def is_evidence(report: BacktestReport) -> str:
@@ -170,7 +170,9 @@ def is_evidence(report: BacktestReport) -> str:
         f"<td>{text(row['meaning'], 200)}</td></tr>"
         for row in evidence(report)
     ]
-    parts = [_table('<th></th><th class="n">Value</th><th>Meaning</th>', said, css="all")] if said else []
+    parts = (
+        [simple_table('<th></th><th class="n">Value</th><th>Meaning</th>', said, css="all")] if said else []
+    )
     if not said:
         parts.append('<p class="lead">Too few trades or days to say anything.</p>')
     if report.cost > 0 and not report.closed.is_empty():
@@ -190,10 +192,11 @@ def _stress(report: BacktestReport) -> str:
         '<th></th><th class="n">One side</th><th class="n">Mean return</th><th class="n">Win rate</th>'
         '<th class="n">Profit factor</th>'
     )
-    return f"<h3>The same trades at other costs</h3>{_table(head, rows)}"
+    return f"<h3>The same trades at other costs</h3>{simple_table(head, rows)}"
 
 
-def _table(head: str, rows: Sequence[str], css: str = "") -> str:
+def simple_table(head: str, rows: Sequence[str], css: str = "") -> str:
+    """Return a table that scrolls sideways on a narrow screen; `head` and `rows` are markup."""
     return (
         f'<div class="scroll" tabindex="0"><table class="{css}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

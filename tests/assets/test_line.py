@@ -6,7 +6,7 @@ again, the model learns from what the first pass decided.
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import dagster as dg
 import polars as pl
@@ -17,7 +17,7 @@ from pipelines.definitions import defs
 from pipelines.windows import days_of_history
 from resources.settings import load_settings
 from tests.assets.embedded import embedded_world
-from trading.market.lineage import PREFIXES
+from trading.market.lineage import GROUNDS, PREFIXES
 from trading.market.timeframes import timeframe, to_ms
 from trading.store.candle_checks import impossible_bars
 from trading.store.candles import CandleStore
@@ -293,3 +293,47 @@ def test_regime_and_news_reach_the_signals(world):
     assert both.height > 0
     assert (both["regime"] == both["said"]).all()
     assert world.read(1, "news_events").height > 0
+
+
+def test_a_pass_decided_again_by_the_same_code_is_the_same(world):
+    """Replay of both passes, point in time: no verdict, value or signal differs, and nothing is published.
+
+    A change of one bound is a change of verdicts, with the rule, its value and both bounds.
+    """
+    from resources.learning import Learning
+    from resources.order_log import OrderLogResource
+    from resources.replays import replay_period
+    from resources.store import Store
+
+    before = {asset: world.lake.latest(asset).version_id for asset in world.lake.assets()}
+    spent = (world.lake.root / "approval_nights.jsonl").read_text()
+    begin = world.passes[0].ended - timedelta(hours=1)
+    asked = {"first": begin, "last": world.passes[1].ended, "step": timedelta(minutes=15)}
+    found = replay_period(Store(), Learning(), OrderLogResource(), changed={}, **asked)
+    known = [each for each in found.moments if each.before is not None]
+    assert len(known) == 2
+    for each in known:
+        assert each.changes.is_empty(), each.changes
+        assert each.values.is_empty(), each.values
+        assert set(each.signals["change"]) == {"same"}
+        assert each.judged == world.read(known.index(each), "approved_symbols").height
+    other = replay_period(
+        Store(), Learning(), OrderLogResource(), changed={"approval.min_trades": "2"}, **asked
+    )
+    moved = [each.values.filter(rule="min_trades") for each in other.moments if each.before is not None]
+    assert [frame["values"].to_list() for frame in moved] == [[0], [0]]
+    assert all(frame["verdicts"].item() > 0 for frame in moved)
+    assert {asset: world.lake.latest(asset).version_id for asset in world.lake.assets()} == before
+    assert (world.lake.root / "approval_nights.jsonl").read_text() == spent
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_approvals_name_data_code_parameters_and_universe(world, which):
+    """One set of ids a night, each one that the lake knows; code is what the table itself was made with."""
+    made = world.lake.version(world.passes[which].versions["approved_symbols"])
+    ids = world.read(which, "approved_symbols").select(GROUNDS).unique().row(0, named=True)
+    assert world.read(which, "approved_symbols").select(GROUNDS).unique().height == 1
+    assert world.lake.version(ids["data_id"]).asset == "ohlcv_days"
+    assert world.lake.version(ids["universe_id"]).asset == "backtest_universe"
+    assert ids["code_id"] == made.code_version
+    assert ids["parameters_id"].startswith("par-")

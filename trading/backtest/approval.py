@@ -14,6 +14,8 @@ from trading.backtest.kernel import Bools
 from trading.backtest.rules import ApprovalRules
 from trading.backtest.statistics import benjamini_hochberg
 from trading.backtest.validation.shrinkage import pool_strength
+from trading.market.errors import BadInput
+from trading.market.lineage import GROUNDS
 
 # One row per symbol with a backtest.
 APPROVALS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -31,6 +33,8 @@ APPROVALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "capacity_quote": pl.Float64,  # largest total stake at which its trades still earn; null = not measured
     "fleet_stake_quote": pl.Float64,  # what all eligible users together would stake on it
 }
+# The same for all rows of one night, null before `grounded`.
+APPROVALS |= dict.fromkeys(GROUNDS, pl.String)
 # One row per symbol and rule, in the order in which rules are asked.
 APPROVAL_RULES: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,
@@ -142,6 +146,21 @@ def without(verdicts: Approval, refused: Mapping[str, str], *, rule: str = "susp
     return replace(verdicts, symbols=symbols.select(verdicts.symbols.columns))
 
 
+def grounded(verdicts: Approval, grounds: Mapping[str, str | None]) -> Approval:
+    """Return `verdicts` with the ids of data, code, parameters and universe (`GROUNDS`) on every row.
+
+    Raises
+    ------
+    BadInput
+        If an id is missing: an approval that nobody can trace is none.
+    """
+    missing = [name for name in GROUNDS if not grounds.get(name)]
+    if missing:
+        raise BadInput(f"an approval must name what it rests on; missing: {', '.join(missing)}")
+    ids = {name: pl.lit(grounds[name], pl.String) for name in GROUNDS}
+    return replace(verdicts, symbols=verdicts.symbols.with_columns(**ids))
+
+
 def _p_bounds(metrics: pl.DataFrame, is_tested: Bools, rate: float) -> pl.Series:
     bounds = np.full(len(metrics), np.nan)
     bounds[is_tested] = benjamini_hochberg(metrics["p_value"].to_numpy()[is_tested], rate)[1]
@@ -239,7 +258,7 @@ def _verdict_rows(
     given = {
         name: pl.col(origin) if origin in metrics.columns else pl.lit(None, APPROVALS[name])
         for name, origin in _CARRIED.items()
-    }
+    } | {name: pl.lit(None, pl.String) for name in GROUNDS}
     frame = metrics.join(failed, on="symbol", how="left", maintain_order="left").with_columns(
         pl.col("failed_rule").is_null().alias("is_approved"),
         pl.col("reason").fill_null("every rule passed"),

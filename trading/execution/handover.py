@@ -12,7 +12,7 @@ from decimal import Decimal
 import polars as pl
 
 from trading.market.errors import BadInput
-from trading.market.lineage import PREFIXES, Version, row_id
+from trading.market.lineage import GROUNDS, PREFIXES, Version, row_id
 from trading.market.orders import SignalSet, TradeSignal
 from trading.market.symbols import Market
 from trading.market.timeframes import Timeframe, from_ms, to_ms
@@ -79,16 +79,14 @@ def build_signal_set(
             "backtest with trailing_stop unset and use_exit_signal false"
         )
     bar_ms = timeframe.floor_ms(to_ms(at)) - timeframe.ms
-    approved = (
-        approvals[1].filter(pl.col("is_approved")).select("symbol", pl.col("lineage_id").alias("approval_id"))
-    )
+    approved = approvals[1].filter(pl.col("is_approved"))
     wanted = (
         signals[1]
         .filter(
             pl.col("is_entry")
             & (pl.col("open_time") == pl.lit(from_ms(bar_ms)).cast(pl.Datetime("ms", "UTC")))
         )
-        .join(approved, on="symbol")
+        .join(_carried(approved), on="symbol")
         .filter(pl.col("symbol").is_in(list(markets)))
         .sort("score", "symbol", descending=[True, False])
         .head(rules.max_signals)
@@ -108,7 +106,20 @@ def build_signal_set(
             _signal(row, markets[row["symbol"]], exits, timeframe, rules) for row in wanted.to_dicts()
         ),
         versions=(signals[0].version_id, approvals[0].version_id),
+        rests_on=grounds_of(approved),
     )
+
+
+def grounds_of(approved: pl.DataFrame) -> dict[str, str]:
+    """Return what approvals rest on, by kind (`lineage.GROUNDS` less ``_id``); unknown ones are left out."""
+    known = approved.select(name for name in GROUNDS if name in approved.columns).head(1).to_dicts()
+    return {name.removesuffix("_id"): value for row in known for name, value in row.items() if value}
+
+
+def _carried(approved: pl.DataFrame) -> pl.DataFrame:
+    has_capacity = "capacity_quote" in approved.columns
+    capacity = pl.col("capacity_quote") if has_capacity else pl.lit(None, pl.Float64).alias("capacity_quote")
+    return approved.select("symbol", pl.col("lineage_id").alias("approval_id"), capacity)
 
 
 def exits_of(results: Version) -> ExitRules:
@@ -121,6 +132,7 @@ def _signal(
 ) -> TradeSignal:
     close = Decimal(repr(row["close"]))
     limit = market.price_down(close * (1 + Decimal(repr(rules.entry_limit))))
+    capacity = row["capacity_quote"]
     held_bars = exits.max_hold_bars if exits.max_hold_bars is not None else 10**6
     return TradeSignal(
         symbol=market.symbol,
@@ -136,4 +148,5 @@ def _signal(
             for name, value in row.items()
             if name.startswith("f_") and isinstance(value, float | int)
         },
+        capacity_quote=None if capacity is None else Decimal(repr(capacity)),
     )

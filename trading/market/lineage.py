@@ -33,6 +33,8 @@ PREFIXES: dict[str, str] = {
     "intent": "int",
     "trade": "trd",
 }
+# What an approval rests on, as columns of it; they travel with the signal set to every order.
+GROUNDS = ("data_id", "code_id", "parameters_id", "universe_id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ class TradeSignal:
 
     `limit_price` bounds the entry; `stop_loss`, `take_profit` and `trailing` are fractions of the
     entry price (0.02 = 2 %), None = not used; `max_hold_s` is in market seconds.
-    `signal_id` and `approval_id` are lineage ids.
+    `signal_id` and `approval_id` are lineage ids. `capacity_quote`: what all users together may stake on it,
+    None = not measured.
     """
 
     symbol: str
@@ -119,6 +120,7 @@ class TradeSignal:
     score: float = 0.0
     cluster: int = -1
     features: dict[str, float] = field(default_factory=dict)
+    capacity_quote: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class SignalSet:
     """An immutable, expiring batch of entries: the one thing that crosses from Dagster to the engine.
 
     `bar_time` is the open time of the closed bar the signals come from; `created_at` and
-    `expires_at` are market time. Nothing in an expired set is ever traded.
+    `expires_at` are market time. Nothing in an expired set is ever traded. `rests_on` names what the
+    approvals rest on: ids of `data`, `code`, `parameters` and `universe`.
     """
 
     signal_set_id: str
@@ -136,3 +139,4 @@ class SignalSet:
     timeframe: str
     signals: tuple[TradeSignal, ...]
     versions: tuple[str, ...] = ()
+    rests_on: dict[str, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """Rows of the order log as nodes: what a person reads of each, and the facts kept beside it. No queries."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -20,8 +21,14 @@ def signal_set(row: Row, signals: Sequence[Row]) -> Node:
         "timeframe": row["timeframe"],
         "bar_time": from_ms(row["bar_ms"]),
         "expires_at": from_ms(row["expires_ms"]),
+        **grounds(row["body"]),
     }
     return Node(row["signal_set_id"], "signal set", what, at=from_ms(row["created_ms"]), facts=facts)
+
+
+def grounds(body: str) -> dict[str, str]:
+    """Return what a set's approvals rest on (`lineage.GROUNDS`), as far as its body tells."""
+    return {f"{name}_id": value for name, value in json.loads(body).get("rests_on", {}).items()}
 
 
 def intent(row: Row) -> Node:

@@ -117,7 +117,10 @@ class Orders:
             return replace(nodes.trade(trade), made_from=(*orders, *self._reasons(trade, row)))
         if kind == PREFIXES["intent"]:
             intent = self._one(schema.intents, "intent_id", found_id)
-            return replace(nodes.intent(intent), made_from=self._reasons(intent, row))
+            node = nodes.intent(intent)
+            return replace(
+                node, made_from=self._reasons(intent, row), facts={**node.facts, **self._grounds(intent)}
+            )
         batch = self._one(schema.signal_sets, "signal_set_id", found_id)
         signals = self._rows(schema.decisions, "signal_set_id", found_id)
         carried = [row(name) for found in signals for name in (found["signal_id"], found["approval_id"])]
@@ -130,6 +133,11 @@ class Orders:
             for batch in self._rows(schema.signal_sets, "signal_set_id", found["signal_set_id"])
         )
         return (*sets, row(found["signal_id"]), row(found["approval_id"]))
+
+    def _grounds(self, found: Row) -> dict[str, str]:
+        """What the approvals of an order's set rest on."""
+        sets = self._rows(schema.signal_sets, "signal_set_id", found["signal_set_id"])
+        return nodes.grounds(sets[0]["body"]) if sets else {}
 
     def by_client_id(self, coid: str) -> str | None:
         """Return the intent id of a client order id, None if there is none."""

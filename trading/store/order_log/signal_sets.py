@@ -26,6 +26,7 @@ def to_json(batch: SignalSet) -> str:
         "timeframe": batch.timeframe,
         "signals": [_signal_json(signal) for signal in batch.signals],
         "versions": list(batch.versions),
+        "rests_on": dict(batch.rests_on),
     }
     return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
@@ -41,6 +42,7 @@ def from_json(text: str) -> SignalSet:
         timeframe=raw["timeframe"],
         signals=tuple(_signal(item) for item in raw["signals"]),
         versions=tuple(raw["versions"]),
+        rests_on=raw.get("rests_on", {}),  # sets written before there was one
     )
 
 
@@ -56,11 +58,12 @@ def _signal_json(signal: TradeSignal) -> dict[str, Any]:
         "score": signal.score,
         "cluster": signal.cluster,
         "features": finite(signal.features),
+        "capacity_quote": None if signal.capacity_quote is None else format(signal.capacity_quote, "f"),
     }
 
 
 def _signal(raw: dict[str, Any]) -> TradeSignal:
-    target = raw["take_profit"]
+    target, capacity = raw["take_profit"], raw.get("capacity_quote")
     return TradeSignal(
         symbol=raw["symbol"],
         signal_id=raw["signal_id"],
@@ -72,6 +75,7 @@ def _signal(raw: dict[str, Any]) -> TradeSignal:
         score=raw["score"],
         cluster=raw["cluster"],
         features=raw["features"],
+        capacity_quote=None if capacity is None else Decimal(capacity),
     )
 
 
@@ -98,6 +102,8 @@ def check(batch: SignalSet) -> None:
             raise BadInput(f"stop_loss of {where} must be a fraction in (0, 1), was {signal.stop_loss}")
         if signal.take_profit is not None and not signal.take_profit > 0:
             raise BadInput(f"take_profit of {where} must be above 0 or None, was {signal.take_profit}")
+        if signal.capacity_quote is not None and not signal.capacity_quote >= 0:
+            raise BadInput(f"capacity_quote of {where} must not be negative, was {signal.capacity_quote}")
         if signal.max_hold_s < 1:
             raise BadInput(f"max_hold_s of {where} must be at least 1, was {signal.max_hold_s}")
 

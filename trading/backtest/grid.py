@@ -125,7 +125,7 @@ def run_grid(job: GridJob) -> GridResult:
     sums = empty_sums(count, last - first + 1, len(symbols) if job.is_by_symbol else 0)
     is_fast: Bools = np.zeros(count, np.bool_)
     if job.slots == 0 and job.detail is None:
-        is_fast = np.array([is_plain(each) for each in job.strategies], np.bool_)
+        is_fast = np.array([is_plain(each, job.mode) for each in job.strategies], np.bool_)
     plain = [(place, job.strategies[place]) for place in np.flatnonzero(is_fast).tolist()]
     if plain:
         shared = Shared(job.candles, job.mode, job.fee, job.markets, job.since_ms, first)

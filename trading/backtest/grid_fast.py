@@ -29,7 +29,7 @@ _MASK_BYTES = 24_000_000  # of one block, all conditions together
 _SHARED = frozenset(
     {
         "entry", "exit_", "startup", "rank", "entry_limit", "stoploss", "roi", "trailing", "max_hold_min",
-        "stake", "volume_share", "costs", "name",
+        "stake", "volume_share", "costs", "take_profit", "name", "about", "digest",
     }
 )  # fmt: skip
 
@@ -46,10 +46,12 @@ class Shared:
     first_day: int
 
 
-def is_plain(strategy: Strategy) -> bool:
+def is_plain(strategy: Strategy, mode: Mode) -> bool:
     """Return whether the strategy needs nothing but the shared loop: no portfolio, no unknown feature."""
     blank = Strategy(strategy.entry, strategy.stoploss, strategy.stake)
     names = [each.name for each in fields(Strategy) if each.name not in _SHARED]
+    if strategy.take_profit > 0 and mode is Mode.FREQTRADE:  # its target there hangs on the fee
+        return False
     return strategy.stake > 0 and all(getattr(strategy, name) == getattr(blank, name) for name in names)
 
 
@@ -110,7 +112,7 @@ class _Venues:
         self._made: dict[Any, Venue] = {}
 
     def of(self, strategy: Strategy) -> Venue:
-        key = (strategy.costs, () if self._is_freqtrade else strategy.roi)
+        key = (strategy.costs, () if self._is_freqtrade else strategy.roi, strategy.take_profit)
         if key not in self._made:
             fee = self._fee
             if self._is_freqtrade and fee is None:  # freqtrade's only fee is that of the first market of all

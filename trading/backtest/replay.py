@@ -28,7 +28,7 @@ from trading.indicators.expressions.expression import Expression
 from trading.market.errors import BadInput, InvalidBars
 from trading.risk.exit_machine import MOST_TICKS
 
-_BOOK_ROWS = 65_536  # trades written before they are taken away: bounds the memory of dense signals
+_BOOK_ROWS = 65_600  # trades of one book: when it is full, another is begun
 _OFF = Guards()
 LEFT_OUT = (
     "no_slot",
@@ -172,20 +172,29 @@ def _one_by_one(job: Job, startup: int, threads: int) -> tuple[Ints, Floats, Int
     else:
         with ThreadPoolExecutor(len(spans)) as pool:
             found = list(pool.map(lambda span: _span(job, startup, *span), spans))
-    rows, rates, counts = zip(*found, strict=True)
-    return np.concatenate(rows), np.concatenate(rates), np.sum(counts, axis=0)
+    rows, rates = _joined([book for books in found for book in books])
+    return rows, rates, np.sum([books[-1][0].counts for books in found], axis=0)
 
 
-def _span(job: Job, startup: int, first: int, until: int) -> tuple[Ints, Floats, Ints]:
-    own = job._replace(book=empty_book())
-    rows: list[Ints] = []
-    rates: list[Floats] = []
-    k, t = first, 0
+def _span(job: Job, startup: int, first: int, until: int) -> list[tuple[Book, int]]:
+    """Return the books that were filled and how far; the counts of all are in each of them."""
+    books: list[tuple[Book, int]] = []
+    own, k, t = empty_book(), first, 0
     while k < until:
-        count, k, t = by_symbol(own, startup, k, t, until)
-        rows.append(own.book.rows[:count].copy())
-        rates.append(own.book.rates[:count].copy())
-    return np.concatenate(rows), np.concatenate(rates), own.book.counts
+        count, k, t = by_symbol(job._replace(book=own), startup, k, t, until)
+        books.append((own, count))
+        own = empty_book()._replace(counts=own.counts)
+    return books
+
+
+def _joined(books: list[tuple[Book, int]]) -> tuple[Ints, Floats]:
+    """Return what books hold, column by column as they do: nothing is copied when it is one."""
+    if len(books) == 1:
+        only, count = books[0]
+        return only.rows[:count], only.rates[:count]
+    rows = np.concatenate([of.rows[:count].T for of, count in books], axis=1)
+    rates = np.concatenate([of.rates[:count].T for of, count in books], axis=1)
+    return rows.T, rates.T
 
 
 def _in_time_order(
@@ -193,14 +202,14 @@ def _in_time_order(
 ) -> tuple[Ints, Floats, Ints]:
     candidates, owner = _candidates(symbols, job, startup, rank)
     desk = new_desk(len(symbols), job.terms.wallet, len(candidates) if guards.is_on else 0)
-    rows: list[Ints] = [np.empty((0, 7), np.int64)]
-    rates: list[Floats] = [np.empty((0, 7))]
-    place = 0
+    books: list[tuple[Book, int]] = []
+    place, own = 0, job.book
     while place < len(candidates):
-        count, place = by_time(job, desk, guards, candidates, owner, place)
-        rows.append(job.book.rows[:count].copy())
-        rates.append(job.book.rates[:count].copy())
-    return np.concatenate(rows), np.concatenate(rates), job.book.counts
+        count, place = by_time(job._replace(book=own), desk, guards, candidates, owner, place)
+        books.append((own, count))
+        own = empty_book()._replace(counts=own.counts)
+    rows, rates = _joined(books or [(own, 0)])
+    return rows, rates, own.counts
 
 
 def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tuple[Ints, Ints]:
@@ -268,8 +277,12 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def empty_book() -> Book:
-    """Return room for trades before they are taken away, and counts of zero."""
-    rows, rates = np.empty((_BOOK_ROWS, 7), np.int64), np.empty((_BOOK_ROWS, 7))
+    """Return room for some trades, and counts of zero.
+
+    Columns lie one after another: they are read one by one. Their length is no power of two, or all columns
+    of a trade would compete for the same lines of the processor's memory.
+    """
+    rows, rates = np.empty((7, _BOOK_ROWS), np.int64).T, np.empty((7, _BOOK_ROWS)).T
     return Book(rows, rates, np.zeros(book.COUNTS, np.int64))
 
 

@@ -1,5 +1,7 @@
 """What the portfolio loop wrote, as a frame: one row per trade."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -39,11 +41,10 @@ def trade_frame(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shar
     `is_shared`: the rows are in the order in which entries were decided, and `rank` says which came first.
     """
     bars, venue = job.bars, job.venue
-    if not is_shared:
-        order = _in_order(bars.open_ms[rows[:, book.ENTRY]], job.terms.bar_ms)
-        rows, rates = rows[order], rates[order]
-    k, signal, entry, leave, code, steps, doubt = rows.T
-    opened, closed = rates[:, book.OPEN_RATE], rates[:, book.CLOSE_RATE]
+    # Column by column, so that no second copy of all of them is ever held.
+    order: Any = slice(None) if is_shared else _in_order(bars.open_ms[rows[:, book.ENTRY]], job.terms.bar_ms)
+    k, signal, entry, leave, code, steps, doubt = (rows[:, at][order] for at in range(7))
+    opened, closed = (rates[:, at][order] for at in (book.OPEN_RATE, book.CLOSE_RATE))
     times = {name: pl.Series(bars.open_ms[at]).cast(_UTC_MS) for name, at in
              (("open_ts", entry), ("close_ts", leave), ("signal_ts", signal))}  # fmt: skip
     frame = pl.DataFrame(
@@ -53,13 +54,13 @@ def trade_frame(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shar
             "open_rate": opened,
             "close_rate": closed,
             "amount": steps * venue.step_num[k] / venue.step_den[k],
-            "profit_ratio": rates[:, book.GOT] / rates[:, book.SPENT] - 1,
+            "profit_ratio": (rates[:, book.GOT] / rates[:, book.SPENT] - 1)[order],
             "exit_reason": pl.Series(REASONS, dtype=pl.String).gather(code),
-            "open_mark": rates[:, book.OPEN_MARK],
-            "close_mark": rates[:, book.CLOSE_MARK],
+            "open_mark": rates[:, book.OPEN_MARK][order],
+            "close_mark": rates[:, book.CLOSE_MARK][order],
             "is_open": code == 0,
             "is_ambiguous": doubt == 1,
-            "dust": rates[:, book.DUST],
+            "dust": rates[:, book.DUST][order],
         }
     )
     rank = pl.col("symbol").cum_count().over("open_ts") if is_shared else pl.lit(None, pl.Int64)

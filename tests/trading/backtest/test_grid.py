@@ -59,7 +59,7 @@ def market(symbols: int = 5, bars: int = 700, seed: int = 3) -> CandleFile:
     return candle_file(pl.concat(frames))
 
 
-def configurations() -> list[Strategy]:
+def configurations(mode: Mode = Mode.DEFAULT) -> list[Strategy]:
     """Thresholds and risk parameters, with and without an exit signal, trailing and a hold."""
     found = []
     for entry in ("rsi_14 < 35", "rsi_7 > 55 AND close > ema_20", "rsi_7 < 40 OR NOT close > ema_20"):
@@ -69,6 +69,7 @@ def configurations() -> list[Strategy]:
                 plain,
                 replace(plain, stoploss=0.01, roi=()),
                 replace(plain, trailing=Trailing(0.01, 0.02), max_hold_min=1_000, startup=60),
+                replace(plain, roi=(), take_profit=0.03 if mode is Mode.DEFAULT else 0.0),
                 replace(plain, exit_=None, entry_limit=0.001, volume_share=0.0, roi=((0, 0.01),)),
             ]
     return found
@@ -77,10 +78,11 @@ def configurations() -> list[Strategy]:
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_grid_gives_what_one_replay_per_configuration_gives(mode: Mode) -> None:
     """Trades, sums, shares, factors and daily results are those of the replayed trades, one by one."""
-    candles, wanted = market(), configurations()
+    candles, wanted = market(), configurations(mode)
     found = run_grid(GridJob(candles, wanted, mode, is_daily=True, is_by_symbol=True))
     assert found.daily is not None
     assert found.by_symbol is not None
+    assert found.is_fast.all()
     for place, strategy in enumerate(wanted):
         trades = replay(candles, strategy, mode).trades
         row = found.figures.row(place, named=True)

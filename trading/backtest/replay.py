@@ -153,7 +153,7 @@ def run(
         rows, rates, counts = _one_by_one(job, startup, threads)
     mode = Mode.FREQTRADE if job.terms.is_freqtrade else Mode.DEFAULT
     left_out = {name: int(counts[place]) for place, name in enumerate(LEFT_OUT)}
-    trades = trade_frame(symbols, job, rows, rates, is_shared)
+    trades = trade_frame(symbols, job, rows, rates, is_shared=is_shared, threads=threads)
     return Replay(mode, trades, left_out, int(counts[book.AMBIGUOUS_BARS]), int(counts[book.RESOLVED_BARS]))
 
 

@@ -1,5 +1,7 @@
 """What the portfolio loop wrote, as a frame: one row per trade."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -35,37 +37,56 @@ REPLAY_TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def trade_frame(symbols: list[str], job: Job, rows: Ints, rates: Floats, is_shared: bool) -> pl.DataFrame:
+def trade_frame(
+    symbols: list[str], job: Job, rows: Ints, rates: Floats, *, is_shared: bool, threads: int = 1
+) -> pl.DataFrame:
     """Return `REPLAY_TRADES` of what the loop wrote into its books, in the order of entry.
 
     `is_shared`: the rows are in the order in which entries were decided, and `rank` says which came first.
     """
-    bars, venue = job.bars, job.venue
-    # Column by column, so that no second copy of all of them is ever held.
-    order: Any = slice(None) if is_shared else _in_order(bars.open_ms[rows[:, book.ENTRY]], job.terms.bar_ms)
-    k, signal, entry, leave, code, steps, doubt = (rows[:, at][order] for at in range(7))
-    opened, closed = (rates[:, at][order] for at in (book.OPEN_RATE, book.CLOSE_RATE))
-    times = {name: pl.Series(bars.open_ms[at]).cast(_UTC_MS) for name, at in
-             (("open_ts", entry), ("close_ts", leave), ("signal_ts", signal))}  # fmt: skip
-    frame = pl.DataFrame(
-        {
-            "symbol": pl.Series(symbols, dtype=pl.String).gather(k),
-            **times,
-            "open_rate": opened,
-            "close_rate": closed,
-            "amount": steps * venue.step_num[k] / venue.step_den[k],
-            "profit_ratio": (rates[:, book.GOT] / rates[:, book.SPENT] - 1)[order],
-            "exit_reason": pl.Series(REASONS, dtype=pl.String).gather(code),
-            "open_mark": rates[:, book.OPEN_MARK][order],
-            "close_mark": rates[:, book.CLOSE_MARK][order],
-            "is_open": code == 0,
-            "is_ambiguous": doubt == 1,
-            "dust": rates[:, book.DUST][order],
-        }
-    )
+    open_ms = job.bars.open_ms[rows[:, book.ENTRY]]
+    order: Any = slice(None) if is_shared else _in_order(open_ms, job.terms.bar_ms)
+    makers = _columns(symbols, job, rows, rates)
+    # Column by column, so that no second copy of all trades is ever held.
+    if threads == 1:
+        made = {name: make(order) for name, make in makers.items()}
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            made = dict(zip(makers, pool.map(lambda make: make(order), makers.values()), strict=True))
+    frame = pl.DataFrame(made)
     rank = pl.col("symbol").cum_count().over("open_ts") if is_shared else pl.lit(None, pl.Int64)
     frame = frame.with_columns(rank=rank)
     return frame.select(pl.col(name).cast(dtype) for name, dtype in REPLAY_TRADES.items())
+
+
+def _columns(symbols: list[str], job: Job, rows: Ints, rates: Floats) -> dict[str, Callable[[Any], Any]]:
+    """Return what makes each column in a given order; candles are read in their own order, which is near."""
+    bars, venue = job.bars, job.venue
+    k, signal, entry, leave, code, steps, doubt = rows.T
+    names, reasons = pl.Series(symbols, dtype=pl.String), pl.Series(REASONS, dtype=pl.String)
+
+    def time(at: Ints) -> Callable[[Any], Any]:
+        return lambda order: pl.Series(bars.open_ms[at][order]).cast(_UTC_MS)
+
+    def rate(column: int) -> Callable[[Any], Any]:
+        return lambda order: rates[:, column][order]
+
+    return {
+        "symbol": lambda order: names.gather(k[order]),
+        "open_ts": time(entry),
+        "close_ts": time(leave),
+        "open_rate": rate(book.OPEN_RATE),
+        "close_rate": rate(book.CLOSE_RATE),
+        "amount": lambda order: (steps * venue.step_num[k] / venue.step_den[k])[order],
+        "profit_ratio": lambda order: (rates[:, book.GOT] / rates[:, book.SPENT] - 1)[order],
+        "exit_reason": lambda order: reasons.gather(code[order]),
+        "signal_ts": time(signal),
+        "open_mark": rate(book.OPEN_MARK),
+        "close_mark": rate(book.CLOSE_MARK),
+        "is_open": lambda order: code[order] == 0,
+        "is_ambiguous": lambda order: doubt[order] == 1,
+        "dust": rate(book.DUST),
+    }
 
 
 def _in_order(open_ms: Ints, bar_ms: int) -> NDArray[np.intp]:

@@ -43,6 +43,7 @@ COMMANDS = {
         "interfaces.cli.rehearse",
         "What the rate limit allows a fleet: mass stop, restart, in simulated time.",
     ),
+    "log": Mount("interfaces.cli.log", "The order log: revision, upgrade."),
     "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade."),
     "config": Mount("interfaces.cli.config", "Settings in force, secrets masked."),
     "doctor": Mount("interfaces.cli.doctor", "Check this machine and this project; say what to fix."),

@@ -1,64 +1,64 @@
-"""One connection pool to the order log: durability, write transactions and the schema's version.
-
-SQLite runs in WAL with ``synchronous=FULL``: a commit that returned survives a power cut. A write
-transaction takes the write lock at its first statement (``BEGIN IMMEDIATE``), so that what it read is
-still true when it writes. Postgres gets the same code through row locks (`for_update`).
-"""
+"""The order log's connection pool: read snapshots, and write transactions that are durable when they end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from trading.market.errors import StoreError
-from trading.store.order_log.schema import VERSION, metadata, schema_version
-
-BUSY_TIMEOUT_MS = 15_000
-_READ = "sluice_read"
+from trading.store.order_log.connections import open_engine, reading, worded
+from trading.store.order_log.schema import HEAD
+from trading.store.order_log.upgrade import revision_of, sqlite_path, upgrade
 
 
 class Database:
-    """The order log's engine; opening it creates the schema once.
+    """The order log's engine; opening it makes the tables, or upgrades those of an older release.
 
     Parameters
     ----------
     url : str
-        ``sqlite:///path`` or ``postgresql+driver://...``. Folders of a SQLite path are made.
+        ``sqlite:///path`` or ``postgresql+psycopg://...``. Folders of a SQLite path are made.
 
     Raises
     ------
     StoreError
-        If the database cannot be opened or holds a schema newer than this code.
+        If the database cannot be opened or was written by a newer release.
     """
 
     def __init__(self, url: str) -> None:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = sa.create_engine(parsed)
-        if parsed.get_backend_name() == "sqlite":
-            sa.event.listen(self.engine, "connect", _set_pragmas)
-            sa.event.listen(self.engine, "begin", _begin)
-        try:
-            self._create()
-        except sa.exc.OperationalError as error:
-            raise StoreError(
-                f"order log at {parsed.render_as_string()} cannot be opened: {error.orig}"
-            ) from error
+        self._url = sa.make_url(url)
+        path = sqlite_path(self._url)
+        if path is not None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"order log at {path}: its folder cannot be made: {error}") from error
+        self.engine = open_engine(self._url)
+        if self._url.get_backend_name() == "sqlite" and path is None:
+            raise StoreError("the order log cannot live in memory: give a file, sqlite:///path")
+        with self.read() as connection:
+            found = revision_of(connection)
+        if found != HEAD:
+            upgrade(url)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Give a connection whose work is committed, durably, when the block ends without an error."""
-        with self.engine.begin() as connection:
+        """Give a connection whose work is committed, durably, when the block ends without an error.
+
+        Raises
+        ------
+        StoreError
+            If the database refuses (disk full, locked too long, damaged, gone): nothing was written then.
+        """
+        with worded(self._url), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Give a connection that only reads, one consistent snapshot."""
-        with self.engine.connect().execution_options(**{_READ: True}) as connection:
+        """Give a connection that only reads, one consistent snapshot. StoreError if it cannot."""
+        with worded(self._url), reading(self.engine) as connection:
             yield connection
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
@@ -67,42 +67,10 @@ class Database:
             return 0
         dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(table).on_conflict_do_nothing()
-        return sum(connection.execute(statement, row).rowcount for row in rows)
+        # Without the option SQLAlchemy knows no count on Postgres and says -1, which is true.
+        counted = {"preserve_rowcount": True}
+        return sum(connection.execute(statement, row, execution_options=counted).rowcount for row in rows)
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
-
-    def _create(self) -> None:
-        # A table that this version added is made in an older log; nothing that is there is changed.
-        if set(sa.inspect(self.engine).get_table_names()) >= set(metadata.tables):
-            with self.read() as connection:
-                found = connection.scalar(sa.select(sa.func.max(schema_version.c.version)))
-            if found == VERSION:
-                return
-        with self.write() as connection:
-            metadata.create_all(connection)
-            found = connection.scalar(sa.select(sa.func.max(schema_version.c.version)))
-            if found is None:
-                connection.execute(schema_version.insert().values(version=VERSION))
-            elif found != VERSION:
-                raise StoreError(f"order log has schema version {found}, this code knows {VERSION}")
-
-
-def _set_pragmas(raw: Any, _record: object) -> None:
-    # The driver's own implicit BEGIN would be a deferred one; `_begin` says which we want.
-    raw.isolation_level = None
-    cursor = raw.cursor()
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    is_read = connection.get_execution_options().get(_READ, False)
-    connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")

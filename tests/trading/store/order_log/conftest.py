@@ -1,10 +1,12 @@
-"""A log on a file, one user, one set of one signal: the ground every test here stands on."""
+"""A log, one user, one set of one signal: where every test here starts, on SQLite and on Postgres."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from tests import postgres
 from tests.trading.store.order_log.rows import fill, intent, order
 from trading.market.clock import ManualClock
 from trading.market.orders import OrderStatus, SignalSet, TradeSignal
@@ -39,8 +41,25 @@ def make_set(*signals: TradeSignal, set_id: str = "set-00000000000000aa-00000000
     )
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    missing = postgres.missing()
+    if missing is not None:
+        pytest.skip(missing)
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, tmp_path):
+    """Where a new, empty log lives. A test that asks for it, or for `log`, runs on both databases."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_server").new_database()
+    return f"sqlite:///{tmp_path}/world/orders.db"
+
+
 @pytest.fixture
-def url(tmp_path):
+def sqlite_url(tmp_path):
     return f"sqlite:///{tmp_path}/world/orders.db"
 
 

@@ -9,8 +9,8 @@ from trading.store.order_log.news_holds import NewsHold
 
 
 @pytest.fixture
-def log(tmp_path):
-    log = OrderLog(f"sqlite:///{tmp_path}/orders.db", wall=ManualClock(7_000))
+def log(url):
+    log = OrderLog(url, wall=ManualClock(7_000))
     yield log
     log.close()
 
@@ -20,10 +20,10 @@ def hold(name="h1", **changes: object) -> NewsHold:
     return NewsHold(**(values | {"since_ms": 1_000, "until_ms": 2_000} | changes))
 
 
-def test_a_hold_is_in_force_for_its_time_and_there_for_the_next_process(log, tmp_path):
+def test_a_hold_is_in_force_for_its_time_and_there_for_the_next_process(log, url):
     """From its first millisecond to the last before its end."""
     assert log.news_holds.place([hold()], at_ms=1_000) == 1
-    other = OrderLog(f"sqlite:///{tmp_path}/orders.db")
+    other = OrderLog(url)
     for at_ms, symbols in ((999, []), (1_000, ["LUNA/USDT"]), (1_999, ["LUNA/USDT"]), (2_000, [])):
         assert list(other.news_holds.active(at_ms)) == symbols
     other.close()

@@ -31,11 +31,13 @@ def confirmed(
     from interfaces.reports import report as reports
     from trading.backtest.search.configurations import read_base
     from trading.backtest.search.confirm import confirm
+    from trading.backtest.strategy_file import strategy_of
 
     base = read_base(strategy)
     with progress("holdout", 1) as update:
         found = confirm(bench, base, book, name, ledger, by=by, why=why, at=at)
         update(1, 1)
+    rules = strategy_of(dict(base.document), base.where)
     span = pl.read_parquet(candles)
     time = pl.from_epoch("ts", "ms") if span.schema["ts"].is_integer() else pl.col("ts")
     inside = time.dt.replace_time_zone("UTC").is_between(
@@ -45,7 +47,9 @@ def confirmed(
         found.trades,
         candles=span.filter(inside),
         title=f"{base.name} on holdout {name}",
-        fee=bench.fee or 0.0,
+        start_balance=rules.wallet or (rules.stake * bench.capital or None),
+        fee=rules.costs.fee if bench.fee is None else bench.fee,
+        cost=bench.side_cost(rules),
         notes=[found.sentence],
     )
     told = {

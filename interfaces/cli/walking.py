@@ -52,6 +52,7 @@ def give(
 ) -> None:
     """Write and print a finished walk."""
     from interfaces.reports import walk_page
+    from trading.backtest.search.configurations import numbered
 
     if out is not None:
         try:
@@ -59,7 +60,10 @@ def give(
         except OSError as error:
             raise StoreError(f"{out} cannot be written: {error}") from error
         ask.say(f"wrote {out}")
-    report = walk_page.outside_report(found, given.bench, candles, given.notes)
+    first = numbered(given.space, given.base, 0).strategy
+    report = walk_page.outside_report(
+        found, given.bench, candles, given.notes, stake=first.stake, cost=given.bench.side_cost(first)
+    )
     if html is not None:
         ask.say(f"wrote {walk_page.write_walk(found, report, html)}")
     if as_json:

@@ -35,16 +35,14 @@ def winner_report(
 ) -> BacktestReport:
     """Return the report of the winner's trades, replayed."""
     strategy = found.best.strategy
-    cost = strategy.costs
-    fee = cost.fee if bench.fee is None else bench.fee
-    side = fee + (0.0 if bench.mode == "freqtrade" else cost.half_spread + cost.slippage)
+    fee = strategy.costs.fee if bench.fee is None else bench.fee
     return make_report(
         bench.trades(strategy),
         candles=seen(candles, bench),
         title=f"winner of {len(found.outcomes):,}: {found.strategy}",
         start_balance=strategy.wallet or (strategy.stake * bench.capital or None),
         fee=fee,
-        cost=side,
+        cost=bench.side_cost(strategy),
         notes=[found.verdict.sentence, *notes],
     )
 
@@ -140,18 +138,20 @@ def write_search(found: "SearchResult", report: BacktestReport, path: Path, *, t
     return write_html(report, path, first=first)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return an HTML table; the first column names the row."""
-    titles = "".join(f'<th class="n">{text(one, 60)}</th>' for one in head[1:])
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
+    """Return an HTML table; the first column names the row, with `words` the last one holds sentences."""
+    last = len(head) - 1 if words else len(head)
+    css = ["", *('class="n"' if place < last else "" for place in range(1, len(head)))]
+    titles = "".join(f"<th {kind}>{text(one, 60)}</th>" for one, kind in zip(head, css, strict=True))
     body = "".join(
         f"<tr><th>{text(row[0], 60)}</th>"
-        + "".join(f'<td class="n">{text(one, 120)}</td>' for one in row[1:])
+        + "".join(f"<td {kind}>{text(one, 200)}</td>" for one, kind in zip(row[1:], css[1:], strict=True))
         + "</tr>"
         for row in rows
-    )  # fmt: skip
+    )
     return (
-        f'<div class="scroll" tabindex="0"><table class="all"><thead><tr><th>{text(head[0], 60)}</th>{titles}'
-        f"</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0"><table class="{"all" if words else ""}"><thead><tr>{titles}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -168,7 +168,7 @@ def _verdict(found: "SearchResult") -> str:
     return (
         f'<p class="lead">{text(found.verdict.sentence, 600)}</p>'
         f'<p class="lead">Winner by {text(found.objective)}: {text(values, 400)}.</p>'
-        f"{table(['', 'Value', 'Meaning'], rows)}"
+        f"{table(['', 'Value', 'Meaning'], rows, words=True)}"
     )
 
 

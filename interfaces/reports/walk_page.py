@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from interfaces.reports import drawings
 from interfaces.reports import report as reports
 from interfaces.reports.page import write_html
@@ -18,14 +20,27 @@ if TYPE_CHECKING:
 
 
 def outside_report(
-    found: "WalkResult", bench: "Bench", candles: Path, notes: Sequence[str] = ()
+    found: "WalkResult",
+    bench: "Bench",
+    candles: Path,
+    notes: Sequence[str] = (),
+    *,
+    stake: float = 0.0,
+    cost: float = 0.0,
 ) -> BacktestReport:
-    """Return the report of the trades outside, all folds one after another."""
+    """Return the report of the trades outside, all folds in a row; `stake` of one trade, 0 = unknown."""
+    begin = found.folds[0].row()["test_from"]
+    drawn = seen(candles, bench)
+    time = pl.from_epoch("ts", "ms") if drawn.schema["ts"].is_integer() else pl.col("ts")
+    # What was open at a test's end was valued there: outside, that is its end.
+    ended = found.trades.with_columns(is_open=pl.lit(False))
     return make_report(
-        found.trades,
-        candles=seen(candles, bench),
+        ended,
+        candles=drawn.filter(time.dt.replace_time_zone("UTC") >= begin),
         title=f"{found.strategy}, walked forward",
+        start_balance=stake * bench.capital if stake else None,
         fee=bench.fee or 0.0,
+        cost=cost,
         notes=[found.sentence, *notes],
     )
 
@@ -88,9 +103,7 @@ def _chart(inside: drawings.Points, outside: drawings.Points) -> str:
     if len(inside) < 2:
         return ""
     vertical = drawings.around([0.0, *(value for _, value in [*inside, *outside])])
-    told = (
-        "Profit a day of the chosen parameters, fold by fold: on the days searched, and (filled) after them."
-    )
+    told = "Profit a day of what was chosen, fold by fold: green on the days searched, red on those after."
     lines = drawings.line("inside", "Inside", told, inside, vertical, "equity") + drawings.line(
         "outside", "Outside", told, outside, vertical, "under"
     )

@@ -67,6 +67,12 @@ class Bench:
         first = begin // DAY_MS
         return first, (end - self.candles.bar_ms) // DAY_MS - first + 1
 
+    def side_cost(self, strategy: Strategy) -> float:
+        """Return what one side costs on top of the candle's price, as a fraction; without impact."""
+        costs = strategy.costs
+        fee = costs.fee if self.fee is None else self.fee
+        return fee + (0.0 if self.mode is Mode.FREQTRADE else costs.half_spread + costs.slippage)
+
     @property
     def data_id(self) -> str:
         """Digest of candles and terms: the same trial on the same data is one trial."""

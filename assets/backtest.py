@@ -104,6 +104,7 @@ def approved_symbols(
     **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches this table; the
     ids of data, code and parameters it rests on travel to every order.
     """
+    from resources.evidence import pooled_figures
     from resources.fleet import at_fleet_stake
     from resources.grounds import grounds
     from resources.universe import not_candidates, on_foreign_candles
@@ -130,6 +131,8 @@ def approved_symbols(
             "approved": len(verdicts.approved),
             "refused by": table(verdicts.summary()),
             "false discovery level": verdicts.level,
+            **pooled_figures(store, trades),
+            "page": f"sluice report --line --pass {version.version_id} --html pass.html",
             "fleet's stake, most on one pair (quote)": float(results["fleet_stake_quote"].max() or 0.0),
             "approved symbols": table(verdicts.symbols.filter("is_approved")),
         },

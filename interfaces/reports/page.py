@@ -18,6 +18,8 @@ STYLES = (Path(run_report.__file__).with_name("report.css"), Path(__file__).with
 # Nothing is loaded, nothing runs: even text that slipped through as markup could do nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
+type Section = tuple[str, str, str]
+
 SECTIONS: tuple[tuple[str, str, Callable[[BacktestReport], str]], ...] = (
     ("modes", "Fill models", sections.modes),
     ("equity-s", "Equity and drawdown", pictures.equity),

@@ -10,6 +10,7 @@ from decimal import Decimal
 from trading.exchange.gateway import Quote
 from trading.execution.coid import client_order_id, intent_id, trade_id
 from trading.execution.desk import Desk
+from trading.execution.shared_capacity import SharedCapacity
 from trading.market.errors import BadCredentials, SymbolHalted
 from trading.market.orders import Side, SignalSet, TradeSignal
 from trading.market.symbols import Market
@@ -50,6 +51,7 @@ class Entries:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._taken = SharedCapacity(desk.log)
 
     async def plan(self, user: User, batch: SignalSet, quotes: Mapping[str, Quote], *, place: int) -> int:
         """Decide and write down; return how many intents were planned.
@@ -77,7 +79,11 @@ class Entries:
         written = self._desk.log.orders.plan_entries(
             user.user_id, batch.signal_set_id, intents, skips, place=place, at_ms=now_ms
         )
-        return len(intents) if written else 0
+        if not written:
+            return 0
+        # Nothing awaits between the decision and here, so no other user decided on the same room.
+        self._taken.add(batch.signal_set_id, intents)
+        return len(intents)
 
     def _decide(
         self,
@@ -134,6 +140,9 @@ class Entries:
         )  # fmt: skip
         if size.skip_reason is not None:
             raise _Refused("size", size.skip_reason)
+        full = self._taken.refusal(batch.signal_set_id, signal, size.cost * (1 + market.taker_fee))
+        if full is not None:
+            raise _Refused("capacity", full)
         limits = self._desk.settings.limits(user.max_positions)
         over = refusal(signal.symbol, size.cost, purse.held, purse.equity, limits)
         if over is not None:

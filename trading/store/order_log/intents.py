@@ -5,6 +5,7 @@ repeated step changes nothing and a status never moves backwards.
 """
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,6 +55,20 @@ class Intents:
             rows = [_skip_row(skip, at_ms) for skip in skips]
             self._database.insert_new(connection, schema.skips, rows)
         return True
+
+    def committed(self, signal_set_id: str) -> dict[str, Decimal]:
+        """Return what entries of a set were planned to spend so far, by symbol, all users, in quote units.
+
+        First attempts only: a later one of the same user stands in for the one that was rejected.
+        """
+        wanted = sa.select(_TABLE.c.symbol, _TABLE.c.reserved).where(
+            _TABLE.c.signal_set_id == signal_set_id, _TABLE.c.leg == Leg.OPEN.value, _TABLE.c.attempt == 1
+        )
+        found: dict[str, Decimal] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(wanted):
+                found[row.symbol] = found.get(row.symbol, Decimal(0)) + row.reserved
+        return found
 
     def plan_close(self, intent: Intent) -> bool:
         """Write one exit order; False if the trade is closed or another exit of it is still out."""

@@ -1,0 +1,49 @@
+"""How much of a symbol's capacity the entries of one signal set have taken, all users together.
+
+The gate approved a symbol for the users of that night; users join, capital grows. What the set says that the
+symbol bears is not gone beyond. One engine owns a world, so a tally in memory, read from the log once, is the
+truth.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from trading.market.orders import TradeSignal
+from trading.store.order_log import OrderLog
+from trading.store.order_log.records import Intent
+
+_SETS_KEPT = 16  # an expired set is never traded, and few are live at once
+
+
+class SharedCapacity:
+    """The tally of each live set; a set that is not known yet is read from the log (a restart)."""
+
+    def __init__(self, log: OrderLog) -> None:
+        self._log = log
+        self._sets: dict[str, dict[str, Decimal]] = {}
+
+    def refusal(self, signal_set_id: str, signal: TradeSignal, cost: Decimal) -> str | None:
+        """Return why an entry of `cost` quote units, fee included, finds no room; None where it does.
+
+        A signal without a capacity (of a set from before there was one) bears everything.
+        """
+        if signal.capacity_quote is None:
+            return None
+        taken = self._tally(signal_set_id).get(signal.symbol, Decimal(0))
+        if taken + cost <= signal.capacity_quote:
+            return None
+        room = f"{signal.symbol} bears {signal.capacity_quote:.2f} of all users together"
+        return f"{room}, {taken:.2f} are taken, {cost:.2f} do not fit"
+
+    def add(self, signal_set_id: str, intents: Iterable[Intent]) -> None:
+        """Count entries that were written down."""
+        tally = self._tally(signal_set_id)
+        for intent in intents:
+            tally[intent.symbol] = tally.get(intent.symbol, Decimal(0)) + intent.reserved
+
+    def _tally(self, signal_set_id: str) -> dict[str, Decimal]:
+        if signal_set_id not in self._sets:
+            while len(self._sets) >= _SETS_KEPT:
+                del self._sets[next(iter(self._sets))]
+            self._sets[signal_set_id] = self._log.orders.committed(signal_set_id)
+        return self._sets[signal_set_id]

@@ -32,7 +32,8 @@ class Luck:
     best : array of shape (draws,)
         The best t of each resampling without an edge.
     effective : float
-        As many independent tries have the same expected best: from 1 to the number of configurations.
+        As many independent tries have the same expected best, each mean over its own sd: from 1 to the number
+        of configurations.
     """
 
     scores: Floats
@@ -71,7 +72,7 @@ def luck(daily: Floats, rng: np.random.Generator, draws: int = 500) -> Luck:
         return Luck(scores, np.ones(count), np.zeros(draws), 1.0)
     length = block_length(daily[:, moves].mean(axis=1))
     times = _drawn(n, draws, 1 / length, rng)
-    hits, best = np.zeros(count), np.full(draws, -np.inf)
+    hits, best, plain = np.zeros(count), np.full(draws, -np.inf), np.full(draws, -np.inf)
     places = np.flatnonzero(moves)
     for chunk in np.array_split(places, math.ceil(len(places) / _COLUMNS)):
         centred = daily[:, chunk] - daily[:, chunk].mean(axis=0)
@@ -82,8 +83,10 @@ def luck(daily: Floats, rng: np.random.Generator, draws: int = 500) -> Luck:
         )
         hits[chunk] = (drawn >= scores[chunk] - 1e-12).sum(axis=0)
         best = np.maximum(best, drawn.max(axis=1))
+        # Few trades make fat tails of t; how many tries there were is a matter of likeness, not of tails.
+        plain = np.maximum(plain, (mean / spread[chunk]).max(axis=1) * math.sqrt(n))
     p_values = np.where(moves, (1 + hits) / (1 + draws), 1.0)
-    return Luck(scores, p_values, best, worth(float(best.mean()), count))
+    return Luck(scores, p_values, best, worth(float(plain.mean()), count))
 
 
 def worth(best: float, most: float) -> float:

@@ -42,8 +42,17 @@ RECORD = "world.json"
 _PREFIX = "SLUICE_"
 # A world's name becomes a folder and part of run tags: no separators, no leading dot.
 _WORLD_NAME = re.compile(r"(?!current$)[a-z0-9][a-z0-9._-]{0,63}")
-# Variables with the prefix that are no settings: dbt's profile, this file and the exchange read them.
-_NOT_SETTINGS = frozenset({"SLUICE_DBT_DATABASE", "SLUICE_CONFIG", "SLUICE_ADMIN_TOKEN"})
+# Variables with the prefix that are no settings: dbt's, this file's, the exchange's, accounts.py's.
+_NOT_SETTINGS = frozenset(
+    {
+        "SLUICE_DBT_DATABASE",
+        "SLUICE_CONFIG",
+        "SLUICE_ADMIN_TOKEN",
+        "SLUICE_MASTER_KEY",
+        "SLUICE_MASTER_KEY_OLD",
+        "SLUICE_MASTER_KEY_FILE",
+    }
+)
 
 
 class Settings(BaseSettings):

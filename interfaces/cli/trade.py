@@ -28,36 +28,33 @@ def trade(
     import uvloop
 
     from interfaces.logging import setup_logging
+    from resources.accounts import key_ring, live_refusal, order_exchange
     from resources.settings import load_settings
-    from trading.exchange.pool import ExchangeSettings
     from trading.execution.run import run_engine
+    from trading.store.order_log import OrderLog
     from trading.users.keys import DemoKeyRing
 
     settings = load_settings()
     setup_logging(settings.log_level)
-    # Candles may come from MEXC; orders go to the embedded exchange always.
-    exchange = ExchangeSettings(
-        base_url=settings.exchange.base_url,
-        rate_per_s=settings.exchange.rate_per_s,
-        timeout_s=settings.exchange.timeout_s,
-        burst=settings.exchange.burst,
-        limiter_path=settings.limiter_dir,
-        # The embedded exchange counts signed requests on their key, as MEXC's documentation has it.
-        signed_on_address=False,
-    )
-    keys = DemoKeyRing(demo_keys(settings.record_path, seed))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        summary = runner.run(
-            run_engine(
-                database_url=settings.database_url,
-                exchange=exchange,
-                keys=keys,
-                state_dir=settings.world_dir,
-                redis_url=settings.redis_url,
-                until_idle=until_idle,
-                for_seconds=for_seconds,
+    demo = DemoKeyRing(demo_keys(settings.record_path, seed))
+    log = OrderLog(settings.database_url)
+    try:
+        keys = key_ring(settings, log, demo)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            summary = runner.run(
+                run_engine(
+                    database_url=settings.database_url,
+                    exchange=order_exchange(settings),
+                    keys=keys,
+                    state_dir=settings.world_dir,
+                    redis_url=settings.redis_url,
+                    until_idle=until_idle,
+                    for_seconds=for_seconds,
+                    live_refusal=live_refusal(settings),
+                )
             )
-        )
+    finally:
+        log.close()
     if as_json:
         print_json(asdict(summary))
         return

@@ -46,7 +46,12 @@ class MexcAccount:
 
     async def balances(self) -> dict[str, Balance]:
         """Return asset -> balance, zero ones included as the venue lists them."""
-        return to_balances(await self._call("GET", "account", {}), self._unify)
+        return (await self.account())[1]
+
+    async def account(self) -> tuple[dict[str, Any], dict[str, Balance]]:
+        """Return what the venue says of the account, as it came, and its balances."""
+        data = await self._call("GET", "account", {})
+        return data, to_balances(data, self._unify)
 
     async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
         """Send an order once; see `AccountGateway.submit` for what each error proves."""
@@ -118,6 +123,10 @@ class MexcAccount:
             return await self.order(symbol, order_id=order_id, client_order_id=client_order_id)
         except OrderNotFound:
             return to_order(data, market)
+
+    async def signed(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        """Ask what no other method here asks, for the proof of a key (key_access.py)."""
+        return await self._call(method, path, params)
 
     async def user_data_stream(self, method: str, params: dict[str, Any]) -> Any:
         """Make (POST), keep (PUT) or end (DELETE) a listen key of the account (feed/listen_key.py)."""

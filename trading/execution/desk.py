@@ -12,6 +12,7 @@ from trading.market.errors import SymbolHalted
 from trading.market.symbols import Market
 from trading.store.order_log import OrderLog
 from trading.users.directory import Directory
+from trading.users.gates import ONLY_EMBEDDED, EntryGates
 from trading.users.user import User
 
 OpenAccount = Callable[[User], AccountGateway]
@@ -19,7 +20,10 @@ OpenAccount = Callable[[User], AccountGateway]
 
 @dataclass(slots=True)
 class Desk:
-    """The engine's surroundings. `open_account` makes a gateway for a user; one is kept per user."""
+    """The engine's surroundings. `open_account` makes a gateway for a user; one is kept per user.
+
+    `live_refusal` says why nobody trades live here; None = live is open (decision 18).
+    """
 
     log: OrderLog
     public: PublicGateway
@@ -27,11 +31,14 @@ class Desk:
     settings: EngineSettings = field(default_factory=EngineSettings)
     wall: Clock = field(default_factory=SystemClock)
     markets: dict[str, Market] = field(default_factory=dict)
+    live_refusal: str | None = ONLY_EMBEDDED
     prices: PriceWatch = field(init=False)
+    gates: EntryGates = field(init=False)
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put the price watch before every quote that decides anything."""
+        self.gates = EntryGates(self.log, self.live_refusal)
         log, rules = self.log, self.settings.jumps
         self.prices = PriceWatch(log.suspensions, log.outbox, self.wall, rules, self._closed_by_news)
 
@@ -53,6 +60,10 @@ class Desk:
         if user_id not in self._accounts:
             self._accounts[user_id] = self.open_account(self.users.get(user_id))
         return self._accounts[user_id]
+
+    def forget(self, user_id: str) -> None:
+        """Open this user's account anew at the next use: the key was replaced, or the user has left."""
+        self._accounts.pop(user_id, None)
 
     async def quotes(self, symbols: Iterable[str]) -> dict[str, Quote]:
         """Return quotes of those symbols that are listed and have both sides, in one call."""

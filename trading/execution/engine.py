@@ -7,6 +7,7 @@ A failing step is logged and tried again: one user's or one symbol's trouble sto
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 
@@ -16,8 +17,12 @@ from trading.execution.exits import Exits
 from trading.execution.follow import Follow
 from trading.execution.heartbeat import Heartbeat
 from trading.execution.intake import Intake, SetStream
+from trading.execution.key_watch import STEP_S as KEYS_S
+from trading.execution.key_watch import KeyWatch
 from trading.execution.market_watch import MarketWatch
 from trading.execution.reconcile import Reconcile
+from trading.execution.requests import STEP_S as REQUESTS_S
+from trading.execution.requests import Requests
 from trading.execution.wire import Wire
 from trading.notifications.channel import Channel
 from trading.store.order_log.records import PENDING
@@ -42,6 +47,9 @@ class Engine:
         stream: SetStream | None = None,
         cache: TradeCache | None = None,
         heartbeat: Heartbeat | None = None,
+        keys: KeyWatch | None = None,
+        exports: Path | None = None,
+        forget: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self.desk = desk
         self.wire = Wire(desk)
@@ -51,6 +59,8 @@ class Engine:
         self.intake = Intake(desk, self.wire, self.reconcile)
         self.courier = Courier(desk, channel, cache)
         self.market = MarketWatch(desk)
+        self.requests = Requests(desk, self.wire, exports=exports, forget=forget)
+        self.keys = keys
         self._stream = stream
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
@@ -58,6 +68,7 @@ class Engine:
     async def step(self) -> None:
         """Do one round of what owns orders, one after the other (tests and `--once`)."""
         await self.reconcile.step()
+        await self.requests.step()
         await self.exits.step()
         await self.follow.step()
         await self.intake.step()
@@ -83,9 +94,12 @@ class Engine:
             self._intake(stop),
             self._every(settings.courier_s, self.courier.step, stop),
             self._every(settings.market_watch_s, self.market.step, stop),
+            self._every(REQUESTS_S, self.requests.step, stop),
             self._keep_time(stop),
             self._every(BEAT_S, self._beat, stop),
         ]
+        if self.keys is not None:
+            loops.append(self._every(KEYS_S, self.keys.step, stop))
         if self._stream is not None:
             loops.append(self._listen(self._stream, stop))
         tasks = [asyncio.create_task(loop) for loop in loops]

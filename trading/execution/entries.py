@@ -63,7 +63,7 @@ class Entries:
         """
         now_ms = self._desk.now_ms()
         standing = self._desk.log.accounts.standing(user.user_id, recent_since_ms=now_ms - DAY_MS)
-        closed_gate = _closed_gate(user, standing)
+        closed_gate = _closed_gate(user, standing) or self._shut(user)
         # Balances cost ten times a quote: they are read only if something would be bought at all.
         everything = dict.fromkeys({assets(signal.symbol)[1] for signal in batch.signals}, user.capital)
         intents, skips = self._decide(user, batch, quotes, standing, everything, closed_gate)
@@ -179,6 +179,10 @@ class Entries:
         if not market.is_api_tradable:
             raise _Refused("not_tradable", f"{signal.symbol} cannot be traded through the API")
         return market
+
+    def _shut(self, user: User) -> _Refused | None:
+        gate = self._desk.gates.closed(user)
+        return None if gate is None else _Refused(gate.rule, gate.reason)
 
     def _tell(self, user: User, batch: SignalSet, error: BadCredentials) -> None:
         event_id = f"account_trouble:{user.user_id}:{batch.signal_set_id}"

@@ -1,6 +1,7 @@
 """Open positions watched, and left: stop, target and maximum hold by the one exit machine of `trading.risk`.
 
-A symbol whose delisting is announced with a time is left before it, whatever the price.
+A symbol whose delisting is announced with a time is left before it, whatever the price; and everything of a
+user who asked to close all.
 
 Exits arm from the order log alone, so they are armed the moment a process starts. Once an exit has
 begun it goes on until nothing sellable is left, whatever the price does then. A print that the price watch
@@ -25,6 +26,7 @@ from trading.market.symbols import Market
 from trading.risk.exits import ExitRules, PriceBar, exit_decision
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import IN_FLIGHT, PENDING, ZERO, Intent, IntentStatus, Leg, Trade
+from trading.users.gates import CLOSE_ALL
 
 _log = structlog.get_logger("execution.exits")
 
@@ -41,6 +43,7 @@ class Exits:
         self._wire = wire
         self._pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)
         self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
+        self._closing: set[str] = set()  # users who asked to close everything
 
     async def step(self) -> int:
         """Look once at all open trades; return how many there are. Goes before all other requests."""
@@ -55,6 +58,7 @@ class Exits:
         before = self._desk.log.orders.exits_of_open_trades()
         lead_ms = self._desk.settings.delisting_lead_s * 1000
         self._leaving = self._desk.log.news_holds.leaving(self._desk.now_ms(), lead_ms)
+        self._closing = {request.user_id for request in self._desk.log.wishes.open_requests(CLOSE_ALL)}
         quotes = await self._desk.quotes(trade.symbol for trade in trades)
         paid = {trade.symbol: (trade.open_price, trade.opened_ms) for trade in trades}
         believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())
@@ -85,6 +89,8 @@ class Exits:
         begun = [intent for intent in before if intent.status is not IntentStatus.VOID]
         if begun:
             return begun[-1].exit_reason
+        if trade.user_id in self._closing:
+            return CLOSE_ALL
         if trade.symbol in self._leaving:
             return DELISTING
         is_over = self._desk.now_ms() >= trade.deadline_ms

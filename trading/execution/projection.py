@@ -13,6 +13,13 @@ class CachedTrades:
     def __init__(self, cache: UserCache) -> None:
         self._cache = cache
 
+    async def forget(self, user_id: str) -> None:
+        """Drop what is cached of a user. StoreError if the server cannot be reached."""
+        try:
+            await self._cache.forget(user_id)
+        except RedisError as error:
+            raise StoreError(f"user cache cannot be emptied: {type(error).__name__}") from error
+
     async def apply(self, trade: Trade, version: int) -> None:
         """Show `trade` as a position while it is open, as a closed trade after that.
 

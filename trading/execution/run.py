@@ -12,23 +12,25 @@ from pathlib import Path
 
 import structlog
 
+from trading.exchange.key_access import MexcKeyAccess
 from trading.exchange.pool import ExchangeSettings, GatewayPool
-from trading.execution.courier import TradeCache
 from trading.execution.desk import Desk
 from trading.execution.engine import Engine
 from trading.execution.heartbeat import Heartbeat, only_engine
 from trading.execution.intake import SetStream
+from trading.execution.key_watch import KeyWatch
 from trading.execution.projection import CachedTrades
 from trading.execution.settings import EngineSettings
 from trading.market.errors import BadInput, ExchangeError
 from trading.notifications.channel import Channel, LogChannel
 from trading.store.cache import SignalStream, StreamReader, UserCache, connect
 from trading.store.order_log import OrderLog
+from trading.users.gates import ONLY_EMBEDDED
 from trading.users.keys import KeyRing
 
 _log = structlog.get_logger("execution.run")
 
-HEARTBEAT, LOCK = "engine.json", "engine.lock"
+HEARTBEAT, LOCK, EXPORTS = "engine.json", "engine.lock", "exports"
 CONSUMER = "engine"  # one engine per log, so one name: after a restart its own entries come back to it
 
 
@@ -57,6 +59,7 @@ async def run_engine(
     until_idle: bool = False,
     for_seconds: float | None = None,
     stop: asyncio.Event | None = None,
+    live_refusal: str | None = ONLY_EMBEDDED,
 ) -> EngineSummary:
     """Trade until SIGTERM or SIGINT, until nothing is left to do, or for some wall seconds.
 
@@ -72,6 +75,9 @@ async def run_engine(
         Folder for heartbeat (`engine.json`) and lock (`engine.lock`).
     redis_url : str, optional
         Wakes the engine and holds the users' cache; without it new sets are found in SQL.
+
+    live_refusal : str or None
+        Why users in live mode enter nothing; None = live is open.
 
     Raises
     ------
@@ -95,6 +101,7 @@ async def run_engine(
             public=pool.public,
             open_account=lambda user: pool.account(*keys.credentials(user).pair),
             settings=settings or EngineSettings(),
+            live_refusal=live_refusal,
         )
         stream, cache = await _transport(open_now, redis_url)
         engine = Engine(
@@ -103,6 +110,9 @@ async def run_engine(
             stream=stream,
             cache=cache,
             heartbeat=Heartbeat(state_dir / HEARTBEAT),
+            keys=KeyWatch(desk, lambda user: MexcKeyAccess(pool.account(*keys.credentials(user).pair))),
+            exports=state_dir / EXPORTS,
+            forget=None if cache is None else cache.forget,
         )
         if await _markets(desk, stop):
             _log.info("engine_started", users=len(desk.users.all()), markets=len(desk.markets))
@@ -114,7 +124,7 @@ async def run_engine(
 
 async def _transport(
     open_now: AsyncExitStack, redis_url: str | None
-) -> tuple[SetStream | None, TradeCache | None]:
+) -> tuple[SetStream | None, CachedTrades | None]:
     if redis_url is None:
         return None, None
     # The stream's reader blocks its connection; the cache must not wait behind it.

@@ -33,6 +33,11 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         + (f" Trading is said to end at {p['ends']}; positions are left before." if "ends" in p else "")
         + (" You hold it." if p["is_held"] else f" `sluice news release {p['symbol']}` ends this.")
     ),
+    "close_all_done": lambda _: "Everything is closed, as you asked.",
+    "key_failed": lambda p: (
+        f"Your exchange key failed its check; no new entries until it is mended: {p['reason']}"
+    ),
+    "key_expires": lambda p: f"Your exchange key: {p['reason']}.",
     "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
 }
 _ALERTS = frozenset(
@@ -44,6 +49,8 @@ _ALERTS = frozenset(
         "symbol_suspended",
         "look_not_believed",
         "news_hold",
+        "key_failed",
+        "key_expires",
     }
 )
 

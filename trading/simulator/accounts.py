@@ -17,7 +17,9 @@ from trading.simulator.wire import Refusal
 READ = "SPOT_ACCOUNT_READ"
 READ_DEALS = "SPOT_DEAL_READ"
 TRADE = "SPOT_DEAL_WRITE"
+# What a key of a trading bot has; keys that may withdraw are opened on purpose (key_terms.py).
 ALL_PERMISSIONS = frozenset({READ, READ_DEALS, TRADE})
+WITHDRAW_READ, WITHDRAW = "SPOT_WITHDRAW_READ", "SPOT_WITHDRAW_WRITE"
 START_FUNDS: Mapping[str, Decimal] = {"USDT": Decimal(10_000)}
 
 _DEMO_KEY = re.compile(r"demo-key-([0-9]{4,9})")
@@ -100,6 +102,9 @@ class Account:
     fee_asset: FeeAsset = FeeAsset.QUOTE
     wallets: dict[str, Wallet] = field(default_factory=dict)
     is_revoked: bool = False
+    addresses: frozenset[str] = frozenset()  # empty: usable from anywhere
+    symbols: frozenset[str] = frozenset()  # empty: every pair that is open to the API
+    expires_ms: int | None = None  # market time
 
     def wallet(self, asset: str) -> Wallet:
         """Return the wallet of `asset`, made empty at first use."""
@@ -112,6 +117,23 @@ class Account:
         """Return what is free of `asset`, in atoms."""
         found = self.wallets.get(asset)
         return 0 if found is None else found.free
+
+    @property
+    def can_withdraw(self) -> bool:
+        """Whether coins can leave by this key."""
+        return WITHDRAW in self.permissions
+
+    def check_use(self, address: str, now_ms: int) -> None:
+        """Refuse an expired key (402, a guess) and an address that it is not bound to (700006)."""
+        if self.expires_ms is not None and now_ms >= self.expires_ms:
+            raise Refusal(402, "API key expired")
+        if self.addresses and address not in self.addresses:
+            raise Refusal(700006, f"IP [{address}] not in the ip white list")
+
+    def check_symbol(self, symbol: str) -> None:
+        """Refuse with 10007 a pair that this key was not opened for."""
+        if self.symbols and symbol not in self.symbols:
+            raise Refusal(10007, "symbol not support api")
 
     def check_permission(self, permission: str) -> None:
         """Refuse with 700007 what this key may not do."""

@@ -10,6 +10,7 @@ from trading.market.errors import BadInput
 from trading.simulator.exchange import Exchange
 from trading.simulator.fault_file import check_plan
 from trading.simulator.faults import plan_from_json
+from trading.simulator.key_terms import open_key, read_terms
 from trading.simulator.levers import read_events
 from trading.simulator.wire import XML_TYPE, Refusal, Reply, dumps
 
@@ -106,4 +107,15 @@ def _set_events(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, obje
     return _events(exchange)
 
 
-_LEVERS = {"/sluice/clock": _set_clock, "/sluice/faults": _set_faults, "/sluice/events": _set_events}
+def _set_key(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, object]:
+    account = open_key(exchange.accounts, read_terms(raw))
+    exchange.matcher.store.touch(account.key)
+    return {"key": account.key, "secret": account.secret}
+
+
+_LEVERS = {
+    "/sluice/keys": _set_key,
+    "/sluice/clock": _set_clock,
+    "/sluice/faults": _set_faults,
+    "/sluice/events": _set_events,
+}

@@ -6,7 +6,7 @@ import orjson
 
 from trading.market.timeframes import DAY_MS
 from trading.simulator import wire_account
-from trading.simulator.accounts import READ, READ_DEALS, TRADE, FeeAsset
+from trading.simulator.accounts import READ, READ_DEALS, TRADE, WITHDRAW_READ, FeeAsset
 from trading.simulator.exchange import Exchange
 from trading.simulator.fault_orders import fill_share, refuse_by_mood
 from trading.simulator.intake import plan_order
@@ -51,6 +51,7 @@ def test_order(x: Exchange, call: Call) -> bytes:
     """Check an order as if it were placed, and change nothing."""
     call.account.check_permission(TRADE)
     request, terms = check_order(call.params, x.listing, call.now_ms)
+    call.account.check_symbol(request.symbol)
     if call.struck is not None:
         refuse_by_mood(call.struck, request, x.source.price(request.symbol, call.now_ms))
     plan_order(x.books, call.account, request, terms, call.now_ms)
@@ -79,6 +80,7 @@ def batch_orders(x: Exchange, call: Call) -> bytes:
 
 def _place(x: Exchange, call: Call, params: Mapping[str, str]) -> wire_account.Json:
     request, terms = check_order(params, x.listing, call.now_ms)
+    call.account.check_symbol(request.symbol)
     share = None
     if call.struck is not None:
         refuse_by_mood(call.struck, request, x.source.price(request.symbol, call.now_ms))
@@ -225,8 +227,17 @@ def trade_fee(x: Exchange, call: Call) -> bytes:
 
 def own_symbols(x: Exchange, call: Call) -> bytes:
     """Answer the symbols this key may trade."""
-    names = [pair.symbol for pair in x.listing.visible(call.now_ms) if pair.is_api_tradable]
+    only = call.account.symbols
+    tradable = [pair.symbol for pair in x.listing.visible(call.now_ms) if pair.is_api_tradable]
+    names = [symbol for symbol in tradable if not only or symbol in only]
     return dumps({"code": 200, "data": names, "msg": None})
+
+
+def withdrawals(_x: Exchange, call: Call) -> bytes:
+    """Answer the account's withdrawals: there are none here, but only some keys may ask."""
+    if not call.account.can_withdraw:
+        call.account.check_permission(WITHDRAW_READ)
+    return dumps([])
 
 
 def mx_deduct(x: Exchange, call: Call) -> bytes:
@@ -267,6 +278,7 @@ def close_listen_key(x: Exchange, call: Call) -> bytes:
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "account"): account_info,
     ("GET", "capital/config/getall"): all_coins,
+    ("GET", "capital/withdraw/history"): withdrawals,
     ("GET", "tradeFee"): trade_fee,
     ("GET", "selfSymbols"): own_symbols,
     ("GET", "mxDeduct/enable"): mx_deduct,

@@ -193,6 +193,7 @@ def _answer(exchange: Exchange, route: Route, asked: _Asked) -> bytes:
         account = exchange.accounts.find(asked.key)
         check_signature(account.secret, asked.query, asked.body, asked.params)
         check_timing(exchange.clock, asked.params, skew_ms)
+        account.check_use(asked.address, exchange.clock.now_ms())
     except Refusal:
         exchange.limiter.spend(asked.address, route.weight, wall_s)
         raise

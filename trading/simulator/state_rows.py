@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from trading.simulator.accounts import Account, AccountBook, FeeAsset, Wallet
+from trading.simulator.key_terms import made_again, terms_row
 from trading.simulator.orders import Kind, Order, OrderStore, Side, Status, Trade
 
 _BIG = ("spent", "locked", "budget", "cost", "fee")
@@ -25,7 +26,7 @@ def history_line(account_key: str, row: Order | Trade) -> bytes:
 
 def account_row(account: Account) -> dict[str, object]:
     """Return an account; demo secrets follow from the seed, so the file stays free of secrets."""
-    return {
+    return terms_row(account) | {
         "key": account.key,
         "fee_asset": account.fee_asset,
         "is_revoked": account.is_revoked,
@@ -36,7 +37,7 @@ def account_row(account: Account) -> dict[str, object]:
 def fill_accounts(book: AccountBook, rows: Iterable[Mapping[str, Any]]) -> None:
     """Put saved accounts into a book."""
     for row in rows:
-        account = book.known.get(row["key"]) or book.find(row["key"])
+        account = made_again(book, row)
         account.fee_asset = FeeAsset(row["fee_asset"])
         account.is_revoked = row["is_revoked"]
         account.wallets = {

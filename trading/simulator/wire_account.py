@@ -95,7 +95,7 @@ def account_info(account: Account) -> Json:
     ]
     return {
         "canTrade": True,
-        "canWithdraw": True,
+        "canWithdraw": account.can_withdraw,
         "canDeposit": True,
         "updateTime": None,
         "accountType": "SPOT",

@@ -11,7 +11,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class Mode(StrEnum):
-    """Paper trades against the embedded exchange. Live is refused until key storage and consent exist."""
+    """Paper is the default. Live is chosen on purpose, with consent; the engine says why it is not open."""
 
     PAPER = "paper"
     LIVE = "live"
@@ -41,15 +41,13 @@ class User:
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.user_id):
             raise BadInput(f"user id must be 1 to 32 letters, digits, - or _, was {self.user_id!r}")
-        if self.mode is Mode.LIVE:
-            raise BadInput("mode must be paper: live trading is not open in this release")
-        if not self.capital > 0:
+        if not self.capital.is_finite() or not self.capital > 0:
             raise BadInput(f"capital must be above 0, was {self.capital}")
         if self.max_positions < 1:
             raise BadInput(f"max_positions must be at least 1, was {self.max_positions}")
         for name in ("risk_per_trade", "daily_loss_limit"):
             value = getattr(self, name)
-            if not 0 < value < 1:
+            if not value.is_finite() or not 0 < value < 1:
                 raise BadInput(f"{name} must lie between 0 and 1, was {value}")
 
     def refuses(self, symbol: str) -> str | None:

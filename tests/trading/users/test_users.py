@@ -8,7 +8,7 @@ from trading.market.errors import BadCredentials, BadInput, MissingData
 from trading.store.order_log import OrderLog
 from trading.users.directory import Directory
 from trading.users.keys import Credentials, DemoKeyRing
-from trading.users.user import Mode, User
+from trading.users.user import User
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def directory(tmp_path):
     [
         ({"user_id": "a b"}, "user id"),
         ({"user_id": "{x}"}, "user id"),
-        ({"mode": Mode.LIVE}, "paper"),
+        ({"capital": Decimal("NaN")}, "capital"),
+        ({"risk_per_trade": Decimal("NaN")}, "risk_per_trade"),
         ({"capital": Decimal(0)}, "capital"),
         ({"max_positions": 0}, "max_positions"),
         ({"risk_per_trade": Decimal(1)}, "risk_per_trade"),
@@ -31,7 +32,7 @@ def directory(tmp_path):
     ],
 )
 def test_user_outside_the_bounds_is_refused(changes, words):
-    """The message names the value; live is not open."""
+    """The message names the value."""
     with pytest.raises(BadInput, match=words):
         User(**({"user_id": "u1", "name": "One", "account": "demo:1"} | changes))
 

@@ -9,11 +9,14 @@ from trading.store.order_log import audit, frames, schema
 from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.database import Database
 from trading.store.order_log.intents import Intents
+from trading.store.order_log.leaving import Leaving
 from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.signal_sets import SignalSets
 from trading.store.order_log.suspensions import Suspensions
+from trading.store.order_log.user_keys import UserKeys
+from trading.store.order_log.user_wishes import UserWishes
 
 
 class OrderLog:
@@ -21,8 +24,8 @@ class OrderLog:
 
     Parts: `sets` (signal sets), `accounts` (users), `orders` (write-ahead intents), `ledger` (executions
     and round trips), `outbox` (events), `suspensions` (symbols held back for review),
-    `news_holds` (symbols that news closes). The methods here
-    are what other rooms read and write.
+    `news_holds` (symbols that news closes), `keys` (sealed exchange keys), `wishes` (consents, preferences,
+    requests), `leaving` (export and removal of a user). The methods here are what other rooms read and write.
 
     Parameters
     ----------
@@ -39,6 +42,9 @@ class OrderLog:
         self.sets = SignalSets(self.database, clock)
         self.accounts = Accounts(self.database, clock)
         self.suspensions = Suspensions(self.database, clock)
+        self.keys = UserKeys(self.database)
+        self.wishes = UserWishes(self.database, clock)
+        self.leaving = Leaving(self.database)
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox)

@@ -31,7 +31,7 @@ consents = sa.Table(
     "consents",
     metadata,
     sa.Column("user_id", sa.Text, sa.ForeignKey("users.user_id"), primary_key=True),
-    sa.Column("accepted_wall_ms", sa.BigInteger, primary_key=True),
+    sa.Column("accepted_wall_ms", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("text_sha256", sa.Text, nullable=False),
 )

@@ -40,7 +40,7 @@ BASE = Base(
     "dip.toml",
 )
 SPACE = parse_space(
-    '[parameters]\nrsi = { from = 22, to = 36, step = 2 }\n'
+    "[parameters]\nrsi = { from = 22, to = 36, step = 2 }\n"
     'leave = [50, 60, 70]\n"risk.stoploss" = [0.02, 0.05]'
 )
 

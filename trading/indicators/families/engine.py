@@ -1,22 +1,57 @@
 """TA-Lib's functions without their wrappers, and what the families share. Knows no indicator by name."""
 
+import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
-import talib
 from numpy.lib.stride_tricks import sliding_window_view
 
 from trading.indicators.bars import Floats
 
 
+def _bindings() -> ModuleType:
+    """Return TA-Lib's C bindings without the package around them.
+
+    Both import pandas where they find it, a CPU second: the package to wrap each function in a check for its
+    series, the bindings for `talib.abstract` on its frames, which nobody here uses. Who imports `talib` later
+    gets the whole package around these bindings.
+    """
+    name = "talib._ta_lib"
+    if name not in sys.modules:
+        package = find_spec("talib")
+        where = None if package is None else package.submodule_search_locations
+        spec = PathFinder.find_spec(name, where)
+        if spec is None or spec.loader is None:
+            raise ImportError("TA-Lib's bindings (talib._ta_lib) are not installed", name=name)
+        module = sys.modules[name] = module_from_spec(spec)
+        # They ask the package for its exceptions: an empty one stands in, so that its own code does not run.
+        package_stand_in = ModuleType("talib")
+        package_stand_in.__path__ = list(where or [])
+        stand_ins = {"talib": package_stand_in} | ({} if "pandas" in sys.modules else {"pandas": None})
+        sys.modules.update(stand_ins)  # type: ignore[arg-type]  # None = no such module
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            for each in stand_ins:
+                del sys.modules[each]
+        module._ta_initialize()  # noqa: SLF001  # the package does it; there is no other name for it
+    return sys.modules[name]
+
+
+_TALIB = _bindings()
+
+
 def plain(name: str) -> Callable[..., Any]:
     """Return TA-Lib's C binding of `name`.
 
-    talib wraps each function in a check for pandas and polars input that costs as much as the function
-    itself on 500 bars; behind the wrapper stands the binding.
+    talib, once somebody imported it, wraps each function in a check for pandas and polars input that costs
+    as much as the function itself on 500 bars; behind the wrapper stands the binding.
     """
-    function = getattr(talib, name)
+    function = getattr(_TALIB, name)
     return getattr(function, "__wrapped__", function)  # type: ignore[no-any-return]  # an untyped attribute
 
 

@@ -60,7 +60,7 @@ def _moment(each: dict[str, Any], number: int) -> str:
             '<th class="n">Bound</th><th class="n">Value now</th><th class="n">Bound</th>'
         )
         same = '<p class="lead">Every verdict is the same.</p>'
-        parts.append(simple_table(head, rows) if rows else same)
+        parts.append(simple_table(head, rows, css="gate") if rows else same)
     fell = [
         f'<tr><th>{text(row["rule"], 60)}</th><td class="n">{row["dropped"]:,}</td></tr>'
         for row in each["refused_by"]

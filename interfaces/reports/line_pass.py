@@ -161,11 +161,13 @@ def _gate(rules: pl.DataFrame) -> str:
         for row in rules.sort("position").to_dicts()
     ]
     head = '<th></th><th class="n">Value</th><th></th><th class="n">Bound</th><th>Verdict</th>'
-    return simple_table(head, rows)
+    return simple_table(head, rows, css="gate")
 
 
 def _short(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    if value is None:
+        return "–"
+    return "∞" if value == float("inf") else f"{value:.4g}"
 
 
 def _staked(trades: pl.DataFrame) -> pl.DataFrame:

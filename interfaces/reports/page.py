@@ -75,7 +75,7 @@ def _header(report: BacktestReport) -> str:
     notes = "".join(f"<li>{text(note, 400)}</li>" for note in report.notes)
     symbols = report.closed["symbol"].n_unique()
     told = (
-        f"{found.trades:,} trades on {symbols:,} symbols, "
+        f"{found.trades:,} trades on {symbols:,} {'symbol' if symbols == 1 else 'symbols'}, "
         f"<em>{text(shown(found.total_return, 'ratio'))}</em>."
         if found.trades
         else "No trade was closed."

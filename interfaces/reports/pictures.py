@@ -25,7 +25,8 @@ def equity(report: BacktestReport) -> str:
     depth = [-value for value in underwater(report.curve)["drawdown"]]
     found = report.figures
     top = drawings.around(values)
-    bottom = drawings.around([0.0, *depth])
+    # A curve that never fell would be drawn on a scale of 50 %.
+    bottom = drawings.around([0.0, *(depth if any(depth) else [-0.01])])
     back = found.max_drawdown_recovered
     told = (
         f"From {quote(found.start_balance)} to {quote(found.final_balance)}; deepest drawdown "

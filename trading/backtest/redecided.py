@@ -85,6 +85,13 @@ def approval_changes(
     # A rule that was not asked refused nobody.
     turned = rules.filter(pl.col("passed_before").fill_null(True) != pl.col("passed_now").fill_null(True))
     verdicts = changed.join(turned, on="symbol", how="left").with_columns(at=pl.lit(at).cast(UTC_MS))
+    # Of a symbol that one side did not judge, the rule that decided is enough.
+    deciding = pl.coalesce("now", "before")
+    verdicts = verdicts.filter(
+        pl.col("change").is_in(["approved", "refused"])
+        | pl.col("rule").is_null()
+        | (pl.col("rule") == deciding)
+    )
     rows = verdicts.sort("change", "symbol", pl.col("position_now").fill_null(pl.col("position_before")))
     return rows.select(pl.col(name).cast(kind) for name, kind in CHANGES.items())
 

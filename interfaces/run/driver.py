@@ -120,7 +120,6 @@ class Run:
     def live(self, line: Line, log: OrderLog) -> LivePhase:
         """Let the users trade."""
         assert isinstance(self.market, MarketControl)
-        Directory(log).ensure_demo(self.options.users)
         with self.screen.stage("live trading on paper"):
             return trade(
                 line,
@@ -161,13 +160,16 @@ def execute(options: RunOptions, screen: Screen) -> RunRecord:
             run.wait_for_market()
         started_at = run.market.now()
         about = run.market.about()
+        log = OrderLog(run.settings.database_url)
+        if isinstance(run.market, MarketControl):
+            # Before the first pass: pairs are approved for what these users would stake.
+            Directory(log).ensure_demo(options.users)
         with _round_trip(run.market):
             first = run.research(line, "first pass: the market through the line")
             scan = _measure(run, first)
         first_model = collect.model(run.lake)
         funnel = collect.funnel(run.lake, first.step_seconds)
         approved = collect.approved(run.lake, collect.planted(run.lake, about))
-        log = OrderLog(run.settings.database_url)
         phase = run.live(line, log) if run.can_trade(approved) else LivePhase()
         second = run.research(line, "second pass: what the trades taught")
         with screen.stage("marts for people (DuckDB, dbt)"):

@@ -1,7 +1,9 @@
 """How often a search calls luck an edge, how small an edge it finds, and what a grid costs.
 
 Markets are those of `bench approval`: without an edge, their hours in another order. Trading costs nothing
-here, else most of a grid loses and no search is ever tempted. For the power curve prices rise after each
+here, else most of a grid loses and no search is ever tempted. Nor is there a stop: these candles are drawn in
+three steps each, and a stop filled at its price between two steps is a gift that a search rightly finds (5 of
+16 searches did, at no costs). For the power curve prices rise after each
 dip that the declared rule would buy, by an edge of declared size, and the whole rise is taken out again as an
 even drift.
 """
@@ -33,7 +35,7 @@ BASE = Base(
         "startup": 20,
         "entry": {"when": "rsi_14 < {rsi}"},
         "exit": {"when": "rsi_14 > {leave}"},
-        "risk": {"stoploss": 0.05, "max_hold": "6h"},
+        "risk": {"stoploss": 0.9, "max_hold": "6h"},
         "stake": {"amount": 100.0, "volume_share": 0.0},
         "costs": {"fee": 0.0, "half_spread": 0.0, "slippage": 0.0, "impact": 0.0},
     },
@@ -41,7 +43,7 @@ BASE = Base(
 )
 SPACE = parse_space(
     "[parameters]\nrsi = { from = 22, to = 36, step = 2 }\n"
-    'leave = [50, 60, 70]\n"risk.stoploss" = [0.02, 0.05]'
+    'leave = [50, 60, 70]\n"risk.max_hold" = ["3h", "6h"]'
 )
 
 

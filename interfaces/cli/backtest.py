@@ -60,6 +60,13 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     html: Annotated[
         Path | None, Option(help="Write a self-contained page: both modes, charts, trades.", metavar="FILE")
     ] = None,
+    ledger: Annotated[
+        Path | None,
+        Option(
+            help="Count this trial here; default: trials.jsonl of the world, where there is one.",
+            metavar="FILE",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a strategy file over candles, and say how much of the result hangs on the fill rules.
@@ -71,8 +78,10 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
 
     Example: sluice backtest --candles candles.parquet --strategy rsi.toml --slots 3 --out trades.parquet
     """
+    from interfaces.cli.searching import count_backtest
     from trading.backtest.candle_file import read_candles, read_markets
     from trading.backtest.replay import Mode
+    from trading.backtest.search.bench import Bench
     from trading.backtest.shipped import strategy_named
     from trading.market.errors import BadInput
 
@@ -81,7 +90,10 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     rules = strategy_named(strategy)
     listed = {} if markets is None else read_markets(markets)
     fine = _detail(detail)
-    runs = both_modes(read_candles(candles), rules, fee=fee, slots=slots, markets=listed, detail=fine)
+    bars = read_candles(candles)
+    runs = both_modes(bars, rules, fee=fee, slots=slots, markets=listed, detail=fine)
+    # Counted before anybody sees it: what was tried and dropped counts against what is kept.
+    count_backtest(rules, Bench(bars, Mode(mode), fee=fee, slots=slots, markets=listed or None), ledger)
     chosen = runs[mode]
     if out is not None:
         _write(chosen, out)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trading.backtest.search.bench import Bench
     from trading.backtest.search.configurations import Base
     from trading.backtest.search.space import Space
+    from trading.backtest.strategy import Strategy as Rules
     from trading.backtest.validation.holdout import HoldoutBook
     from trading.backtest.validation.trials import TrialLedger
 
@@ -122,6 +123,20 @@ def holdout_book(path: Path | None) -> "HoldoutBook":
     from trading.backtest.validation.holdout import HoldoutBook
 
     return HoldoutBook(path or _lake() / "holdouts.jsonl")
+
+
+def count_backtest(strategy: "Rules", bench: "Bench", ledger: Path | None) -> None:
+    """Write one backtest of a strategy file into the ledger; without --ledger only where there is a world."""
+    import numpy as np
+
+    from trading.backtest.validation.trials import TrialLedger, trial_batch
+
+    path = ledger or _lake() / "trials.jsonl"
+    if ledger is None and not path.parent.is_dir():
+        return
+    name, none = strategy.name or "unnamed", np.full(len(bench.candles.symbols), np.nan)
+    batch = trial_batch(name, strategy.digest, bench.data_id, none, at=bench.end)
+    TrialLedger(path).record([batch])
 
 
 def say(text: str) -> None:

@@ -33,6 +33,12 @@ BARS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _no_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials of a test are nobody's."""
+    monkeypatch.setenv("SLUICE_HOME", str(tmp_path / "home"))
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """A folder with candles.parquet and rules.toml."""

@@ -8,6 +8,7 @@ import pytest
 
 from interfaces.cli.main import run
 from tests.trading.backtest.search.searched import frame
+from trading.backtest.validation.trials import TrialLedger
 
 STRATEGY = """name = "dip"
 startup = 15
@@ -27,6 +28,12 @@ SPACE = """strategy = "dip.toml"
 rsi = { from = 25, to = 40, step = 5 }
 "risk.stoploss" = [0.02, 0.05]
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials of a test are nobody's."""
+    monkeypatch.setenv("SLUICE_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
@@ -68,9 +75,12 @@ def test_json_page_table_and_winner_are_written(files: Path, capsys: pytest.Capt
     html = (files / "page.html").read_text()
     assert "Is the best more than luck?" in html
     assert "src=" not in html
-    assert run(["backtest", "--candles", str(files / "candles.parquet"), "--strategy", best, "--json"]) == 0
+    book = ["--ledger", str(files / "more.jsonl")]
+    candles = str(files / "candles.parquet")
+    assert run(["backtest", "--candles", candles, "--strategy", best, "--json", *book]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["trades"] == told["best"][0]["trades"]
+    assert TrialLedger(files / "more.jsonl").total("dip").count == 6
 
 
 def test_a_holdout_is_left_out_confirmed_once_and_refused_a_second_time(

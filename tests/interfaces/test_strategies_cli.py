@@ -25,8 +25,11 @@ def test_show_prints_the_file_as_it_stands(capsys: pytest.CaptureFixture[str]) -
     assert "no strategy 'nothing'; shipped: bollinger_breakout" in capsys.readouterr().err
 
 
-def test_backtest_takes_a_shipped_name(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
+def test_backtest_takes_a_shipped_name(
+    capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """150 flat bars and one spike on volume: the break-out is bought once and sold back below the band."""
+    monkeypatch.setenv("SLUICE_HOME", str(tmp_path / "home"))
     closes = [100.0 + 0.1 * (place % 2) for place in range(150)]
     closes[100:103] = [103.0, 104.0, 100.0]
     frame = pl.DataFrame(

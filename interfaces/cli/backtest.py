@@ -80,6 +80,7 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     """
     from interfaces.cli.searching import count_backtest
     from trading.backtest.candle_file import read_candles, read_markets
+    from trading.backtest.compiling import compilations
     from trading.backtest.replay import Mode
     from trading.backtest.search.bench import Bench
     from trading.backtest.shipped import strategy_named
@@ -91,7 +92,8 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     listed = {} if markets is None else read_markets(markets)
     fine = _detail(detail)
     bars = read_candles(candles)
-    runs = both_modes(bars, rules, fee=fee, slots=slots, markets=listed, detail=fine)
+    with compilations(_say_compiling):
+        runs = both_modes(bars, rules, fee=fee, slots=slots, markets=listed, detail=fine)
     # Counted before anybody sees it: what was tried and dropped counts against what is kept.
     count_backtest(rules, Bench(bars, Mode(mode), fee=fee, slots=slots, markets=listed or None), ledger)
     chosen = runs[mode]
@@ -104,6 +106,10 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
         print_json(report)
     else:
         _print(report)
+
+
+def _say_compiling() -> None:
+    typer.echo("compiling the loops, once: some twenty CPU seconds; later runs start at once ...", err=True)
 
 
 def both_modes(

@@ -45,6 +45,13 @@ COMMANDS = {
     ),
     "log": Mount("interfaces.cli.log", "The order log: revision, upgrade."),
     "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade."),
+    "stop-entries": Mount("interfaces.cli.stop_entries", "Let nobody buy, until a person lifts it."),
+    "freeze": Mount("interfaces.cli.freeze", "Log or data in doubt: no entry until all is read again."),
+    "flatten": Mount(
+        "interfaces.cli.flatten", "Sell every position now; needs order log and exchange alone."
+    ),
+    "lift": Mount("interfaces.cli.lift", "End a halt, with name and reason."),
+    "halts": Mount("interfaces.cli.halts", "What people have stopped: by whom, why, since when."),
     "config": Mount("interfaces.cli.config", "Settings in force, secrets masked."),
     "doctor": Mount("interfaces.cli.doctor", "Check this machine and this project; say what to fix."),
     "version": Mount("interfaces.cli.version", "Version of the project and of what it stands on."),

@@ -32,7 +32,7 @@ def test_every_make_target_that_a_text_names_exists():
 
 def test_every_command_that_a_text_names_exists():
     """`sluice something` in a text can be typed."""
-    pattern = r"`(?:\.venv/bin/)?sluice ([a-z]+)"
+    pattern = r"`(?:\.venv/bin/)?sluice ([a-z]+(?:-[a-z]+)*)"
     named = {name for text in TEXTS for name in re.findall(pattern, text.read_text())}
     assert named
     assert named <= set(COMMANDS)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from trading.exchange.gateway import AccountGateway, PublicGateway, Quote
+from trading.execution.fleet_gates import FleetGates
 from trading.execution.price_watch import PriceWatch
 from trading.execution.settings import EngineSettings
 from trading.market.clock import Clock, SystemClock
@@ -34,11 +35,13 @@ class Desk:
     live_refusal: str | None = ONLY_EMBEDDED
     prices: PriceWatch = field(init=False)
     gates: EntryGates = field(init=False)
+    fleet: FleetGates = field(init=False)
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Put the price watch before every quote that decides anything."""
+        """Put the price watch before every quote that decides anything, the gates before every entry."""
         self.gates = EntryGates(self.log, self.live_refusal)
+        self.fleet = FleetGates(self.log)
         log, rules = self.log, self.settings.jumps
         self.prices = PriceWatch(log.suspensions, log.outbox, self.wall, rules, self._closed_by_news)
 

@@ -64,6 +64,7 @@ class Engine:
         self._stream = stream
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
+        self._is_superseded = False
 
     async def step(self) -> None:
         """Do one round of what owns orders, one after the other (tests and `--once`)."""
@@ -116,7 +117,7 @@ class Engine:
     async def _until(self, stop: asyncio.Event, *, until_idle: bool, for_seconds: float | None) -> None:
         started = time.monotonic()
         idle_looks = 0
-        while not stop.is_set():
+        while not stop.is_set() and not self._is_superseded:
             if for_seconds is not None and time.monotonic() - started >= for_seconds:
                 return
             idle_looks = idle_looks + 1 if until_idle and self.is_idle() else 0
@@ -162,6 +163,9 @@ class Engine:
         return True
 
     async def _beat(self) -> None:
+        if self.desk.log.orders.senders.is_superseded:
+            _log.error("superseded", why="another process took over sending; this engine ends")
+            self._is_superseded = True
         self._beat_now("running")
 
     def _beat_now(self, state: str) -> None:

@@ -16,6 +16,7 @@ from trading.market.orders import Side, SignalSet, TradeSignal
 from trading.market.symbols import Market
 from trading.market.timeframes import DAY_MS, to_ms
 from trading.risk.limits import refusal
+from trading.risk.refusal import Refusal
 from trading.risk.sizing import position_size
 from trading.store.order_log.accounts import Standing
 from trading.store.order_log.positions import assets
@@ -38,12 +39,18 @@ class _Purse:
 
 
 class _Refused(Exception):
-    """A signal is not followed; carries a countable rule and a sentence."""
+    """A signal is not followed; carries what `Refusal` does."""
 
-    def __init__(self, rule: str, reason: str) -> None:
+    def __init__(
+        self, rule: str, reason: str, value: Decimal | None = None, bound: Decimal | None = None
+    ) -> None:
         super().__init__(reason)
-        self.rule = rule
-        self.reason = reason
+        self.refusal = Refusal(rule, reason, value, bound)
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "_Refused":
+        """Return the exception of what a rule said."""
+        return cls(refusal.rule, refusal.reason, refusal.value, refusal.bound)
 
 
 class Entries:
@@ -126,6 +133,9 @@ class Entries:
         refused = user.refuses(signal.symbol)
         if refused is not None:
             raise _Refused("user_list", refused)
+        halted = self._desk.fleet.refusal(user.user_id, signal.symbol, batch.signal_set_id)
+        if halted is not None:
+            raise _Refused.of(halted)
         suspended = self._desk.prices.suspended(signal.symbol)
         if suspended is not None:
             raise _Refused("suspended", suspended)
@@ -200,7 +210,9 @@ def _closed_gate(user: User, standing: Standing) -> _Refused | None:
     limit = user.capital * user.daily_loss_limit
     if -standing.realised_recently >= limit:
         lost = -standing.realised_recently
-        return _Refused("daily_loss", f"lost {lost:f} in 24 h of market time, the limit is {limit:f}")
+        return _Refused(
+            "daily_loss", f"lost {lost:f} in 24 h of market time, the limit is {limit:f}", lost, limit
+        )
     return None
 
 
@@ -219,6 +231,8 @@ def _skip(user: User, batch: SignalSet, signal: TradeSignal, refused: _Refused) 
         signal_id=signal.signal_id,
         user_id=user.user_id,
         symbol=signal.symbol,
-        rule=refused.rule,
-        reason=refused.reason,
+        rule=refused.refusal.rule,
+        reason=refused.refusal.reason,
+        value=refused.refusal.value,
+        bound=refused.refusal.bound,
     )

@@ -24,6 +24,7 @@ from trading.market.errors import SluiceError
 from trading.market.orders import Balance, OrderType, Side
 from trading.market.symbols import Market
 from trading.risk.exits import ExitRules, PriceBar, exit_decision
+from trading.risk.slices import slice_amount
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import IN_FLIGHT, PENDING, ZERO, Intent, IntentStatus, Leg, Trade
 from trading.users.gates import CLOSE_ALL
@@ -31,6 +32,7 @@ from trading.users.gates import CLOSE_ALL
 _log = structlog.get_logger("execution.exits")
 
 DELISTING = "delisting"  # the exit reason of a position whose symbol stops trading
+FLATTEN = "flatten"  # of a position that a person ordered sold
 MOST_S = 30.0  # between two attempts to leave one position
 _NEVER_MS = 2**62  # an exit does not expire
 
@@ -44,6 +46,7 @@ class Exits:
         self._pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)
         self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
         self._closing: set[str] = set()  # users who asked to close everything
+        self._room: dict[str, Decimal] = {}  # base units a flatten may still sell in this step
 
     async def step(self) -> int:
         """Look once at all open trades; return how many there are. Goes before all other requests."""
@@ -51,12 +54,14 @@ class Exits:
             return await self._step()
 
     async def _step(self) -> int:
+        self._desk.fleet.refresh()
         self._void_unsent()
         trades = self._desk.log.ledger.open_trades()
         if not trades:
             return 0
         before = self._desk.log.orders.exits_of_open_trades()
         lead_ms = self._desk.settings.delisting_lead_s * 1000
+        self._room.clear()
         self._leaving = self._desk.log.news_holds.leaving(self._desk.now_ms(), lead_ms)
         self._closing = {request.user_id for request in self._desk.log.wishes.open_requests(CLOSE_ALL)}
         quotes = await self._desk.quotes(trade.symbol for trade in trades)
@@ -87,7 +92,10 @@ class Exits:
 
     def _reason(self, trade: Trade, before: list[Intent], quote: Quote | None) -> str | None:
         begun = [intent for intent in before if intent.status is not IntentStatus.VOID]
-        if begun:
+        if self._desk.fleet.selling(trade.user_id, trade.symbol) is not None:
+            return begun[-1].exit_reason if begun else FLATTEN
+        # A flatten that was lifted sells no more; any other exit that has begun goes on.
+        if begun and begun[-1].exit_reason != FLATTEN:
             return begun[-1].exit_reason
         if trade.user_id in self._closing:
             return CLOSE_ALL
@@ -129,7 +137,18 @@ class Exits:
         if _is_dust(amount, quote.bid, market):
             self._stuck(trade, "free balance is below the position")
             return
-        await self._sell(trade, before, reason, amount, _limit(self._band(before), quote.bid, amount, market))
+        if reason == FLATTEN:
+            amount = self._slice(trade.symbol, amount, quote, market)
+        if amount > 0:
+            limit = _limit(self._band(before), quote.bid, amount, market)
+            await self._sell(trade, before, reason, amount, limit)
+
+    def _slice(self, symbol: str, amount: Decimal, quote: Quote, market: Market) -> Decimal:
+        """Return what a flatten sells now: of all users together, a share of what stands at the best bid."""
+        room = self._room.setdefault(symbol, quote.bid_amount * self._desk.settings.flatten_share)
+        part = slice_amount(amount, room, quote.bid, market)
+        self._room[symbol] = room - part
+        return part
 
     def _entry_is_out(self, trade: Trade) -> bool:
         """Whether the entry may still fill; it is cancelled first, the exit follows when it is settled."""

@@ -90,9 +90,10 @@ class Follow:
         rested_ms = self._desk.now_ms() - to_ms(state.at)
         if intent.leg is Leg.CLOSE or intent.coid in self._wire.unwanted:
             return True
-        if (
-            self._desk.prices.suspended(intent.symbol) is not None
-        ):  # a resting entry is an entry still to come
+        # A resting entry is an entry still to come.
+        if self._desk.prices.suspended(intent.symbol) is not None:
+            return True
+        if self._desk.fleet.refusal(intent.user_id, intent.symbol, intent.signal_set_id) is not None:
             return True
         return rested_ms >= self._desk.settings.entry_timeout_market_s * 1000
 

@@ -47,16 +47,26 @@ class Intake:
         self._wire = wire
         self._reconcile = reconcile
         self._entries = Entries(desk)
+        self._frozen: frozenset[str] = frozenset()
         self._done: dict[str, int] = {}  # set id -> users offered; forgotten at a restart, SQL knows
 
     async def step(self) -> int:
         """Plan and send entries of every set that has users left to serve; return how many were planned."""
         self._desk.prices.refresh()
+        self._refresh_gates()
         await self._wire.send_new(Leg.OPEN)  # left over from before a restart, or tried again
         planned = 0
         for signal_set_id in self._desk.log.sets.live(self._desk.now_ms()):
             planned += await self._offer(signal_set_id)
         return planned
+
+    def _refresh_gates(self) -> None:
+        """Read the gates. After a freeze the log is believed only once the venue agrees with it again."""
+        before = self._desk.fleet.frozen
+        self._desk.fleet.refresh()
+        if (self._frozen | before) - self._desk.fleet.frozen:
+            self._reconcile.doubt()
+        self._frozen = self._desk.fleet.frozen
 
     async def listen(self, stream: SetStream, wait_s: float) -> bool:
         """Take one look at the stream; what it names is planned by `step` from SQL. True = there is news."""

@@ -45,6 +45,10 @@ class Reconcile:
         self.ready: set[str] = set()
         self.findings = Findings()
 
+    def doubt(self) -> None:
+        """Take no account's agreement with the log for granted any more: all are read again."""
+        self.ready.clear()
+
     async def step(self) -> int:
         """Reconcile every account that is due, those with most open first; return how many are left."""
         waiting = [user.user_id for user in self._desk.users.all() if user.user_id not in self.ready]

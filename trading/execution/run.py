@@ -4,6 +4,7 @@ Which world, which addresses and which keys is the caller's matter; nothing is r
 """
 
 import asyncio
+import os
 import signal
 import time
 from contextlib import AsyncExitStack, suppress
@@ -103,6 +104,8 @@ async def run_engine(
             settings=settings or EngineSettings(),
             live_refusal=live_refusal,
         )
+        # From here on an engine that hung and wakes up sends nothing any more.
+        log.orders.senders.take(f"engine {os.getpid()}")
         stream, cache = await _transport(open_now, redis_url)
         engine = Engine(
             desk,

@@ -43,6 +43,9 @@ class EngineSettings:
         How far below the bid the limit of the first, second, ... exit attempt lies; the last repeats.
     exit_alert_attempts : int
         After so many exit attempts that sold nothing, somebody is told; the attempts go on, slower.
+    flatten_share : Decimal
+        Of what stands at the best bid: so much a flatten sells of one symbol at each look, for all users.
+        Above 1 a slice reaches below the best bid, never below the limit of `exit_bands`.
     max_position_share, reserve, max_exposure : Decimal
         See `trading.risk`; the user's own risk per trade and position count come from the user.
     delisting_lead_s : int
@@ -73,6 +76,7 @@ class EngineSettings:
     entry_attempts: int = 3
     exit_bands: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.01"), Decimal("0.03"), Decimal("0.05"))
     exit_alert_attempts: int = 8
+    flatten_share: Decimal = Decimal(1)
     max_position_share: Decimal = Decimal("0.10")
     reserve: Decimal = Decimal("0.02")
     max_exposure: Decimal = Decimal("0.80")
@@ -87,6 +91,8 @@ class EngineSettings:
             raise BadInput(f"entry_type must be ioc or limit, was {self.entry_type.value}")
         if not self.exit_bands or not all(0 <= band < 1 for band in self.exit_bands):
             raise BadInput(f"exit_bands must be fractions in [0, 1), were {self.exit_bands}")
+        if not self.flatten_share > 0:
+            raise BadInput(f"flatten_share must be above 0, was {self.flatten_share}")
         for name in ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} must be above 0, was {getattr(self, name)}")

@@ -27,7 +27,8 @@ from trading.market.errors import (
     Timeout,
     Unreachable,
 )
-from trading.store.order_log.records import Event, Intent, IntentStatus, Leg
+from trading.risk.refusal import Refusal
+from trading.store.order_log.records import Event, Intent, IntentStatus, Leg, Skip
 
 _log = structlog.get_logger("execution.wire")
 
@@ -90,12 +91,31 @@ class Wire:
         if intent.expires_ms <= self._desk.now_ms():
             self._desk.log.orders.void(intent.coid, EXPIRED)
             raise _NotOursError
-        suspended = self._desk.prices.suspended(intent.symbol) if intent.leg is Leg.OPEN else None
-        if suspended is not None:  # since it was planned
-            self._desk.log.orders.void(intent.coid, f"not sent: {suspended}")
-            raise _NotOursError
+        if intent.leg is Leg.OPEN:
+            self._ask_again(intent)
         if not self._desk.log.orders.mark_sent(intent.coid):
             raise _NotOursError
+
+    def _ask_again(self, intent: Intent) -> None:
+        """Void an entry that something forbids since it was planned."""
+        suspended = self._desk.prices.suspended(intent.symbol)
+        refusal = self._desk.fleet.at_the_wire(intent)
+        if suspended is not None:
+            refusal = Refusal("suspended", suspended)
+        if refusal is None:
+            return
+        skip = Skip(
+            intent.signal_set_id,
+            intent.signal_id,
+            intent.user_id,
+            intent.symbol,
+            refusal.rule,
+            f"not sent: {refusal.reason}",
+            refusal.value,
+            refusal.bound,
+        )
+        self._desk.log.orders.refuse(intent.coid, skip, at_ms=self._desk.now_ms())
+        raise _NotOursError
 
     def _answer(self, intent: Intent, error: ExchangeError | BadInput) -> None:
         said = f"{type(error).__name__}: {error}"

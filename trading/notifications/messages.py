@@ -38,6 +38,8 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         f"Your exchange key failed its check; no new entries until it is mended: {p['reason']}"
     ),
     "key_expires": lambda p: f"Your exchange key: {p['reason']}.",
+    "halt_placed": lambda p: f"Halt: {p['text']}. It holds until `sluice lift {p['halt_id']}`.",
+    "halt_lifted": lambda p: f"Halt lifted: {p['text']}.",
     "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
 }
 _ALERTS = frozenset(
@@ -51,6 +53,8 @@ _ALERTS = frozenset(
         "news_hold",
         "key_failed",
         "key_expires",
+        "halt_placed",
+        "halt_lifted",
     }
 )
 

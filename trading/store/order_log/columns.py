@@ -99,6 +99,8 @@ SKIPS: dict[str, Type] = {
     "symbol": pl.String,
     "rule": pl.String,
     "reason": pl.String,
+    "value": pl.Float64,  # what the rule measured; null: it counts nothing
+    "bound": pl.Float64,  # the most it may be
     "at": UTC_MS,
 }
 SIGNAL_SETS: dict[str, Type] = {

@@ -17,6 +17,7 @@ from trading.store.order_log.database import Database
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg, Skip
 from trading.store.order_log.rows import intent_of, intent_row
+from trading.store.order_log.senders import Senders
 
 _TABLE = schema.intents
 
@@ -28,6 +29,7 @@ class Intents:
         self._database = database
         self._wall = wall
         self._outbox = outbox
+        self.senders = Senders(database, wall)
 
     # --- writing down ---------------------------------------------------------------------------
 
@@ -48,6 +50,8 @@ class Intents:
         offer = {"signal_set_id": signal_set_id, "user_id": user_id, "place": place, "at_ms": at_ms}
         wall_ms = self._wall.now_ms()
         with self._database.write() as connection:
+            if not self.senders.may_send(connection):
+                return False
             if not self._database.insert_new(connection, schema.offers, [offer]):
                 return False
             for intent in intents:
@@ -74,6 +78,8 @@ class Intents:
         """Write one exit order; False if the trade is closed or another exit of it is still out."""
         trades = schema.trades
         with self._database.write() as connection:
+            if not self.senders.may_send(connection):
+                return False
             query = sa.select(trades.c.is_closed).where(trades.c.trade_id == intent.trade_id)
             if connection.scalar(query.with_for_update()) is not False:
                 return False
@@ -101,7 +107,10 @@ class Intents:
     # --- changes of status ----------------------------------------------------------------------
 
     def mark_sent(self, coid: str) -> bool:
-        """NEW -> SENT. Only the caller that gets True may put the order on the wire, and only once."""
+        """NEW -> SENT. Only the caller that gets True may put the order on the wire, and only once.
+
+        False, too, once another process took over (`senders`).
+        """
         return self._move(coid, (IntentStatus.NEW,), IntentStatus.SENT, sent_wall_ms=self._wall.now_ms())
 
     def acknowledge(self, coid: str, order_id: str) -> bool:
@@ -125,6 +134,11 @@ class Intents:
         """NEW -> VOID: it was never on the wire and never will be. Releases the reservation."""
         return self._move(coid, (IntentStatus.NEW,), IntentStatus.VOID, reason=reason)
 
+    def refuse(self, coid: str, skip: Skip, *, at_ms: int) -> bool:
+        """NEW -> VOID with a row in `skips`: a rule said no at the last moment. Releases the reservation."""
+        row = _skip_row(skip, at_ms)
+        return self._move(coid, (IntentStatus.NEW,), IntentStatus.VOID, skip=row, reason=skip.reason)
+
     def lose(self, coid: str, reason: str, *, event: Event) -> bool:
         """In flight -> LOST, with an alert: looked for in vain, still accepted if it turns up."""
         before = IN_FLIGHT
@@ -141,16 +155,22 @@ class Intents:
         after: IntentStatus,
         *,
         event: Event | None = None,
+        skip: dict[str, Any] | None = None,
         **values: Any,
     ) -> bool:
         change = {"status": after.value, "changed_wall_ms": self._wall.now_ms()} | values
         allowed = [status.value for status in before]
         with self._database.write() as connection:
+            # What is known of an order may be written by anybody; whether it leaves, by one process only.
+            if after in (IntentStatus.SENT, IntentStatus.VOID) and not self.senders.may_send(connection):
+                return False
             moved = connection.execute(
                 _TABLE.update().where(_TABLE.c.coid == coid, _TABLE.c.status.in_(allowed)).values(**change)
             )
             if moved.rowcount == 1 and event is not None:
                 self._outbox.add(connection, event)
+            if moved.rowcount == 1 and skip is not None:
+                self._database.insert_new(connection, schema.skips, [skip])
         return bool(moved.rowcount == 1)
 
     # --- reading --------------------------------------------------------------------------------
@@ -220,5 +240,7 @@ def _skip_row(skip: Skip, at_ms: int) -> dict[str, Any]:
         "symbol": skip.symbol,
         "rule": skip.rule,
         "reason": skip.reason,
+        "value": skip.value,
+        "bound": skip.bound,
         "at_ms": at_ms,
     }

@@ -8,6 +8,7 @@ from trading.market.orders import SignalSet
 from trading.store.order_log import audit, frames, schema
 from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.database import Database
+from trading.store.order_log.halts import Halts
 from trading.store.order_log.intents import Intents
 from trading.store.order_log.leaving import Leaving
 from trading.store.order_log.ledger import Ledger
@@ -24,8 +25,9 @@ class OrderLog:
 
     Parts: `sets` (signal sets), `accounts` (users), `orders` (write-ahead intents), `ledger` (executions
     and round trips), `outbox` (events), `suspensions` (symbols held back for review),
-    `news_holds` (symbols that news closes), `keys` (sealed exchange keys), `wishes` (consents, preferences,
-    requests), `leaving` (export and removal of a user). The methods here are what other rooms read and write.
+    `news_holds` (symbols that news closes), `halts` (what people ordered to stop), `keys` (sealed exchange
+    keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user). The methods
+    here are what other rooms read and write.
 
     Parameters
     ----------
@@ -47,6 +49,7 @@ class OrderLog:
         self.leaving = Leaving(self.database)
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox)
+        self.halts = Halts(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox)
 
     def write_signal_set(self, batch: SignalSet) -> bool:

@@ -90,7 +90,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A signal that a user did not follow; `rule` is short and countable, `reason` a sentence."""
+    """A signal that a user did not follow; `rule` is short and countable, `reason` a sentence.
+
+    `value` is what the rule measured, `bound` the most it may be; None where the rule counts nothing.
+    """
 
     signal_set_id: str
     signal_id: str
@@ -98,6 +101,8 @@ class Skip:
     symbol: str
     rule: str
     reason: str
+    value: Decimal | None = None
+    bound: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

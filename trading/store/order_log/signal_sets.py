@@ -155,6 +155,13 @@ class SignalSets:
             raise NoVersion(f"no signal set {signal_set_id!r} in the order log")
         return from_json(body)
 
+    def written_wall_ms(self, signal_set_id: str) -> int:
+        """Return this machine's time at which a set was written; 0 if nobody wrote it."""
+        table = schema.signal_sets
+        query = sa.select(table.c.written_wall_ms).where(table.c.signal_set_id == signal_set_id)
+        with self._database.read() as connection:
+            return connection.scalar(query) or 0
+
     def live(self, now_ms: int) -> list[str]:
         """Return ids of the sets that have not expired at `now_ms`, oldest first."""
         table = schema.signal_sets

@@ -104,23 +104,13 @@ def approved_symbols(
     **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches this table; the
     ids of data, code and parameters it rests on travel to every order.
     """
-    from resources.evidence import pooled_figures
-    from resources.fleet import at_fleet_stake
-    from resources.grounds import grounds
-    from resources.universe import not_candidates, on_foreign_candles
-    from trading.backtest.approval import grounded, without
-    from trading.backtest.nightly import approve_tonight
+    from resources.gate import decide_tonight
 
-    rules, trades = domain(ApprovalRules, config), store.lake.read("backtest_trades")
-    results = at_fleet_stake(store, order_log, store.lake.read("backtest_results"), trades, rules)
-    found = approve_tonight(results, trades, rules, store.approval_nights, store.as_of())
-    candidates = without(found, not_candidates(store, results["symbol"]), rule="not_candidate")
-    own = without(candidates, on_foreign_candles(store, results["symbol"]), rule="own_candles")
-    params = store.params(rules) | {"level": found.level}
-    verdicts = grounded(without(own, order_log.suspended()), grounds(store, params))
+    found = decide_tonight(store, order_log, domain(ApprovalRules, config))
+    verdicts = found.verdicts
     about = {
         "inputs": ["backtest_results", "backtest_trades"],
-        "params": params,
+        "params": found.params,
         "run_id": context.run_id,
     }
     store.publish("approval_rules", verdicts.rules, key=["symbol", "rule"], **about)
@@ -131,9 +121,8 @@ def approved_symbols(
             "approved": len(verdicts.approved),
             "refused by": table(verdicts.summary()),
             "false discovery level": verdicts.level,
-            **pooled_figures(store, trades),
+            **found.figures,
             "page": f"sluice report --line --pass {version.version_id} --html pass.html",
-            "fleet's stake, most on one pair (quote)": float(results["fleet_stake_quote"].max() or 0.0),
             "approved symbols": table(verdicts.symbols.filter("is_approved")),
         },
     )

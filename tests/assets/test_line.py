@@ -17,6 +17,7 @@ from pipelines.definitions import defs
 from pipelines.windows import days_of_history
 from resources.settings import load_settings
 from tests.assets.embedded import embedded_world
+from trading.market.errors import NoVersion
 from trading.market.lineage import GROUNDS, PREFIXES
 from trading.market.timeframes import timeframe, to_ms
 from trading.store.candle_checks import impossible_bars
@@ -337,3 +338,39 @@ def test_approvals_name_data_code_parameters_and_universe(world, which):
     assert world.lake.version(ids["universe_id"]).asset == "backtest_universe"
     assert ids["code_id"] == made.code_version
     assert ids["parameters_id"].startswith("par-")
+
+
+def test_a_pass_has_a_page_and_two_passes_are_explained(world, tmp_path):
+    """The page is whole by itself and tells who was refused by what; the difference of two passes adds up."""
+    from interfaces.reports import comparison
+    from interfaces.reports.line_pass import line_pass, write_pass
+    from interfaces.reports.report import make_report
+
+    newest, before = line_pass(world.lake), line_pass(world.lake, "previous")
+    assert [one.version.version_id for one in (before, newest)] == [
+        each.versions["approved_symbols"] for each in world.passes
+    ]
+    pages = write_pass(newest, tmp_path / "pass.html")
+    assert len(pages) == 1 + len(newest.approved)
+    text = pages[0].read_text()
+    assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+    for rule in newest.verdicts["failed_rule"].drop_nulls().unique():
+        assert rule in text
+    a, b = (make_report(one.trades) for one in (before, newest))
+    found = comparison.comparison(a, b)
+    assert found["difference"].sum() == pytest.approx(b.closed["profit"].sum() - a.closed["profit"].sum())
+    with pytest.raises(NoVersion):
+        line_pass(world.lake, "v-approved_symbols-0000000000000000")
+
+
+def test_a_day_is_decided_again_in_the_ui(world):
+    """Job `decisions_again` of the passes' day: its last pass, nothing changed, figures in the metadata."""
+    result = defs.resolve_job_def("decisions_again").execute_in_process(
+        partition_key="2026-08-17", instance=world.instance
+    )
+    told = result.all_node_events
+    handled = [event for event in told if event.event_type == dg.DagsterEventType.STEP_OUTPUT]
+    metadata = handled[0].event_specific_data.metadata
+    assert result.success
+    assert metadata["changed verdicts"].records == []
+    assert metadata["approved before"].value == metadata["approved now"].value

@@ -9,10 +9,10 @@ from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.store import Store
 from trading.backtest.rules import ApprovalRules
-from trading.risk.exits import ExitRules
+from trading.risk.overrides import ExitOverrides
 
 GROUP = "backtest"
-BacktestConfig = launchpad(ExitRules, "BacktestConfig")
+BacktestConfig = launchpad(ExitOverrides, "BacktestConfig")
 ApprovalConfig = launchpad(ApprovalRules, "ApprovalConfig")
 
 
@@ -31,24 +31,26 @@ def backtest_results(
     where there are any, else by candles (`universe_source`, `universe_share`); never by today's list. Spread,
     tick and fee are those of the newest look: costs as of the date are not recorded per bar.
     """
+    from resources.strategies import backtest_params, with_strategy
     from resources.universe import publish_members
     from trading.backtest.engine import run_backtest
     from trading.market.timeframes import timeframe
 
-    exits, bar = domain(ExitRules, config), timeframe(load_settings(store.world).timeframe)
+    bar, told = timeframe(load_settings(store.world).timeframe), store.lake.read("signals")
+    exits, params = backtest_params(store, domain(ExitOverrides, config))
     bars, listed = store.lake.read("indicators"), store.lake.read("validated_markets")
     known, looks = publish_members(store, bars, context.run_id), store.lake.read("tickers")
-    result = run_backtest(
-        bars, store.lake.read("signals"), listed, exits, tickers=looks, bar_ms=bar.ms, members=known
-    )
+    result = run_backtest(bars, told, listed, exits, tickers=looks, bar_ms=bar.ms, members=known)
     about = {
         "inputs": ["signals", "indicators", "validated_markets", "tickers", "backtest_universe"],
-        "params": store.params(exits),
+        "params": params,
         "run_id": context.run_id,
     }
     store.publish("backtest_trades", result.trades, key=["symbol", "open_time"], **about)
-    version = store.publish("backtest_results", result.metrics, key=["symbol"], **about)
-    store.trials.record_backtest("signals", exits, version.version_id, result.metrics, at=store.as_of())
+    figures = with_strategy(result.metrics, params)
+    version = store.publish("backtest_results", figures, key=["symbol"], **about)
+    name = params["strategy"]["name"]
+    store.trials.record_backtest(name, params, version.version_id, figures, at=store.as_of())
     return materialized(
         version,
         {

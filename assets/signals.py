@@ -22,9 +22,12 @@ def signals(
 
     `open_time` is the closed bar that says so; nothing at a bar knows of a later one. `reason` is in plain
     words, `screening_id` leads back to why the pair is here, `model_id` to the promoted model if there is
-    one. `is_candidate`: the rule wanted in; `is_entry`: and nothing (regime, news, model) stopped it.
+    one. `strategy` is the one of the launchpad or the settings, a shipped name or a file; its exits travel
+    with this table to backtest and live engine. `is_candidate`: it wanted in; `is_entry`: and nothing
+    (regime, news, model) stopped it.
     """
     from resources.signals import signal_table
+    from resources.strategies import signal_params
 
     rules = domain(SignalRules, config)
     frame = signal_table(store, learning, store.lake.read("indicators"), rules)
@@ -33,7 +36,7 @@ def signals(
         frame,
         key=["symbol", "open_time"],
         inputs=[*UPSTREAM, "screened_symbols"],
-        params=store.params(rules),
+        params=signal_params(store, rules),
         run_id=context.run_id,
     )
     newest = frame.sort("open_time", "symbol", descending=[True, False])

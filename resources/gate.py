@@ -7,6 +7,7 @@ from resources.fleet import at_fleet_stake
 from resources.grounds import grounds
 from resources.order_log import OrderLogResource
 from resources.store import Store
+from resources.strategies import told_of
 from resources.universe import not_candidates, on_foreign_candles
 from trading.backtest.approval import Approval, grounded, without
 from trading.backtest.nightly import approve_tonight
@@ -34,7 +35,7 @@ def decide_tonight(store: Store, order_log: OrderLogResource, rules: ApprovalRul
     }
     for rule, symbols in refused.items():
         found = without(found, symbols, rule=rule)
-    params = store.params(rules) | {"level": found.level}
+    params = store.params(rules) | {"level": found.level} | told_of(store, "backtest_results")
     most = results["fleet_stake_quote"].max() if "fleet_stake_quote" in results.columns else None
     stake = {"fleet's stake, most on one pair (quote)": float(most or 0.0)}  # type: ignore[arg-type]  # a Float64 column
     return Decided(grounded(found, grounds(store, params)), params, stake | pooled_figures(store, trades))

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
         The venue.
     timeframe : str
         Bar length that signals are made on; unless set, the one that the world's record names, else 15m.
+    strategy : str
+        What `signals` runs where its launchpad names none: a shipped name or the path of a file.
     history_bars : int
         Bars of history per surviving symbol; the longest warm-up (EMA 200) must fit well inside.
     feeds : tuple of str
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(default=None, repr=False)
     exchange: ExchangeConfig = ExchangeConfig()
     timeframe: str = "15m"
+    strategy: str = "rsi_regime"
     history_bars: int = Field(default=1000, ge=250, le=20_000)
     feeds: tuple[str, ...] = ()
     preset: Literal["default", "owner"] = "default"

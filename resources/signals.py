@@ -8,9 +8,12 @@ import polars as pl
 from resources.learning import Learning
 from resources.settings import load_settings
 from resources.store import Store
+from resources.strategies import line_strategy
+from resources.universe import members_for_ranks
 from trading.market.frames import UTC_MS
 from trading.market.timeframes import timeframe, to_ms
 from trading.news.items import told_once
+from trading.signals.conditions import is_across
 from trading.signals.generate import signal_rows
 from trading.signals.strategy import SignalRules
 
@@ -37,9 +40,12 @@ def signal_table(
         news = news.filter(pl.col("first_seen") <= until)
         clusters = clusters.filter(pl.col("known_at") <= until)
     screened = lake.read("screened_symbols")
+    strategy = line_strategy(store, rules)
     return signal_rows(
         indicators,
         rules,
+        strategy=strategy,
+        members=members_for_ranks(store, indicators) if is_across(strategy) else None,
         regime=regime,
         clusters=clusters,
         news=told_once(news).with_columns(sentiment="score"),

@@ -64,6 +64,17 @@ def publish_members(store: Store, bars: pl.DataFrame, run_id: str) -> pl.DataFra
     return found
 
 
+def members_for_ranks(store: Store, bars: pl.DataFrame) -> pl.DataFrame:
+    """Return on which of `bars` a symbol has a place among the others: those in the universe of that bar.
+
+    Where `bars` lack a candidate (the quick refresh holds approved symbols only) nobody has one: a rank among
+    some of them would be another figure.
+    """
+    found = _members(store, bars)
+    has_all = set(store.kept("screened_symbols")) <= set(bars["symbol"].unique())
+    return found if has_all else found.with_columns(is_member=pl.lit(value=False))
+
+
 def _rules(store: Store) -> ScreeningRules:
     funnel = store.lake.latest("liquid_symbols")
     return ScreeningRules() if funnel is None else rules_of(funnel)

@@ -17,7 +17,7 @@ from trading.backtest.approval import ApprovalRules
 from trading.learning.evaluation import EvaluationRules
 from trading.market.errors import BadInput
 from trading.ohlcv.passes import HistoryRequest
-from trading.risk.exits import ExitRules
+from trading.risk.overrides import ExitOverrides
 from trading.screening.rules import PRESETS, ScreeningRules
 from trading.signals.strategy import SignalRules
 
@@ -25,7 +25,7 @@ STAGES = [
     (ScreeningConfig, ScreeningRules),
     (OhlcvConfig, HistoryRequest),
     (SignalConfig, SignalRules),
-    (BacktestConfig, ExitRules),
+    (BacktestConfig, ExitOverrides),
     (ApprovalConfig, ApprovalRules),
     (EvaluationConfig, EvaluationRules),
 ]

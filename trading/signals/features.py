@@ -4,6 +4,8 @@ They are written with the signal and never computed again: a model learns from t
 decided upon. A change of meaning needs a new `FEATURE_VERSION`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from numpy.lib.stride_tricks import sliding_window_view
@@ -51,8 +53,17 @@ _VOLUME_BARS = 20
 _RETURN_BARS = (1, 4, 16)
 
 
-def with_history(indicators: pl.DataFrame) -> pl.DataFrame:
+def require_columns(indicators: pl.DataFrame) -> None:
+    """Raise BadInput if a column is missing that features stand on."""
+    missing = [name for name in _NEEDED if name not in indicators.columns]
+    if missing:
+        raise BadInput(f"indicators must have columns {', '.join(_NEEDED)}; missing: {', '.join(missing)}")
+
+
+def with_history(indicators: pl.DataFrame, also: Sequence[str] = ()) -> pl.DataFrame:
     """Return the needed columns, sorted, with those that look back: `f_return_*`, `f_volume`, `bar_no`.
+
+    `also` names further columns to keep.
 
     Parameters
     ----------
@@ -64,10 +75,8 @@ def with_history(indicators: pl.DataFrame) -> pl.DataFrame:
     BadInput
         If a column is missing.
     """
-    missing = [name for name in _NEEDED if name not in indicators.columns]
-    if missing:
-        raise BadInput(f"indicators must have columns {', '.join(_NEEDED)}; missing: {', '.join(missing)}")
-    frame = indicators.select(_NEEDED).sort("symbol", "open_time")
+    require_columns(indicators)
+    frame = indicators.select(list(dict.fromkeys((*_NEEDED, *also)))).sort("symbol", "open_time")
     lengths = frame.select(pl.col("symbol").rle().struct.field("len"))["len"].to_numpy().astype(np.int64)
     starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
     close, volume = pl.col("close"), pl.col("volume")

@@ -4,20 +4,40 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from trading.market.errors import BadInput
 from trading.market.timeframes import timeframe as timeframe_named
-from trading.signals.features import FEATURES, feature_columns, with_cluster, with_history, with_market
+from trading.signals.conditions import (
+    DEFAULT,
+    Declared,
+    columns_of,
+    is_across,
+    shipped_conditions,
+    wanted,
+    with_catalogue,
+)
+from trading.signals.features import (
+    FEATURES,
+    feature_columns,
+    require_columns,
+    with_cluster,
+    with_history,
+    with_market,
+)
+from trading.signals.line_columns import LINE_COLUMNS
 from trading.signals.news_gate import with_news
 from trading.signals.predictor import Predictor
 from trading.signals.strategy import SignalRules
 
 # One row per symbol and bar that says something. `open_time` is the closed bar's open. `is_candidate`:
-# the rule wanted in; `is_entry`: and nothing stopped it. `threshold` is the RSI bound that the bar was held
-# against, `threshold_why` how the regime moved it there, `is_bounded` whether floor or ceiling stopped it.
+# the strategy wanted in; `is_entry`: and nothing stopped it. `threshold` is the RSI bound that the default
+# strategy holds the bar against (others may), `threshold_why` how the regime moved it there, `is_bounded`
+# whether floor or ceiling stopped it.
 SIGNALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,
     "open_time": pl.Datetime("ms", "UTC"),
+    "strategy": pl.String,
     "is_entry": pl.Boolean,
     "is_exit": pl.Boolean,
     "is_candidate": pl.Boolean,
@@ -40,6 +60,8 @@ def signal_rows(
     indicators: pl.DataFrame,
     rules: SignalRules | None = None,
     *,
+    strategy: Declared | None = None,
+    members: pl.DataFrame | None = None,
     regime: pl.DataFrame | None = None,
     clusters: pl.DataFrame | None = None,
     news: pl.DataFrame | None = None,
@@ -55,6 +77,11 @@ def signal_rows(
         As `indicator_table` returns it: closed bars only, nulls during warm-up (which never signal).
     rules : SignalRules, optional
         Thresholds and gates; the defaults where not given.
+    strategy : Declared, optional
+        When to get in and out; the line's default where not given. Columns of the catalogue that
+        `indicators` lacks are computed, those of `line_columns` are what the other tables say.
+    members : DataFrame of `trading.universe.members.MEMBERS`, optional
+        On which bars a symbol was in the universe: only members have a place where symbols are compared.
     regime : DataFrame, optional
         Columns of the table `market_regime` (`regime` at least); one row per bar of the same timeframe.
     clusters : DataFrame, optional
@@ -80,46 +107,77 @@ def signal_rows(
     UnknownTimeframe
         If there is no such timeframe.
     """
-    rules = rules or SignalRules()
+    rules, strategy = rules or SignalRules(), strategy or shipped_conditions()
     bar_ms = timeframe_named(timeframe).ms
-    rows = _rule_rows(with_market(with_history(indicators), regime), rules)
-    rows = rows.with_columns((pl.col("open_time").dt.epoch("ms") + bar_ms).alias("decided_ms"))
-    rows = with_news(rows, news, blocking=rules.blocking_events, half_life_hours=rules.news_half_life_hours)
-    rows = with_cluster(rows, clusters).with_columns(feature_columns())
-    rows = _with_probability(_with_rule_score(rows), model)
+
+    def told(rows: pl.DataFrame) -> pl.DataFrame:
+        """Add what news and clusters say, and the features."""
+        rows = rows.with_columns((pl.col("open_time").dt.epoch("ms") + bar_ms).alias("decided_ms"))
+        half_life = rules.news_half_life_hours
+        rows = with_news(rows, news, blocking=rules.blocking_events, half_life_hours=half_life)
+        return with_cluster(rows, clusters).with_columns(feature_columns())
+
+    require_columns(indicators)
+    asked = columns_of(strategy)
+    kept = [name for name in asked if name not in LINE_COLUMNS]
+    frame = with_market(with_history(with_catalogue(indicators, strategy), kept), regime)
+    multiplier = "threshold_multiplier" if rules.follows_market else None
+    frame = frame.with_columns(rules.entry_threshold.columns(multiplier=multiplier))
+    is_deep = not _DEEP.isdisjoint(asked)
+    if is_deep:
+        frame = told(frame)
+    said = wanted(_line_table(frame, asked, rules, model, members if is_across(strategy) else None), strategy)
+    rows = frame.with_columns(said.get_columns()).filter(pl.col("is_candidate") | pl.col("is_exit"))
+    rows = rows.with_columns(rules.entry_threshold.why_column(multiplier=multiplier))
+    rows = _with_probability(_with_score(rows if is_deep else told(rows), strategy), model)
     ids = dict(screening_ids or {})
     names = (
         pl.col("symbol").replace_strict(ids, default=None, return_dtype=pl.String) if ids else pl.lit(None)
     )
-    done = _decided(rows, rules, model).with_columns(screening_id=names)
+    done = _decided(rows, rules, strategy, model).with_columns(
+        screening_id=names, strategy=pl.lit(strategy.name)
+    )
     return done.select(pl.col(name).cast(dtype) for name, dtype in SIGNALS.items())
 
 
-def _rule_rows(frame: pl.DataFrame, rules: SignalRules) -> pl.DataFrame:
-    """Keep the bars on which the rule fires, with the threshold it met, `is_candidate` and `is_exit`."""
-    rsi, close = pl.col("rsi_14"), pl.col("close")
-    multiplier = "threshold_multiplier" if rules.follows_market else None
-    wants_in = rsi < pl.col("threshold")
-    if rules.use_lower_band:
-        wants_in &= close < pl.col("bb_middle") - rules.band_share * (
-            pl.col("bb_middle") - pl.col("bb_lower")
-        )
-    wants_out = rsi > rules.rsi_exit
-    if rules.use_middle_band:
-        wants_out |= close > pl.col("bb_middle")
-    wants_out = wants_out.fill_null(False)
-    before = pl.when(pl.col("bar_no") > 0).then(wants_out.shift(1)).otherwise(False)
-    return (
-        frame.lazy()
-        .with_columns(rules.entry_threshold.columns(multiplier=multiplier))
-        .with_columns(
-            (wants_in.fill_null(False) & ~wants_out).alias("is_candidate"),
-            (wants_out & ~before).alias("is_exit"),
-        )
-        .filter(pl.col("is_candidate") | pl.col("is_exit"))
-        .with_columns(rules.entry_threshold.why_column(multiplier=multiplier))
-        .collect()
-    )
+# What is known of every bar only at the cost of news, clusters and features on every bar.
+_DEEP = frozenset({"cluster_strength", "news_score", "block_age_hours", "probability"})
+
+
+def _line_table(
+    frame: pl.DataFrame,
+    asked: tuple[str, ...],
+    rules: SignalRules,
+    model: Predictor | None,
+    members: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """Return `frame` with those of `LINE_COLUMNS` that are asked, and `is_member` if `members` are given."""
+    computed = {
+        "is_calm": pl.col("regime") == "calm",
+        "is_turbulent": pl.col("regime") == "turbulent",
+        "cluster_strength": pl.col("f_cluster"),
+        **{
+            name: pl.lit(float(getattr(rules, name)))
+            for name in ("rsi_entry", "rsi_exit", "band_share", "use_lower_band", "use_middle_band")
+        },
+    }
+    table = frame.with_columns(**{name: computed[name] for name in asked if name in computed})
+    if "probability" in asked:
+        table = table.with_columns(_predicted(frame, np.arange(len(frame)), model))
+    if members is None:
+        return table
+    known = members.select("symbol", pl.col("open_time").cast(frame.schema["open_time"]), "is_member")
+    joined = table.join(known, on=["symbol", "open_time"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col("is_member").fill_null(value=False))
+
+
+def _with_score(rows: pl.DataFrame, strategy: Declared) -> pl.DataFrame:
+    """The default's depth below its bound; else the place by merit among entries of the bar; exits have 0."""
+    if strategy.name == DEFAULT:
+        return _with_rule_score(rows)
+    moment = ["open_time", "is_candidate"]
+    place = pl.col("merit").rank("max").over(moment) / pl.col("merit").count().over(moment)
+    return rows.with_columns(score=pl.when("is_candidate").then(place.fill_null(0.5)).otherwise(0.0))
 
 
 def _with_rule_score(rows: pl.DataFrame) -> pl.DataFrame:
@@ -131,21 +189,26 @@ def _with_rule_score(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_probability(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
-    empty = pl.Series("probability", [None] * len(rows), dtype=pl.Float64)
-    if model is None:
-        return rows.with_columns(empty, model_id=pl.lit(None, pl.String))
     place = np.flatnonzero(rows["is_candidate"].to_numpy())
+    found = rows.with_columns(
+        _predicted(rows, place, model), model_id=pl.lit(None if model is None else model.model_id, pl.String)
+    )
+    return found if model is None else found.with_columns(pl.coalesce("probability", "score").alias("score"))
+
+
+def _predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | None) -> pl.Series:
+    """Return the column `probability`: the model's at the rows of `place`, null elsewhere and without one."""
     values = np.full(len(rows), np.nan)
-    if len(place):
+    if model is not None and len(place):
         values[place] = model.predict(rows.select(FEATURES.keys())[place])
         if not ((values[place] >= 0) & (values[place] <= 1)).all():
             raise BadInput(f"model {model.model_id} must answer probabilities in [0, 1]")
-    return rows.with_columns(
-        pl.Series("probability", values).fill_nan(None), model_id=pl.lit(model.model_id)
-    ).with_columns(pl.coalesce("probability", "score").alias("score"))
+    return pl.Series("probability", values).fill_nan(None)
 
 
-def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) -> pl.DataFrame:
+def _decided(
+    rows: pl.DataFrame, rules: SignalRules, strategy: Declared, model: Predictor | None
+) -> pl.DataFrame:
     """Apply the gates in a fixed order (regime, peg, news, model); the first that blocks gives the reason."""
     in_panic = (pl.col("regime") == "turbulent") & rules.is_turbulent_blocked
     off_peg = pl.col("is_depegged") & rules.is_depeg_blocked
@@ -153,9 +216,10 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) ->
     bound = 0.0 if model is None else model.threshold
     is_doubted = (pl.col("probability") < bound).fill_null(False)
     is_in = pl.col("is_candidate")
+    entered, left = _words(strategy)
     reason = (
         pl.when(~is_in)
-        .then(pl.format("exit: RSI {}, close {} the middle band", _shown("rsi_14", 1), _side("bb_middle")))
+        .then(left)
         .when(in_panic)
         .then(pl.lit("regime: turbulent market, no entries"))
         .when(off_peg)
@@ -164,19 +228,29 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, model: Predictor | None) ->
         .then(pl.format("news: {} {} h ago, no entries", "block_event", _shown("block_age_hours", 1)))
         .when(is_doubted)
         .then(pl.format("model: {} < {}", _shown("probability", 3), pl.lit(str(round(bound, 3)))))
-        .otherwise(
-            pl.format(
-                "entry: RSI {} < {}, close {} the middle band, {} market",
-                _shown("rsi_14", 1),
-                _shown("threshold", 1),
-                _side("bb_middle"),
-                "regime",
-            )
-        )
+        .otherwise(entered)
     )
     return rows.with_columns(
         (is_in & ~in_panic & ~off_peg & ~in_news & ~is_doubted).alias("is_entry"), reason.alias("reason")
     )
+
+
+def _words(strategy: Declared) -> tuple[pl.Expr, pl.Expr]:
+    """Return what is said of an entry and of an exit."""
+    if strategy.name == DEFAULT:
+        entered = pl.format(
+            "entry: RSI {} < {}, close {} the middle band, {} market",
+            _shown("rsi_14", 1),
+            _shown("threshold", 1),
+            _side("bb_middle"),
+            "regime",
+        )
+        left = pl.format("exit: RSI {}, close {} the middle band", _shown("rsi_14", 1), _side("bb_middle"))
+        return entered, left
+    said = "" if strategy.exit_ is None else " ".join(strategy.exit_.text.split())
+    entry = " ".join(strategy.entry.text.split())
+    entered = pl.format("entry: {}: {}, {} market", pl.lit(strategy.name), pl.lit(entry), "regime")
+    return entered, pl.lit(f"exit: {strategy.name}: {said}")
 
 
 def _shown(name: str, digits: int) -> pl.Expr:

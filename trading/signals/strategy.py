@@ -8,9 +8,10 @@ from trading.market.thresholds import MovingThreshold
 
 @dataclass(frozen=True, slots=True)
 class SignalRules:
-    """RSI and Bollinger mean reversion, its thresholds moved by market regime.
+    """Which strategy the line runs, the numbers of its default, and the gates around any.
 
-    Entry: RSI below `rsi_entry` × the regime's factor (never outside floor and ceiling) and, unless
+    The default, rsi_regime, is RSI and Bollinger mean reversion, its bound moved by the market's regime:
+    entry: RSI below `rsi_entry` × the regime's factor (never outside floor and ceiling) and, unless
     switched off, close below the lower band. Exit: the bar on which RSI rises above `rsi_exit` or the
     close above the middle band, whichever was not so on the bar before.
 
@@ -18,6 +19,9 @@ class SignalRules:
     ----------
     name : str
         What this set of thresholds is called in reports.
+    strategy : str
+        Which strategy the line runs: a name of `sluice strategies list`, or the path of a file of yours
+        (.toml, or .py, which is run). Empty = the setting `strategy`, rsi_regime unless set.
     rsi_entry, rsi_exit : float
         In RSI points, 0..100; exit above entry.
     use_lower_band, use_middle_band : bool
@@ -45,6 +49,7 @@ class SignalRules:
     """
 
     name: str = "rsi_mean_reversion"
+    strategy: str = ""
     rsi_entry: float = 30.0
     rsi_exit: float = 55.0
     use_lower_band: bool = True

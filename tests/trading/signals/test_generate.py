@@ -182,7 +182,7 @@ def test_news_score_halves_in_its_half_life_and_adds_up() -> None:
 def test_a_model_below_its_threshold_vetoes_and_the_row_stays() -> None:
     """Probability 0.4 under 0.5; the model saw exactly the features, of the candidate only."""
     model = Constant(0.4)
-    rows = signal_rows(bars([OVERBOUGHT, OVERSOLD]), model=model)
+    rows = signal_rows(bars([{}, OVERBOUGHT, OVERSOLD]), model=model)
     assert model.seen.columns == list(FEATURES)
     assert len(model.seen) == 1
     assert rows["is_entry"].to_list() == [False, False]
@@ -260,7 +260,7 @@ def _candles(seed: int, n: int) -> pl.DataFrame:
     )
 
 
-@pytest.mark.parametrize("cut", [150, 260, 399])
+@pytest.mark.parametrize("cut", [200, 260, 399])
 def test_rows_of_a_truncated_history_are_those_of_the_whole_one(cut: int) -> None:
     """No look-ahead: later candles, news and regimes change nothing at a bar that was closed before."""
     candles = _candles(5, 400)

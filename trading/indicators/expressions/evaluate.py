@@ -34,7 +34,12 @@ TIMES = ("open_time", "open_ms")  # what says which rows of several symbols are 
 
 
 def with_bar_numbers(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return `frame`, sorted by symbol and time, with BAR: 0 for the first bar of each symbol."""
+    """Return `frame`, sorted by symbol and time, with BAR: 0 for the first bar of each symbol.
+
+    A frame that has it already is returned as it is.
+    """
+    if BAR in frame.columns:
+        return frame
     row = pl.int_range(pl.len(), dtype=pl.Int64)
     is_first = pl.col("symbol").ne_missing(pl.col("symbol").shift(1)) | (row == 0)
     return frame.with_columns((row - pl.when(is_first).then(row).forward_fill()).alias(BAR))

@@ -1,0 +1,58 @@
+"""A strategy's exits as the line takes them, and what the launchpad changes of them."""
+
+import pytest
+
+from trading.backtest.line_exits import exits_of_strategy
+from trading.backtest.shipped import names, shipped_strategy
+from trading.backtest.strategy_file import parse_strategy
+from trading.market.errors import BadInput
+from trading.risk.exits import ExitRules
+from trading.risk.overrides import ExitOverrides
+
+BAR_MS = 900_000
+
+
+def told(risk: str) -> ExitRules:
+    text = f'name = "mine"\n[entry]\nwhen = "close > 1"\n[risk]\n{risk}\n[stake]\namount = 1\n'
+    return exits_of_strategy(parse_strategy(text + "[costs]\nfee = 0.001\nhalf_spread = 0.0005\n"), BAR_MS)
+
+
+def test_the_default_s_exits_are_those_of_the_line_before_strategies() -> None:
+    """4 % stop, 3 % target of the price, 16 bars of 15 minutes, no exit signals."""
+    assert exits_of_strategy(shipped_strategy("rsi_regime"), BAR_MS) == ExitRules()
+
+
+def test_a_target_after_costs_becomes_the_price_that_leaves_it() -> None:
+    """2 % net of 0.1 % fees and 0.07 % costs: 1.02 x 1.001 / (0.999 x 0.9993) of the price paid."""
+    exits = told('stoploss = 0.05\nroi = { "0" = 0.02 }\nmax_hold = "20m"')
+    assert exits.take_profit == pytest.approx(1.02 * 1.001 / (0.999 * 0.9993) - 1)
+    assert (exits.stop_loss, exits.max_hold_bars, exits.use_exit_signal) == (0.05, 1, False)
+    trailing = told("stoploss = 0.05\ntrailing = { stop = 0.01, offset = 0.02 }")
+    assert (trailing.trailing_stop, trailing.trailing_offset) == (0.01, 0.02)
+    assert (trailing.take_profit, trailing.max_hold_bars) == (None, None)
+
+
+def test_a_ladder_is_refused_in_one_sentence() -> None:
+    """Signal sets carry one target: two rungs, or one that comes later, cannot travel."""
+    for roi in ('{ "0" = 0.02, "60" = 0.01 }', '{ "30" = 0.01 }'):
+        with pytest.raises(
+            BadInput, match=r"strategy mine: the line takes one target from age 0 on, risk.roi"
+        ):
+            told(f"stoploss = 0.05\nroi = {roi}")
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_shipped_strategy_has_exits_for_the_line(name: str) -> None:
+    """None of them asks for what a backtest of the line cannot do."""
+    assert exits_of_strategy(shipped_strategy(name), BAR_MS).stop_loss > 0
+
+
+def test_the_launchpad_changes_only_what_it_sets() -> None:
+    """None keeps the strategy's; 0 switches a target, a trailing stop or a longest hold off."""
+    own = ExitRules(0.05, 0.04, 0.02, 0.01, 8)
+    assert ExitOverrides().applied(own) == own
+    changed = ExitOverrides(stop_loss=0.1, take_profit=0, trailing_stop=0, max_hold_bars=0).applied(own)
+    assert changed == ExitRules(0.1, None, None, 0.01, None)
+    assert ExitOverrides(trailing_offset=0.0).applied(own).trailing_offset == 0.0
+    with pytest.raises(BadInput, match="stop_loss must lie between 0 and 1, was 0"):
+        ExitOverrides(stop_loss=0).applied(own)

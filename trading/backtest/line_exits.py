@@ -1,0 +1,45 @@
+"""A strategy's exits as the line takes them: what a signal set can carry to the live engine, and no more."""
+
+from trading.backtest.strategy import Strategy
+from trading.market.errors import BadInput
+from trading.risk.exits import ExitRules
+
+_MINUTE_MS = 60_000
+
+
+def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
+    """Return the exits that backtest and live engine use for a strategy of the line.
+
+    A `roi` of one rung at age 0 becomes the part of the price that leaves it after the strategy's own fee
+    and costs on both sides; exit signals do not count, since signal sets carry none.
+
+    Parameters
+    ----------
+    bar_ms : int
+        Bar length of the line; `max_hold` is whole bars of it, one at least.
+
+    Raises
+    ------
+    BadInput
+        If it has a ladder of targets, which a signal set cannot carry.
+    """
+    if strategy.roi and (len(strategy.roi) > 1 or strategy.roi[0][0] > 0):
+        raise BadInput(
+            f"strategy {strategy.name or '(no name)'}: the line takes one target from age 0 on, "
+            f"risk.roi has {len(strategy.roi)} from {strategy.roi[0][0]} min on: signal sets carry no ladder"
+        )
+    target = strategy.take_profit or None
+    if strategy.roi:
+        costs = strategy.costs
+        price_cost = costs.half_spread + costs.slippage
+        kept = (1 - costs.fee) * (1 - price_cost)
+        target = (1 + strategy.roi[0][1]) * (1 + costs.fee) / kept - 1
+    trailing, held_ms = strategy.trailing, strategy.max_hold_min * _MINUTE_MS
+    return ExitRules(
+        stop_loss=strategy.stoploss,
+        take_profit=target,
+        trailing_stop=None if trailing is None else trailing.stop,
+        trailing_offset=0.0 if trailing is None else trailing.offset,
+        max_hold_bars=max(1, held_ms // bar_ms) if held_ms else None,
+        use_exit_signal=False,
+    )

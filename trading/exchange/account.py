@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from trading.exchange.clock_sync import SyncedClock
+from trading.exchange.gateway import BeforeWire
 from trading.exchange.listing import MarketTable
 from trading.exchange.mexc import Venue
 from trading.exchange.order_wire import order_id as id_of
@@ -53,7 +54,7 @@ class MexcAccount:
         data = await self._call("GET", "account", {})
         return data, to_balances(data, self._unify)
 
-    async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
+    async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
         """Send an order once; see `AccountGateway.submit` for what each error proves."""
         market = await self._market(request.symbol)
         params = order_params(request, market)
@@ -147,13 +148,13 @@ class MexcAccount:
         params: dict[str, Any],
         *,
         default: Priority = Priority.RECONCILE,
-        before_wire: Callable[[], None] | None = None,
+        before_wire: BeforeWire | None = None,
     ) -> Any:
         async def ask() -> Any:
             await self._clock.fresh(_CLOCK_AGE_S)
             self._clock.check_drift()
             if before_wire is not None:
-                before_wire()
+                await before_wire()
             # ccxt writes timestamp and signature into what it is given: a fresh dict each time.
             return await self._venue.request(path, ["spot", "private"], method, dict(params))
 
@@ -199,13 +200,13 @@ class MexcAccount:
         return list(found.values())
 
 
-def _once(call: Callable[[], None] | None) -> Callable[[], None] | None:
+def _once(call: BeforeWire | None) -> BeforeWire:
     """Return a callable that calls `call` the first time only: a refused clock is signed again."""
     waiting = [] if call is None else [call]
 
-    def first() -> None:
+    async def first() -> None:
         if waiting:
-            waiting[0]()
+            await waiting[0]()
             waiting.clear()
 
     return first

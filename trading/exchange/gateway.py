@@ -3,7 +3,7 @@
 Protocols only. Implementations: public.py (market data over ccxt or plain HTTP), account.py (orders).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -83,6 +83,10 @@ class PublicGateway(Protocol):
         ...
 
 
+# Writes down, durably, that an order may be out; see `AccountGateway.submit`.
+BeforeWire = Callable[[], Awaitable[None]]
+
+
 class AccountGateway(Protocol):
     """One account's orders, fills and balances. Writes are never retried."""
 
@@ -90,10 +94,10 @@ class AccountGateway(Protocol):
         """Return asset -> balance."""
         ...
 
-    async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
+    async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
         """Send an order and return the venue's order id; nothing else is known from the reply.
 
-        `before_wire` is called once, when the limiter has let the order through and before its first
+        `before_wire` is awaited once, when the limiter has let the order through and before its first
         byte leaves: the moment to write down that it may be out. If it raises, nothing is sent.
 
         Raises

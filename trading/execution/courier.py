@@ -1,5 +1,6 @@
 """Events out of the outbox: to people through the channel, to users' caches. At least once, in order."""
 
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -41,7 +42,7 @@ class Courier:
                 await self._channel.deliver(message)
                 delivered.append(event)
         finally:
-            self._desk.log.outbox.mark(delivered)
+            await self._desk.durably(partial(self._desk.log.outbox.mark, delivered))
         return len(delivered)
 
     async def _fill_cache(self, cache: TradeCache) -> None:
@@ -55,7 +56,7 @@ class Courier:
         except (OSError, StoreError) as error:  # the cache is no truth: it gets them next time
             _log.warning("cache_unavailable", error=f"{error!r}")
             return
-        self._desk.log.outbox.mark(waiting, "cached")
+        await self._desk.durably(partial(self._desk.log.outbox.mark, waiting, "cached"))
 
 
 def _is_of_trade(event: Event) -> bool:

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+import structlog
+
 from trading.exchange.gateway import AccountGateway, PublicGateway, Quote
 from trading.execution.fleet_gates import FleetGates
 from trading.execution.price_watch import PriceWatch
 from trading.execution.settings import EngineSettings
 from trading.market.clock import Clock, SystemClock
-from trading.market.errors import SymbolHalted
+from trading.market.errors import StoreError, SymbolHalted
 from trading.market.symbols import Market
 from trading.store.order_log import OrderLog
 from trading.users.directory import Directory
 from trading.users.gates import ONLY_EMBEDDED, EntryGates
 from trading.users.user import User
+
+_log = structlog.get_logger("execution.desk")
 
 OpenAccount = Callable[[User], AccountGateway]
 
@@ -36,6 +40,7 @@ class Desk:
     prices: PriceWatch = field(init=False)
     gates: EntryGates = field(init=False)
     fleet: FleetGates = field(init=False)
+    trouble: str | None = None  # what the log refused last, until the operator was told
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,6 +54,19 @@ class Desk:
     def users(self) -> Directory:
         """The users of this world."""
         return Directory(self.log)
+
+    async def durably[T](self, work: Callable[[], T]) -> T:
+        """Run a write of the log and return once it is on disk; writes of other tasks share its commit."""
+        try:
+            return await self.log.durably(work)
+        except StoreError as error:
+            self.note_trouble(error)
+            raise
+
+    def note_trouble(self, error: StoreError) -> None:
+        """Say that the log refused a write; the engine tells the operator, by a way that needs no log."""
+        self.trouble = str(error)
+        _log.error("order_log_refused", error=self.trouble)
 
     def now_ms(self) -> int:
         """Return market time."""

@@ -24,7 +24,10 @@ from trading.execution.reconcile import Reconcile
 from trading.execution.requests import STEP_S as REQUESTS_S
 from trading.execution.requests import Requests
 from trading.execution.wire import Wire
-from trading.notifications.channel import Channel
+from trading.market.errors import StoreError
+from trading.market.timeframes import MINUTE_MS
+from trading.notifications.channel import Channel, Message
+from trading.store.order_log.news_holds import OPERATOR
 from trading.store.order_log.records import PENDING
 
 _log = structlog.get_logger("execution.engine")
@@ -57,6 +60,7 @@ class Engine:
         self.follow = Follow(desk, self.wire)
         self.exits = Exits(desk, self.wire)
         self.intake = Intake(desk, self.wire, self.reconcile)
+        self._channel = channel
         self.courier = Courier(desk, channel, cache)
         self.market = MarketWatch(desk)
         self.requests = Requests(desk, self.wire, exports=exports, forget=forget)
@@ -156,6 +160,9 @@ class Engine:
     async def _guarded(self, step: Callable[[], Awaitable[object]]) -> bool:
         try:
             await step()
+        except StoreError as error:
+            self.desk.note_trouble(error)
+            return False
         except Exception:
             # The outermost loop of a live session: log, go on, never leave positions unwatched.
             _log.exception("step_failed", step=getattr(step, "__qualname__", str(step)))
@@ -167,6 +174,20 @@ class Engine:
             _log.error("superseded", why="another process took over sending; this engine ends")
             self._is_superseded = True
         self._beat_now("running")
+        await self.tell_of_the_log()
+
+    async def tell_of_the_log(self) -> None:
+        """Tell the operator, past the outbox, that the log refuses to write; once a minute while it does.
+
+        Nothing is traded meanwhile: no order leaves without its intent on disk. Exits are tried again.
+        """
+        trouble, self.desk.trouble = self.desk.trouble, None
+        if trouble is None:
+            return
+        minute = self.desk.wall.now_ms() // MINUTE_MS
+        text = f"the order log refuses to write, nothing is traded, stops included: {trouble}"
+        message = Message(f"order_log_refused:{minute}", OPERATOR, "order_log_refused", text, is_alert=True)
+        await self._channel.deliver(message)
 
     def _beat_now(self, state: str) -> None:
         if self._heartbeat is None:

@@ -6,6 +6,7 @@ All of it is one transaction, so that a set is decided once per user however oft
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from trading.exchange.gateway import Quote
 from trading.execution.coid import client_order_id, intent_id, trade_id
@@ -81,16 +82,15 @@ class Entries:
             except BadCredentials as error:
                 free = {}
                 closed_gate = _Refused("account", f"the exchange account cannot be used: {error}")
-                self._tell(user, batch, error)
+                await self._tell(user, batch, error)
             intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
-        written = self._desk.log.orders.plan_entries(
-            user.user_id, batch.signal_set_id, intents, skips, place=place, at_ms=now_ms
-        )
-        if not written:
-            return 0
+        plan = partial(self._desk.log.orders.plan_entries, place=place, at_ms=now_ms)
         # Nothing awaits between the decision and here, so no other user decided on the same room.
-        self._taken.add(batch.signal_set_id, intents)
-        return len(intents)
+        with self._taken.claim(batch.signal_set_id, intents) as claim:
+            claim.is_kept = await self._desk.durably(
+                partial(plan, user.user_id, batch.signal_set_id, intents, skips)
+            )
+        return len(intents) if claim.is_kept else 0
 
     def _decide(
         self,
@@ -194,11 +194,12 @@ class Entries:
         gate = self._desk.gates.closed(user)
         return None if gate is None else _Refused(gate.rule, gate.reason)
 
-    def _tell(self, user: User, batch: SignalSet, error: BadCredentials) -> None:
+    async def _tell(self, user: User, batch: SignalSet, error: BadCredentials) -> None:
         event_id = f"account_trouble:{user.user_id}:{batch.signal_set_id}"
         payload: dict[str, object] = {"reason": str(error)}
         at_ms = self._desk.now_ms()
-        self._desk.log.outbox.post(Event(event_id, user.user_id, "account_trouble", payload, at_ms))
+        event = Event(event_id, user.user_id, "account_trouble", payload, at_ms)
+        await self._desk.durably(partial(self._desk.log.outbox.post, event))
 
 
 def _closed_gate(user: User, standing: Standing) -> _Refused | None:

@@ -55,7 +55,7 @@ class Exits:
 
     async def _step(self) -> int:
         self._desk.fleet.refresh()
-        self._void_unsent()
+        await self._void_unsent()
         trades = self._desk.log.ledger.open_trades()
         if not trades:
             return 0
@@ -74,10 +74,11 @@ class Exits:
         )
         return len(trades)
 
-    def _void_unsent(self) -> None:
+    async def _void_unsent(self) -> None:
         """An exit that was written and not sent (a crash between) has an old price: plan it anew."""
         for intent in self._desk.log.orders.find(statuses=[IntentStatus.NEW], leg=Leg.CLOSE):
-            self._desk.log.orders.void(intent.coid, "not sent before the engine stopped")
+            why = "not sent before the engine stopped"
+            await self._desk.durably(partial(self._desk.log.orders.void, intent.coid, why))
 
     async def _watch(self, trade: Trade, before: list[Intent], quote: Quote | None) -> None:
         if any(intent.status in IN_FLIGHT for intent in before) or not self._pace.is_due(trade.trade_id):
@@ -118,24 +119,23 @@ class Exits:
         if self._entry_is_out(trade):
             return
         if quote is None:
-            self._stuck(trade, "no bid")
+            await self._stuck(trade, "no bid")
             return
         market = self._desk.market(trade.symbol)
         sellable = market.floor_amount(trade.held)
         if _is_dust(sellable, quote.bid, market):
             value = trade.held * quote.bid
             why = f"{reason}: {trade.held:f} left, too little to sell"
-            self._desk.log.ledger.write_off(
-                trade.trade_id, value_quote=value, reason=why, at_ms=self._desk.now_ms()
-            )
+            write_off = partial(self._desk.log.ledger.write_off, trade.trade_id, value_quote=value)
+            await self._desk.durably(partial(write_off, reason=why, at_ms=self._desk.now_ms()))
             return
         free, total = await self._sellable(trade, before, sellable)
         if total < sellable and any(intent.status is IntentStatus.LOST for intent in before):
-            self._stuck(trade, "a lost exit seems to have sold; waiting for its fills")
+            await self._stuck(trade, "a lost exit seems to have sold; waiting for its fills")
             return
         amount = market.floor_amount(min(sellable, free))
         if _is_dust(amount, quote.bid, market):
-            self._stuck(trade, "free balance is below the position")
+            await self._stuck(trade, "free balance is below the position")
             return
         if reason == FLATTEN:
             amount = self._slice(trade.symbol, amount, quote, market)
@@ -197,7 +197,7 @@ class Exits:
             created_ms=self._desk.now_ms(),
             exit_reason=reason,
         )
-        if not self._desk.log.orders.plan_close(intent):
+        if not await self._desk.durably(partial(self._desk.log.orders.plan_close, intent)):
             return
         in_vain = _in_vain(before)
         if in_vain == 0:
@@ -205,20 +205,21 @@ class Exits:
         else:
             self._pace.put_off(trade.trade_id)
         if in_vain >= self._desk.settings.exit_alert_attempts:
-            self._tell(trade, f"{self._desk.settings.exit_alert_attempts} attempts sold nothing")
+            await self._tell(trade, f"{self._desk.settings.exit_alert_attempts} attempts sold nothing")
         await self._wire.send(intent)
 
     def _band(self, before: list[Intent]) -> Decimal:
         bands = self._desk.settings.exit_bands
         return bands[min(_in_vain(before), len(bands) - 1)]
 
-    def _stuck(self, trade: Trade, reason: str) -> None:
+    async def _stuck(self, trade: Trade, reason: str) -> None:
         self._pace.put_off(trade.trade_id)
         if self._pace.tries(trade.trade_id) >= 3:  # a moment's disagreement is no alarm
-            self._tell(trade, reason)
+            await self._tell(trade, reason)
 
-    def _tell(self, trade: Trade, reason: str) -> None:
-        if self._desk.log.ledger.hold_up(trade.trade_id, reason, self._desk.now_ms()):
+    async def _tell(self, trade: Trade, reason: str) -> None:
+        hold_up = partial(self._desk.log.ledger.hold_up, trade.trade_id, reason, self._desk.now_ms())
+        if await self._desk.durably(hold_up):
             _log.warning("exit_held_up", user=trade.user_id, symbol=trade.symbol, reason=reason)
 
 

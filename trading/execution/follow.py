@@ -60,14 +60,15 @@ class Follow:
         gateway = self._desk.account(intent.user_id)
         state = await self._find(gateway, intent)
         if state is None:
-            self._not_found(intent)
+            await self._not_found(intent)
             if intent.status is IntentStatus.LOST:
                 await self._explain(gateway, intent)
             return
         if intent.status is not IntentStatus.ACKED:
-            self._desk.log.orders.acknowledge(intent.coid, state.order_id)
+            await self._desk.durably(partial(self._desk.log.orders.acknowledge, intent.coid, state.order_id))
         if intent.status is IntentStatus.LOST:
-            self._desk.log.outbox.post(self._event("order_found", intent))
+            event = self._event("order_found", intent)
+            await self._desk.durably(partial(self._desk.log.outbox.post, event))
         booking = await self._settler.settle(gateway, intent, state)
         if booking.intent.status is IntentStatus.DONE:
             self._pace.forget(intent.coid)
@@ -112,7 +113,7 @@ class Follow:
                 return state
         return None
 
-    def _not_found(self, intent: Intent) -> None:
+    async def _not_found(self, intent: Intent) -> None:
         if intent.status is IntentStatus.LOST:
             self._pace.put_off(intent.coid, most_s=MOST_LOST_S)
             return
@@ -125,7 +126,8 @@ class Follow:
         if waited_s < patience_s or looks < settings.lost_looks:
             return
         reason = f"not found in {looks} looks, {waited_s:.0f} s after it was sent"
-        self._desk.log.orders.lose(intent.coid, reason, event=self._event("order_lost", intent, reason))
+        event = self._event("order_lost", intent, reason)
+        await self._desk.durably(partial(self._desk.log.orders.lose, intent.coid, reason, event=event))
         _log.warning("order_lost", user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
 
     async def _explain(self, gateway: AccountGateway, intent: Intent) -> None:
@@ -142,7 +144,7 @@ class Follow:
         ours = sum((trade.held + trade.dust for trade in trades if trade.symbol == intent.symbol), ZERO)
         if at_venue <= ours if intent.leg is Leg.OPEN else at_venue >= ours:
             reason = f"never executed: not found for {waited_s:.0f} s, cannot rest, no balance moved"
-            self._desk.log.orders.explain(intent.coid, reason)
+            await self._desk.durably(partial(self._desk.log.orders.explain, intent.coid, reason))
             self._pace.forget(intent.coid)
 
     def _event(self, kind: str, intent: Intent, reason: str = "") -> Event:

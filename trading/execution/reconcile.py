@@ -93,7 +93,7 @@ class Reconcile:
             return
         if intent.status is IntentStatus.DONE and state.filled <= intent.filled:
             return
-        self._desk.log.orders.acknowledge(intent.coid, state.order_id)
+        await self._desk.durably(partial(self._desk.log.orders.acknowledge, intent.coid, state.order_id))
         await self._settler.settle(gateway, intent, state)
         if intent.status is not IntentStatus.ACKED:
             self.findings.taken_over.append(intent.coid)

@@ -1,6 +1,7 @@
 """From what the venue says of an order to booked executions."""
 
 from decimal import Decimal
+from functools import partial
 
 from trading.exchange.gateway import AccountGateway
 from trading.execution.desk import Desk
@@ -23,9 +24,8 @@ class Settler:
             listed = await gateway.fills(state.symbol, order_id=state.order_id)
             fills = [fill for fill in listed if fill.order_id == state.order_id]
         prices = await self._fee_prices(fills)
-        return self._desk.log.ledger.book(
-            intent.coid, state, fills, at_ms=self._desk.now_ms(), fee_prices=prices
-        )
+        book = partial(self._desk.log.ledger.book, at_ms=self._desk.now_ms(), fee_prices=prices)
+        return await self._desk.durably(partial(book, intent.coid, state, fills))
 
     async def _fee_prices(self, fills: list[Fill]) -> dict[str, Decimal]:
         """Return mid prices, in the pair's quote asset, of third assets in which fees were taken."""

@@ -5,7 +5,9 @@ symbol bears is not gone beyond. One engine owns a world, so a tally in memory, 
 truth.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trading.market.orders import TradeSignal
@@ -13,6 +15,13 @@ from trading.store.order_log import OrderLog
 from trading.store.order_log.records import Intent
 
 _SETS_KEPT = 16  # an expired set is never traded, and few are live at once
+
+
+@dataclass(slots=True)
+class Claim:
+    """Room taken by entries that are not on disk yet."""
+
+    is_kept: bool = False
 
 
 class SharedCapacity:
@@ -35,11 +44,21 @@ class SharedCapacity:
         room = f"{signal.symbol} bears {signal.capacity_quote:.2f} of all users together"
         return f"{room}, {taken:.2f} are taken, {cost:.2f} do not fit"
 
-    def add(self, signal_set_id: str, intents: Iterable[Intent]) -> None:
-        """Count entries that were written down."""
+    @contextmanager
+    def claim(self, signal_set_id: str, intents: Sequence[Intent]) -> Iterator[Claim]:
+        """Count entries while they are being written down; given back unless the block says `is_kept`."""
+        claim = Claim()
+        self._add(signal_set_id, intents, 1)
+        try:
+            yield claim
+        finally:
+            if not claim.is_kept:
+                self._add(signal_set_id, intents, -1)
+
+    def _add(self, signal_set_id: str, intents: Sequence[Intent], sign: int) -> None:
         tally = self._tally(signal_set_id)
         for intent in intents:
-            tally[intent.symbol] = tally.get(intent.symbol, Decimal(0)) + intent.reserved
+            tally[intent.symbol] = tally.get(intent.symbol, Decimal(0)) + sign * intent.reserved
 
     def _tally(self, signal_set_id: str) -> dict[str, Decimal]:
         if signal_set_id not in self._sets:

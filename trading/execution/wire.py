@@ -24,6 +24,7 @@ from trading.market.errors import (
     OrderNotFound,
     OrderRefused,
     RateLimited,
+    StoreError,
     Timeout,
     Unreachable,
 )
@@ -53,18 +54,19 @@ class Wire:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._orders = desk.log.orders
         self.busy: set[str] = set()
         self.unwanted: set[str] = set()
         self._slots = asyncio.Semaphore(desk.settings.entry_slots)
 
     async def send_new(self, leg: Leg) -> int:
         """Send every NEW intent of `leg`, or void it if its set has expired; return how many were sent."""
-        waiting = self._desk.log.orders.find(statuses=[IntentStatus.NEW], leg=leg)
+        waiting = self._orders.find(statuses=[IntentStatus.NEW], leg=leg)
         now_ms = self._desk.now_ms()
         fresh = [intent for intent in waiting if intent.expires_ms > now_ms]
         for intent in waiting:
             if intent.expires_ms <= now_ms:
-                self._desk.log.orders.void(intent.coid, EXPIRED)
+                await self._void(intent, EXPIRED)
         await self._desk.together([partial(self.send, intent) for intent in fresh])
         return len(fresh)
 
@@ -72,31 +74,41 @@ class Wire:
         """Put one order on the wire, unless somebody did before."""
         if intent.coid in self.busy:
             return
-        gateway = self._desk.account(intent.user_id)
         self.busy.add(intent.coid)
+        try:
+            await self._send(intent)
+        except StoreError:
+            # Before the wire: nothing left, it stays NEW. After it: it stays SENT, and `follow` looks for it.
+            return
+        finally:
+            self.busy.discard(intent.coid)
+
+    async def _send(self, intent: Intent) -> None:
+        gateway = self._desk.account(intent.user_id)
         try:
             async with self._slots if intent.leg is Leg.OPEN else nullcontext():
                 order_id = await gateway.submit(intent.request(), before_wire=partial(self._claim, intent))
         except _NotOursError:
             return
         except (ExchangeError, BadInput) as error:
-            self._answer(intent, error)
+            await self._answer(intent, error)
         else:
-            self._desk.log.orders.acknowledge(intent.coid, order_id)
-        finally:
-            self.busy.discard(intent.coid)
+            await self._desk.durably(partial(self._orders.acknowledge, intent.coid, order_id))
 
-    def _claim(self, intent: Intent) -> None:
+    async def _claim(self, intent: Intent) -> None:
         """Write down that the order may be out; refuse if it is too late or somebody did before."""
         if intent.expires_ms <= self._desk.now_ms():
-            self._desk.log.orders.void(intent.coid, EXPIRED)
+            await self._void(intent, EXPIRED)
             raise _NotOursError
         if intent.leg is Leg.OPEN:
-            self._ask_again(intent)
-        if not self._desk.log.orders.mark_sent(intent.coid):
+            await self._ask_again(intent)
+        if not await self._desk.durably(partial(self._orders.mark_sent, intent.coid)):
             raise _NotOursError
 
-    def _ask_again(self, intent: Intent) -> None:
+    async def _void(self, intent: Intent, reason: str) -> None:
+        await self._desk.durably(partial(self._orders.void, intent.coid, reason))
+
+    async def _ask_again(self, intent: Intent) -> None:
         """Void an entry that something forbids since it was planned."""
         suspended = self._desk.prices.suspended(intent.symbol)
         refusal = self._desk.fleet.at_the_wire(intent)
@@ -114,33 +126,35 @@ class Wire:
             refusal.value,
             refusal.bound,
         )
-        self._desk.log.orders.refuse(intent.coid, skip, at_ms=self._desk.now_ms())
+        refuse = partial(self._orders.refuse, intent.coid, skip, at_ms=self._desk.now_ms())
+        await self._desk.durably(refuse)
         raise _NotOursError
 
-    def _answer(self, intent: Intent, error: ExchangeError | BadInput) -> None:
+    async def _answer(self, intent: Intent, error: ExchangeError | BadInput) -> None:
         said = f"{type(error).__name__}: {error}"
         if isinstance(error, ExchangeError) and not isinstance(error, OrderRefused) and self._is_new(intent):
             return  # something before the wire failed: it stays NEW and is sent later, or voided
         bound = _log.bind(user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
         # "Not found" says nothing of an order just sent, and a time-out is no refusal.
         if not isinstance(error, _DEFINITE) or isinstance(error, OrderNotFound | Timeout):
-            self._desk.log.orders.doubt(intent.coid, said)
+            await self._desk.durably(partial(self._orders.doubt, intent.coid, said))
             bound.warning("order_outcome_unknown", said=said)
             return
-        self._desk.log.orders.reject(intent.coid, said, event=self._rejection(intent, error))
+        event = self._rejection(intent, error)
+        await self._desk.durably(partial(self._orders.reject, intent.coid, said, event=event))
         bound.info("order_rejected", said=said)
         if isinstance(error, _PASSING) and intent.leg is Leg.OPEN:
-            self._try_again(intent)
+            await self._try_again(intent)
 
     def _is_new(self, intent: Intent) -> bool:
-        return self._desk.log.orders.get(intent.coid).status is IntentStatus.NEW
+        return self._orders.get(intent.coid).status is IntentStatus.NEW
 
     def _rejection(self, intent: Intent, error: Exception) -> Event:
         kind = "account_trouble" if isinstance(error, BadCredentials) else "order_rejected"
         payload: dict[str, object] = {"symbol": intent.symbol, "reason": str(error), "leg": intent.leg.value}
         return Event(f"{kind}:{intent.coid}", intent.user_id, kind, payload, self._desk.now_ms())
 
-    def _try_again(self, intent: Intent) -> None:
+    async def _try_again(self, intent: Intent) -> None:
         attempt = intent.attempt + 1
         if attempt > self._desk.settings.entry_attempts:
             return
@@ -153,4 +167,4 @@ class Wire:
             status=IntentStatus.NEW,
             created_ms=self._desk.now_ms(),
         )
-        self._desk.log.orders.plan_again(again, after=intent.coid)
+        await self._desk.durably(partial(self._orders.plan_again, again, after=intent.coid))

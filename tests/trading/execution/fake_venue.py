@@ -3,14 +3,14 @@ lists fills twice, fills in parts, and loses answers before or after accepting. 
 a "process" at any chosen operation, so that a restart can be tried from every point of the order path.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import polars as pl
 import sqlalchemy as sa
 
-from trading.exchange.gateway import Quote
+from trading.exchange.gateway import BeforeWire, Quote
 from trading.market.clock import ManualClock
 from trading.market.errors import InsufficientFunds, OrderNotFound, OutcomeUnknown, RateLimited
 from trading.market.orders import Balance, Fill, OrderRequest, OrderState, OrderStatus, OrderType, Side
@@ -217,10 +217,10 @@ class FakeAccount:
             if account == self.account
         }
 
-    async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
+    async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
         self.switch.tick()  # dies while the order waits for the limiter
         if before_wire is not None:
-            before_wire()
+            await before_wire()
         self.switch.tick()  # dies between the log's SENT and the first byte
         faults, number = self.venue.faults, self.venue.submissions
         self.venue.submissions += 1

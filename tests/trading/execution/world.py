@@ -1,5 +1,7 @@
 """A small world for engine tests: venue, log on disk, users, and processes that can die and come back."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +15,8 @@ from trading.market.clock import ManualClock
 from trading.market.orders import OrderStatus, SignalSet, TradeSignal
 from trading.notifications.channel import Message
 from trading.store.order_log import OrderLog
+from trading.store.order_log.database import Database
+from trading.store.order_log.group_commit import run_together
 from trading.store.order_log.records import IntentStatus, Leg
 from trading.users.directory import Directory
 from trading.users.user import User
@@ -38,6 +42,36 @@ class Mailbox:
 
     def kinds(self) -> list[str]:
         return [message.kind for message in self.messages.values()]
+
+
+class OneCommitPerTurn:
+    """Group commit without its thread: what the tasks of one turn of the loop write is one commit.
+
+    The same code writes it (`run_together`), and a point to be killed at is the same in every run.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[tuple[Callable[[], object], asyncio.Future]] = []
+
+    async def do(self, work):
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.append((work, future))
+        return await future
+
+    def _flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        outcomes = run_together(self._database, [work for work, _ in batch])
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():
+                continue
+            if outcome.error is None:
+                future.set_result(outcome.value)
+            else:
+                future.set_exception(outcome.error)
 
 
 def signal(symbol: str, **changes: object) -> TradeSignal:
@@ -104,6 +138,7 @@ class World:
         """Start a process: a fresh engine on the log and the venue that are there."""
         switch = switch or KillSwitch()
         log = OrderLog(self.url, wall=self.wall)
+        log.writer = OneCommitPerTurn(log.database)
         _share_compiled_statements(log)
         switch.arm(log.database.engine)
         desk = Desk(

@@ -1,9 +1,7 @@
 """An account gateway that tells its feed of every order it sends, so that the stream can be held to it."""
 
-from collections.abc import Callable
-
 from trading.exchange.feed.account import AccountFeed
-from trading.exchange.gateway import AccountGateway
+from trading.exchange.gateway import AccountGateway, BeforeWire
 from trading.market.orders import Balance, Fill, OrderRequest, OrderState
 
 
@@ -17,7 +15,7 @@ class WatchedAccount:
     def __repr__(self) -> str:
         return f"WatchedAccount({self._feed.label})"
 
-    async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
+    async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
         """Send an order as `AccountGateway.submit`; its echo is expected from the acknowledgement on."""
         self._feed.sending(request.symbol)
         order_id = await self._gateway.submit(request, before_wire=before_wire)

@@ -1,5 +1,6 @@
 """The order log's connection pool: read snapshots, and write transactions that are durable when they end."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = sa.make_url(url)
+        self._local = threading.local()
         path = sqlite_path(self._url)
         if path is not None:
             try:
@@ -52,12 +54,38 @@ class Database:
         StoreError
             If the database refuses (disk full, locked too long, damaged, gone): nothing was written then.
         """
+        shared = self._shared()
+        with worded(self._url):
+            if shared is not None:
+                with shared.begin_nested():
+                    yield shared
+                return
+            with self.engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Put all that this thread writes in the block into one transaction, committed at its end.
+
+        Each `write` is a savepoint in it then, and each `read` sees what was written before it in the block.
+        """
         with worded(self._url), self.engine.begin() as connection:
-            yield connection
+            self._local.connection = connection
+            try:
+                yield
+            finally:
+                self._local.connection = None
+
+    def _shared(self) -> sa.Connection | None:
+        return getattr(self._local, "connection", None)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Give a connection that only reads, one consistent snapshot. StoreError if it cannot."""
+        shared = self._shared()
+        if shared is not None:
+            yield shared
+            return
         with worded(self._url), reading(self.engine) as connection:
             yield connection
 

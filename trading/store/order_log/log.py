@@ -1,5 +1,7 @@
 """The order log's front door: one object that opens the database and hands out its parts."""
 
+from collections.abc import Callable
+
 import polars as pl
 import sqlalchemy as sa
 
@@ -8,6 +10,7 @@ from trading.market.orders import SignalSet
 from trading.store.order_log import audit, frames, schema
 from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.database import Database
+from trading.store.order_log.group_commit import GroupCommit, Writer
 from trading.store.order_log.halts import Halts
 from trading.store.order_log.intents import Intents
 from trading.store.order_log.leaving import Leaving
@@ -40,6 +43,7 @@ class OrderLog:
     def __init__(self, url: str, wall: Clock | None = None) -> None:
         clock: Clock = wall if wall is not None else SystemClock()
         self.database = Database(url)
+        self.writer: Writer = GroupCommit(self.database)
         self.outbox = Outbox(self.database, clock)
         self.sets = SignalSets(self.database, clock)
         self.accounts = Accounts(self.database, clock)
@@ -51,6 +55,14 @@ class OrderLog:
         self.orders = Intents(self.database, clock, self.outbox)
         self.halts = Halts(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox)
+
+    async def durably[T](self, work: Callable[[], T]) -> T:
+        """Run a write of this log (``partial(log.orders.mark_sent, coid)``) without blocking the event loop.
+
+        Writes of many tasks share one commit (`group_commit`). What `work` returned comes back once it is on
+        disk.
+        """
+        return await self.writer.do(work)
 
     def write_signal_set(self, batch: SignalSet) -> bool:
         """Write a set once; False (and nothing changed) if one of that id is there. BadInput if unusable."""
@@ -110,5 +122,7 @@ class OrderLog:
                 connection.execute(table.update().where(table.c.name == name).values(value=value))
 
     def close(self) -> None:
-        """Close the database."""
+        """Write what waits to be written, then close the database."""
+        if isinstance(self.writer, GroupCommit):
+            self.writer.close()
         self.database.close()

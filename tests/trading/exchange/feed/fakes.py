@@ -13,7 +13,7 @@ import polars as pl
 from trading.exchange.feed.bounds import Bounds
 from trading.exchange.feed.events import Candle, Kind, Stream, Trade, Value
 from trading.exchange.feed.ports import Sink
-from trading.exchange.gateway import Quote
+from trading.exchange.gateway import BeforeWire, Quote
 from trading.market.clock import ManualClock
 from trading.market.errors import ExchangeError, OrderNotFound, UnknownSymbol, Unreachable
 from trading.market.frames import CANDLES
@@ -263,10 +263,10 @@ class FakeAccount:
         self._check("balances")
         return {"USDT": Balance("USDT", Decimal(len(self.executions)), Decimal(0))}
 
-    async def submit(self, request: OrderRequest, *, before_wire: Callable[[], None] | None = None) -> str:
+    async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
         self._check("submit")
         if before_wire is not None:
-            before_wire()
+            await before_wire()
         return request.client_order_id
 
     async def order(

@@ -30,7 +30,9 @@ def grid(  # noqa: PLR0917 - Typer's options are one parameter each
     fee: ask.Fee = None,
     slots: ask.Slots = 0,
     markets: ask.Markets = None,
-    most: Annotated[int, Option(help="Configurations at most; more are refused.")] = 10_000,
+    most: Annotated[
+        int, Option(help="Configurations at most; more are refused.", min=1, max=100_000)
+    ] = 10_000,
     ledger: ask.Ledger = None,
     holdouts: ask.Holdouts = None,
     family: ask.Family = "research",

@@ -30,7 +30,10 @@ def _silent(_done: int, _of: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every configuration of a search shares; `replay` says what the fields mean."""
+    """What every configuration of a search shares; `replay` says what the fields mean.
+
+    `places` is the capital in stakes where slots are unlimited; 0 = one per symbol of the candles.
+    """
 
     candles: CandleFile
     mode: Mode = Mode.DEFAULT
@@ -38,11 +41,12 @@ class Bench:
     slots: int = 0
     markets: Mapping[str, MarketRules] | None = None
     detail: CandleFile | None = None
+    places: float = 0.0
 
     @property
     def capital(self) -> float:
         """Stakes that the capital is: one per slot, or one per symbol."""
-        return float(self.slots or len(self.candles.symbols))
+        return float(self.slots or self.places or len(self.candles.symbols))
 
     @property
     def span_ms(self) -> tuple[int, int]:
@@ -90,14 +94,14 @@ class Bench:
         return state.hexdigest()
 
     def between(self, begin_ms: int, end_ms: int) -> "Bench":
-        """Return the same with the bars that open from `begin_ms` on and end by `end_ms`.
+        """Return the same with the bars that open from `begin_ms` on and end by `end_ms`; the capital stays.
 
         Raises
         ------
         InvalidBars
             If no symbol has two bars there.
         """
-        return replace(self, candles=cut(self.candles, begin_ms, end_ms))
+        return replace(self, candles=cut(self.candles, begin_ms, end_ms), places=self.capital)
 
     def trades(self, strategy: Strategy, since_ms: int = 0) -> pl.DataFrame:
         """Return the trades of one configuration, entered from `since_ms` on."""

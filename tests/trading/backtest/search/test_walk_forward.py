@@ -171,3 +171,18 @@ def test_windows_that_do_not_fit_are_refused() -> None:
         Windows(DAY_MS, HOUR, embargo=HOUR)
     with pytest.raises(BadInput, match="purge must be shorter than train"):
         Windows(DAY_MS, HOUR, purge=DAY_MS)
+
+
+def test_the_capital_is_the_same_in_every_window() -> None:
+    """A symbol listed on day 30 of 40 has no bar in the first window, and its stake lies idle there."""
+    run = bench(1, symbols=3, days=40)
+    late = np.ones(len(run.candles.bars.close), bool)
+    late[: 30 * 24] = False
+    bars = run.candles.bars
+    kept = {name: getattr(bars, name)[late] for name in ("open_ms", "open", "high", "low", "close", "volume")}
+    offsets = np.array([0, *np.cumsum([10 * 24, 40 * 24, 40 * 24])])
+    moved = Bench(
+        type(run.candles)(run.candles.symbols, bars._replace(offsets=offsets, **kept), run.candles.bar_ms)
+    )
+    early = moved.between(run.span_ms[0], run.span_ms[0] + 20 * DAY_MS)
+    assert (len(early.candles.symbols), early.capital, moved.capital) == (2, 3.0, 3.0)

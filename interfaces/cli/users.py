@@ -1,25 +1,31 @@
-"""`sluice users`: the people who trade in the current world."""
+"""`sluice users`: the people who trade in the current world, and their settings."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
+from interfaces.cli import users_consent, users_import, users_keys, users_leave
 from interfaces.cli.output import AsJson, print_json, print_table
+from interfaces.cli.users_world import UserId, number, open_log, smallest
 
 if TYPE_CHECKING:
     from trading.store.order_log import OrderLog
 
-app = typer.Typer(help="Add, list and configure the people who trade.", no_args_is_help=True)
-UserId = Annotated[str, Argument(help="Id of the user.")]
+app = typer.Typer(
+    help="The people who trade: add them, link their keys, change, pause, close, remove, import. "
+    "New here? add → link → check; everybody begins on paper.",
+    no_args_is_help=True,
+)
+CLEAR = "none"
 
 
 @app.command()
 def add(  # noqa: PLR0917 - Typer reads one parameter per option
     user_id: Annotated[str, Argument(help="New id: letters, digits, - and _, at most 32.")],
-    account: Annotated[str, Option(help="Account in the key ring, e.g. demo:11.")],
+    account: Annotated[
+        str, Option(help="demo:<number> of the embedded exchange, or key:mexc for a linked key.")
+    ] = "key:mexc",
     name: Annotated[str, Option(help="Name to show; default: the id.")] = "",
     capital: Annotated[str, Option(help="Capital in quote units.")] = "10000",
     risk: Annotated[str, Option(help="Share of capital lost at the stop of one trade.")] = "0.01",
@@ -27,54 +33,141 @@ def add(  # noqa: PLR0917 - Typer reads one parameter per option
     daily_loss_limit: Annotated[str, Option(help="Share of capital; no entry after losing it.")] = "0.05",
     allow: Annotated[list[str] | None, Option(help="Trade only this symbol (repeatable).")] = None,
     block: Annotated[list[str] | None, Option(help="Never trade this symbol (repeatable).")] = None,
-    mode: Annotated[str, Option(help="paper; live waits for a verified MEXC.")] = "paper",
+    mode: Annotated[str, Option(help="paper; live is chosen later, with `sluice users mode`.")] = "paper",
+    as_json: AsJson = False,
 ) -> None:
-    """Add a user, on paper."""
+    """Add a user, on paper. Says the smallest capital that makes sense for these settings.
+
+    Example: sluice users add ada --capital 500 --risk 0.01 --max-positions 3 --block DOGE/USDT
+    """
+    from resources.settings import load_settings
+    from trading.market.errors import BadInput
     from trading.users.directory import Directory
     from trading.users.user import Mode, User
 
+    settings = load_settings()
     if mode not in {str(known) for known in Mode}:
         raise typer.BadParameter(f"must be one of {', '.join(Mode)}, was {mode!r}", param_hint="--mode")
     if mode == Mode.LIVE:
-        from resources.settings import load_settings
         from trading.exchange.verify.record import require_live
 
-        require_live(load_settings().home)
-
+        require_live(settings.home)
+        raise BadInput(f"everybody begins on paper; then: `sluice users mode {user_id} live`")
     user = User(
         user_id=user_id,
         name=name or user_id,
         account=account,
-        capital=_number("capital", capital),
-        risk_per_trade=_number("risk", risk),
+        capital=number("capital", capital),
+        risk_per_trade=number("risk", risk),
         max_positions=max_positions,
-        daily_loss_limit=_number("daily-loss-limit", daily_loss_limit),
+        daily_loss_limit=number("daily-loss-limit", daily_loss_limit),
         allowed=frozenset(allow or ()),
         blocked=frozenset(block or ()),
-        mode=Mode(mode),
     )
-    with _log() as log:
+    with open_log(settings) as log:
         Directory(log).add(user)
-    print(f"added {user_id} ({user.mode.value}, account {account})")
+    least = smallest(settings, user)
+    if as_json:
+        print_json({"user_id": user_id, "mode": user.mode.value, "account": account} | least)
+        return
+    print(f"added {user_id} ({user.mode.value}, account {account})\n{least['said']}")
+
+
+@app.command("set")
+def change(  # noqa: PLR0917 - Typer reads one parameter per option
+    user_id: UserId,
+    name: Annotated[str | None, Option(help="Name to show.")] = None,
+    account: Annotated[str | None, Option(help="demo:<number> or key:mexc.")] = None,
+    capital: Annotated[str | None, Option(help="Capital in quote units.")] = None,
+    risk: Annotated[str | None, Option(help="Share of capital lost at the stop of one trade.")] = None,
+    max_positions: Annotated[int | None, Option(min=1, help="Most positions at once.")] = None,
+    daily_loss_limit: Annotated[str | None, Option(help="Share of capital.")] = None,
+    allow: Annotated[list[str] | None, Option(help="The new list of allowed symbols; none = all.")] = None,
+    block: Annotated[list[str] | None, Option(help="The new list of blocked symbols; none = no one.")] = None,
+    quiet: Annotated[str | None, Option(help="Quiet hours, 22:00-07:00; none = no quiet hours.")] = None,
+    digest_hour: Annotated[str | None, Option(help="Hour of a daily digest, 0-23; none = no digest.")] = None,
+    time_zone: Annotated[str | None, Option(help="Of these hours, e.g. Europe/Berlin.")] = None,
+    mute: Annotated[list[str] | None, Option(help="Kinds of messages not wanted; none = all wanted.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change settings; what is not named stays. Alerts come whatever is muted or quiet.
+
+    Example: sluice users set ada --capital 800 --quiet 22:00-07:00 --time-zone Europe/Berlin
+    """
+    from resources.settings import load_settings
+    from trading.users.directory import Directory
+
+    numbers = {"capital": capital, "risk_per_trade": risk, "daily_loss_limit": daily_loss_limit}
+    values: dict[str, Any] = {key: number(key, text) for key, text in numbers.items() if text is not None}
+    values |= {
+        key: value
+        for key, value in {"name": name, "account": account, "max_positions": max_positions}.items()
+        if value is not None
+    }
+    for key, symbols in (("allowed", allow), ("blocked", block)):
+        if symbols is not None:
+            values[key] = frozenset(symbol for symbol in symbols if symbol != CLEAR)
+    settings = load_settings()
+    with open_log(settings) as log:
+        directory = Directory(log)
+        wishes = _preferences(
+            directory.preferences(user_id), quiet=quiet, digest=digest_hour, zone=time_zone, mute=mute
+        )
+        user = directory.change(user_id, **values) if values else directory.get(user_id)
+        log.wishes.prefer(user_id, wishes.to_json())
+        found = report(log, user_id) if as_json else {}
+    least = smallest(settings, user)
+    if as_json:
+        print_json({"user": found["user"], "preferences": found["preferences"]} | least)
+        return
+    print(f"{user_id}: {', '.join(sorted(values)) or 'messages'} set\n{least['said']}")
 
 
 @app.command(name="list")
 def list_users(as_json: AsJson = False) -> None:
     """List users with what came of following the signals."""
-    with _log() as log:
+    with open_log() as log:
         rows = log.user_summary().to_dicts()
     print_table(rows, title="Users", as_json=as_json, empty="none; add one with `sluice users add`")
 
 
 @app.command()
-def show(user_id: UserId, as_json: AsJson = False) -> None:
-    """Show one user: bounds, open positions, last trades, why signals were skipped."""
-    with _log() as log:
+def show(
+    user_id: UserId,
+    timeline: Annotated[
+        bool, Option("--timeline", help="Why did this user trade, or not: each signal and what came of it.")
+    ] = False,
+    since: Annotated[str, Option(help="Timeline from here on, ISO 8601 in market time.")] = "",
+    until: Annotated[str, Option(help="Timeline up to here.")] = "",
+    symbol: Annotated[str, Option(help="Timeline of this symbol only.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show one user: bounds, key, open positions, last trades, why signals were skipped.
+
+    Example: sluice users show ada --timeline --symbol BTC/USDT --since 2026-03-01
+    """
+    from resources.settings import load_settings
+    from trading.users.directory import Directory
+
+    settings = load_settings()
+    with open_log(settings) as log:
+        if timeline:
+            Directory(log).get(user_id)
+            rows = users_leave.timeline_rows(log, user_id, since=since, until=until, symbol=symbol)
+            empty = "nothing; was there a signal set in that time? `sluice status`"
+            print_table(rows, title=f"Timeline of {user_id}", as_json=as_json, empty=empty)
+            return
         found = report(log, user_id)
+        user = Directory(log).get(user_id)
+    found |= {"smallest": smallest(settings, user)}
     if as_json:
         print_json(found)
         return
     print_table([found["user"]], title=f"User {user_id}")
+    print(found["smallest"]["said"])
+    print_table([found["preferences"]], title="Messages")
+    print_table(found["key"], title="Key", empty="none linked; `sluice users link`")
+    print_table(found["requests"], title="Asked for", empty="nothing")
     print_table(found["open_trades"], title="Open positions", empty="none")
     print_table(found["closed_trades"][-10:], title="Last closed trades", empty="none")
     print_table(found["skips"], title="Signals not followed", empty="none")
@@ -89,13 +182,18 @@ def report(log: "OrderLog", user_id: str) -> dict[str, Any]:
 
     from trading.users.directory import Directory
 
-    user = asdict(Directory(log).get(user_id))
+    directory = Directory(log)
+    user = asdict(directory.get(user_id))
     user["allowed"], user["blocked"] = sorted(user["allowed"]), sorted(user["blocked"])
     mine = pl.col("user_id") == user_id
     skips = log.skips().filter(mine).group_by("rule").agg(pl.len().alias("signals"), pl.col("reason").last())
     unclear = pl.col("status").is_in(["SENT", "UNKNOWN", "LOST"])
     return {
         "user": user,
+        "preferences": directory.preferences(user_id).to_json(),
+        "key": users_keys.key_rows(log, [user_id]),
+        "requests": [asdict(request) for request in log.wishes.requests_of(user_id)],
+        "consents": [asdict(consent) for consent in log.wishes.consents_of(user_id)],
         "open_trades": log.open_trades().filter(mine).drop("user_id").to_dicts(),
         "closed_trades": log.closed_trades()
         .filter(mine)
@@ -110,43 +208,48 @@ def report(log: "OrderLog", user_id: str) -> dict[str, Any]:
 
 
 @app.command()
-def pause(user_id: UserId) -> None:
+def pause(user_id: UserId, as_json: AsJson = False) -> None:
     """Open nothing new for this user; exits go on."""
-    from trading.users.directory import Directory
-
-    with _log() as log:
-        Directory(log).pause(user_id)
-    print(f"{user_id} is paused: no new entries, exits go on")
+    _pause(user_id, is_paused=True, as_json=as_json)
 
 
 @app.command()
-def resume(user_id: UserId) -> None:
+def resume(user_id: UserId, as_json: AsJson = False) -> None:
     """Let this user's entries go on."""
+    _pause(user_id, is_paused=False, as_json=as_json)
+
+
+def _pause(user_id: str, *, is_paused: bool, as_json: bool) -> None:
     from trading.users.directory import Directory
 
-    with _log() as log:
-        Directory(log).resume(user_id)
-    print(f"{user_id} trades again")
+    with open_log() as log:
+        directory = Directory(log)
+        (directory.pause if is_paused else directory.resume)(user_id)
+    if as_json:
+        print_json({"user_id": user_id, "is_paused": is_paused})
+        return
+    print(f"{user_id} is paused: no new entries, exits go on" if is_paused else f"{user_id} trades again")
 
 
-@contextmanager
-def _log() -> Iterator["OrderLog"]:
-    from resources.settings import load_settings
-    from trading.store.order_log import OrderLog
+def _preferences(
+    before: Any, *, quiet: str | None, digest: str | None, zone: str | None, mute: list[str] | None
+) -> Any:
+    from trading.users.preferences import Preferences
 
-    log = OrderLog(load_settings().database_url)
-    try:
-        yield log
-    finally:
-        log.close()
+    values = before.to_json()
+    if quiet is not None:
+        begins, _, ends = quiet.partition("-")
+        values |= {"quiet_from": None, "quiet_to": None}
+        if quiet != CLEAR:
+            values |= {"quiet_from": begins, "quiet_to": ends}
+    if digest is not None:
+        values["digest_hour"] = None if digest == CLEAR else int(number("digest-hour", digest))
+    if zone is not None:
+        values["time_zone"] = zone
+    if mute is not None:
+        values["muted"] = [kind for kind in mute if kind != CLEAR]
+    return Preferences.from_json(values)
 
 
-def _number(name: str, text: str) -> Any:  # Decimal; the import is not worth its time in --help
-    from decimal import Decimal, InvalidOperation
-
-    from trading.market.errors import BadInput
-
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise BadInput(f"{name} must be a number, was {text!r}") from error
+for _module in (users_keys, users_consent, users_leave, users_import):
+    _module.register(app)

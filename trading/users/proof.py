@@ -25,6 +25,8 @@ from trading.market.errors import (
 from trading.market.symbols import Market
 
 ZERO = Decimal(0)
+# Checks whose failure is the key's own.
+_OF_THE_KEY = frozenset({"access", "no_withdrawal", "trading"})
 # A test order this far below the bid: it is never placed, and could not fill if it were.
 _BELOW = Decimal("0.9")
 _ABOVE_MINIMUM = Decimal("1.2")
@@ -63,6 +65,11 @@ class Proof:
     def is_failed(self) -> bool:
         """Whether something is certainly wrong with the key."""
         return any(check.verdict is Verdict.FAILED for check in self.checks)
+
+    @property
+    def is_unfit(self) -> bool:
+        """Whether the key itself is wrong, so that keeping it would help nobody (a balance can be mended)."""
+        return any(c.verdict is Verdict.FAILED and c.name in _OF_THE_KEY for c in self.checks)
 
     @property
     def reason(self) -> str | None:

@@ -206,13 +206,19 @@ def master_from_file(path: Path) -> MasterKey:
 def write_master_key(path: Path, text: str) -> None:
     """Write a master key that only we may read, durably; BadInput if something is there already."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)  # whole or not at all, and never over another
     except FileExistsError:
         raise BadInput(
             f"{path} exists: keys are sealed under it; `sluice users rotate` changes the master key"
         ) from None
-    with os.fdopen(handle, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    except OSError as error:
+        raise BadInput(f"master key {path} cannot be written: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)

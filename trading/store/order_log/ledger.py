@@ -57,11 +57,24 @@ class Ledger:
         until then it stays ACKED. An execution of an intent in any status is accepted.
         """
         with self._database.write() as connection:
-            intent = self._intent(connection, coid)
-            rows = [self._fill_row(intent, fill, fee_prices or {}) for fill in fills]
-            added = self._database.insert_new(connection, _FILLS, rows)
-            intent = self._settle_intent(connection, intent, state)
-            trade = self._project(connection, intent, at_ms) if added else None
+            return self.book_on(connection, coid, state, fills, at_ms=at_ms, fee_prices=fee_prices)
+
+    def book_on(
+        self,
+        connection: sa.Connection,
+        coid: str,
+        state: OrderState,
+        fills: Sequence[Fill],
+        *,
+        at_ms: int,
+        fee_prices: dict[str, Decimal] | None = None,
+    ) -> Booking:
+        """Book inside the caller's transaction; see `book`."""
+        intent = self._intent(connection, coid)
+        rows = [self._fill_row(intent, fill, fee_prices or {}) for fill in fills]
+        added = self._database.insert_new(connection, _FILLS, rows)
+        intent = self._settle_intent(connection, intent, state)
+        trade = self._project(connection, intent, at_ms) if added else None
         return Booking(added, intent, trade)
 
     def _intent(self, connection: sa.Connection, coid: str) -> Intent:

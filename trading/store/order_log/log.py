@@ -12,6 +12,7 @@ from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.database import Database
 from trading.store.order_log.group_commit import GroupCommit, Writer
 from trading.store.order_log.halts import Halts
+from trading.store.order_log.history import History
 from trading.store.order_log.intents import Intents
 from trading.store.order_log.leaving import Leaving
 from trading.store.order_log.ledger import Ledger
@@ -19,6 +20,7 @@ from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.signal_sets import SignalSets
 from trading.store.order_log.suspensions import Suspensions
+from trading.store.order_log.takeover import Takeover
 from trading.store.order_log.user_keys import UserKeys
 from trading.store.order_log.user_wishes import UserWishes
 
@@ -29,8 +31,8 @@ class OrderLog:
     Parts: `sets` (signal sets), `accounts` (users), `orders` (write-ahead intents), `ledger` (executions
     and round trips), `outbox` (events), `suspensions` (symbols held back for review),
     `news_holds` (symbols that news closes), `halts` (what people ordered to stop), `keys` (sealed exchange
-    keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user). The methods
-    here are what other rooms read and write.
+    keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user), `history`
+    (of one user), `takeover` (users from elsewhere). The methods here are what other rooms read and write.
 
     Parameters
     ----------
@@ -51,10 +53,12 @@ class OrderLog:
         self.keys = UserKeys(self.database)
         self.wishes = UserWishes(self.database, clock)
         self.leaving = Leaving(self.database)
+        self.history = History(self.database)
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox)
         self.halts = Halts(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox)
+        self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
 
     async def durably[T](self, work: Callable[[], T]) -> T:
         """Run a write of this log (``partial(log.orders.mark_sent, coid)``) without blocking the event loop.

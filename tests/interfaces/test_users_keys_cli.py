@@ -1,0 +1,207 @@
+"""Keys as a person links them: proven first, one plain sentence per failure, shown nowhere."""
+
+import pytest
+
+from tests.interfaces.users_stand import KEY, Stand, stand
+from tests.trading.simulator.handmade import START_MS
+from trading.simulator.accounts import ALL_PERMISSIONS, TRADE, WITHDRAW, WITHDRAW_READ
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch, capsys):
+    with stand(tmp_path, monkeypatch, capsys) as found:
+        assert found.users("master-key") == 0
+        assert found.users("add", "ada", "--capital", "1000") == 0
+        yield found
+
+
+def lines(pair: tuple[str, str]) -> str:
+    return "\n".join(pair) + "\n"
+
+
+def sentence(at: Stand, name: str) -> str:
+    told = at.json("show", "ada")["key"]
+    assert told, "no key is linked"
+    del name
+    return str(told[0]["reason"])
+
+
+def test_good_key_is_linked_and_proven(at):
+    """Every check is said; the user then trades with this key, on paper."""
+    found = at.json("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    assert found["is_linked"]
+    assert found["is_passed"]
+    assert {c["check"]: c["verdict"] for c in found["checks"]} == {
+        "access": "ok",
+        "no_withdrawal": "ok",
+        "trading": "ok",
+        "ip_binding": "ok",
+        "balance": "ok",
+        "test_order": "ok",
+        "alone": "ok",
+    }
+    shown = at.json("show", "ada")
+    assert shown["user"]["account"] == "key:mexc"
+    assert shown["user"]["mode"] == "paper"
+    assert shown["key"][0]["state"] == "proven"
+    assert at.exchange.matcher.store.open_orders(KEY) == []
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ({"addresses": frozenset({"10.9.8.7"})}, "bound to other addresses"),
+        ({"expires_ms": START_MS}, "has expired"),
+        ({"permissions": ALL_PERMISSIONS - {TRADE}}, "lacks a permission"),
+        ({"permissions": ALL_PERMISSIONS | {WITHDRAW}}, "may withdraw"),
+        ({"permissions": ALL_PERMISSIONS | {WITHDRAW_READ}}, "may withdraw"),
+        ({"symbols": frozenset({"ZZZUSDT"})}, "may trade no pair"),
+    ],
+)
+def test_unfit_key_is_one_plain_sentence(at, terms, words):
+    """What is wrong with the key is said in words, without a code, and exit code 1."""
+    code = at.users("link", "ada", "--ip-bound", typed=lines(at.open_key(**terms)))
+    assert code == 1
+    assert words in at.out
+    assert "HTTP" not in at.out
+
+
+def test_unfit_key_is_not_kept_and_the_one_before_stays(at):
+    """A key that may withdraw does not replace one that works."""
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    bad = at.open_key("mx0othercanary00001", permissions=ALL_PERMISSIONS | {WITHDRAW})
+    assert not at.json("link", "ada", typed=lines(bad))["is_linked"]
+    assert at.json("show", "ada")["key"][0]["version"] == 1
+
+
+def test_wrong_secret_and_unknown_key_are_told_apart(at):
+    """A mistyped secret and a deleted key need different things done."""
+    key, _ = at.open_key()
+    at.users("link", "ada", typed=f"{key}\n{'f' * 32}\n")
+    assert "secret does not belong" in at.out
+    at.users("link", "ada", typed=f"mx0neverissued00001\n{'f' * 32}\n")
+    assert "does not know this key" in at.out
+
+
+def test_balance_below_the_least_links_and_keeps_entries_shut(at):
+    """The key is good, the account is empty: a deposit and a check open it."""
+    key, secret = at.open_key(funds="3")
+    found = at.json("link", "ada", "--ip-bound", typed=lines((key, secret)))
+    assert found["is_linked"]
+    assert not found["is_passed"]
+    assert "3 USDT are free, the least that makes sense is" in at.json("show", "ada")["key"][0]["reason"]
+    at.open_key(funds="5000")
+    assert at.users("check", "ada") == 0
+    assert at.json("show", "ada")["key"][0]["state"] == "proven"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda account: setattr(account, "is_revoked", True), "does not know this key"),
+        (lambda account: setattr(account, "expires_ms", START_MS), "has expired"),
+        (lambda account: setattr(account, "addresses", frozenset({"10.0.0.9"})), "bound to other addresses"),
+    ],
+)
+def test_daily_check_finds_a_key_that_went_bad(at, change, words):
+    """Revoked, expired, address changed since: state and sentence are kept, the user is told, once."""
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    change(at.exchange.accounts.known[KEY])
+    assert at.users("check") == 1
+    assert at.users("check") == 1
+    key = at.json("show", "ada")["key"][0]
+    assert key["state"] == "failed"
+    assert words in key["reason"]
+    with at.log() as log:
+        assert [event.kind for event in log.outbox.of_user("ada")] == ["key_failed"]
+
+
+def test_exchange_that_is_down_says_nothing_of_the_key(at, monkeypatch):
+    """A key keeps the state it had when nobody answers."""
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    monkeypatch.setenv("SLUICE_EXCHANGE__BASE_URL", "http://127.0.0.1:9")
+    assert at.users("check") == 1
+    assert at.json("show", "ada")["key"][0]["state"] == "proven"
+
+
+def test_nothing_is_asked_before_there_is_a_master_key(tmp_path, monkeypatch, capsys):
+    """Without one the command says how to make one, before a secret is typed in vain."""
+    with stand(tmp_path, monkeypatch, capsys) as at:
+        at.users("add", "ada")
+        assert at.users("link", "ada", typed=lines(at.open_key())) == 1
+        assert "sluice users master-key" in at.err
+
+
+def test_secret_on_the_command_line_is_no_option(at):
+    """There is no argument that could hold one; a file must hold exactly two words."""
+    assert at.users("link", "ada", "--secret", "x") == 2
+    path = at.home / "two"
+    path.write_text("one\n")
+    assert at.users("link", "ada", "--file", str(path)) == 1
+    assert "two lines" in at.err
+    path.write_text("\n".join(at.open_key()))
+    assert at.users("link", "ada", "--file", str(path)) == 0
+
+
+def test_rotation_leaves_the_old_file_and_keys_open_under_the_new(at):
+    """The new key is in place, the old one kept aside with its id; a second run changes the key again."""
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    before = at.json("show", "ada")["key"][0]["master_id"]
+    assert at.json("rotate") == {"rewrapped": 1, "already": 0}
+    assert at.json("show", "ada")["key"][0]["master_id"] != before
+    assert (at.home / f"master.key.old-{before}").exists()
+    assert at.users("check") == 0
+
+
+def test_wrong_master_key_is_one_sentence(at):
+    """Another file in its place: both ids, no traceback."""
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    (at.home / "master.key").unlink()
+    at.users("master-key")
+    assert at.users("check") == 1
+    assert at.err.count("\n") == 1
+    assert "wrong master key: the key of user ada" in at.err
+
+
+def test_live_needs_own_bound_key_consent_and_the_typed_sentence(at):
+    """Each missing thing is named; chosen live, the engine's own refusal is said."""
+    assert at.users("mode", "ada", "live") == 1
+    assert "own key" in at.err
+    at.users("link", "ada", typed=lines(at.open_key()))
+    assert at.users("mode", "ada", "live") == 1
+    assert "bound" in at.err
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    assert at.users("mode", "ada", "live") == 1
+    assert "never accepted" in at.err
+    assert at.users("consent", "ada", typed="yes\n") == 1
+    assert at.users("consent", "ada", typed="I can lose everything and I accept it\n") == 0
+    assert at.users("mode", "ada", "live", typed="yes\n") == 1
+    assert at.json("mode", "ada")["mode"] == "paper"
+    found = at.json("mode", "ada", "live", typed="trade live with ada\n")
+    assert found["mode"] == "live"
+    assert found["closed_gate"]["rule"] == "live_off"
+    assert "exchange verify --live" in found["closed_gate"]["reason"]
+    assert at.json("mode", "ada", "paper")["closed_gate"] is None
+
+
+def test_live_is_refused_while_another_bot_trades(at):
+    """An order that is not ours rests on the account: said, and mode stays paper."""
+    from tests.interfaces.foreign import place_foreign
+
+    key, secret = at.open_key()
+    at.users("link", "ada", "--ip-bound", typed=lines((key, secret)))
+    at.users("consent", "ada", typed="I can lose everything and I accept it\n")
+    place_foreign(at.url, key, secret, "AAAUSDT", "SELL", price="200", quantity="1")
+    assert at.users("mode", "ada", "live", typed="trade live with ada\n") == 1
+    assert "Another bot" in at.err
+    assert at.json("mode", "ada")["mode"] == "paper"
+
+
+def test_everything_has_json(at):
+    """Each command prints one document."""
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    for arguments in (("list",), ("show", "ada"), ("check",), ("mode", "ada"), ("pause", "ada")):
+        assert at.json(*arguments) is not None
+    assert at.json("set", "ada", "--capital", "5")["is_enough"] is False
+    assert at.json("consent", "ada", "--show")["missing"]
+    assert at.json("close-all", "ada", "--yes")["open_positions"] == 0

@@ -22,8 +22,9 @@ from trading.backtest import replay as replay_module
 from trading.backtest import trade_frame
 from trading.backtest.candle_file import PLAIN_MARKET, candle_file
 from trading.backtest.entries import Job, Signals
-from trading.backtest.replay import Mode, empty_book, no_detail, replay
+from trading.backtest.replay import Mode, no_detail, replay
 from trading.backtest.replay import run as run_job
+from trading.backtest.runs import empty_book
 from trading.backtest.strategy import Costs, Strategy, Trailing
 from trading.backtest.strategy_file import parse_strategy
 from trading.backtest.translate import terms_of, venue_of

@@ -30,7 +30,7 @@ FEE = 0.001
 class PeerSet:
     """One data set: which candles, and how the strategy file ``NAME.toml`` is run on them.
 
-    `ragged`: symbols begin and end at different bars and have holes.
+    `ragged`: symbols begin and end at different bars and have holes. `min_costs`: least orders around the stake.
     """
 
     name: str
@@ -41,6 +41,7 @@ class PeerSet:
     slots: int = 0
     ragged: bool = False
     markets: bool = False
+    min_costs: tuple[float, ...] = ()
 
 
 SETS = (
@@ -48,6 +49,11 @@ SETS = (
     PeerSet("ladder", 11, 10, 1500, "15m"),
     PeerSet("slots", 13, 14, 1500, "15m", slots=3),
     PeerSet("ragged", 17, 8, 1200, "1h", slots=4, ragged=True, markets=True),
+    PeerSet("min_cost", 19, 10, 1500, "15m", markets=True, min_costs=(5.0, 9.3, 9.6, 11.0, 12.3, 12.6, 13.5)),
+    PeerSet("cooldown", 23, 8, 1500, "15m"),
+    PeerSet("stops", 29, 10, 2500, "15m", slots=5),
+    PeerSet("drawdown", 31, 10, 2500, "15m", slots=5),
+    PeerSet("low_profit", 37, 10, 1500, "15m"),
 )
 
 
@@ -71,6 +77,9 @@ def candles(of: PeerSet) -> tuple[pl.DataFrame, dict[str, dict[str, float]]]:
         }
         for p in chosen
     }
+    for place, own in enumerate(rules.values()):
+        if of.min_costs:
+            own["min_cost"] = of.min_costs[place % len(of.min_costs)]
     return pl.concat(frames), rules if of.markets else {}
 
 

@@ -45,6 +45,10 @@ class Peer(IStrategy):
         trailing_only_offset_is_reached = True
     use_exit_signal = True
 
+    @property
+    def protections(self):
+        return {protections!r}
+
     def populate_indicators(self, df, metadata):
         for name in {columns!r}:
             kind, length = name.rsplit("_", 1)
@@ -127,8 +131,34 @@ def _write_strategy(rules: dict, toml: Path, work: Path, timeframe: str) -> None
     text = STRATEGY.format(
         toml=str(toml), hold=0 if hold is None else int(hold[:-1]) * _HOLD[hold[-1]],
         timeframe=timeframe, columns=columns, entry=plain[0], exit=plain[1],
+        protections=_protections(rules.get("protections", {})),
     )  # fmt: skip
     (work / "strategies" / "peer.py").write_text(text)
+
+
+def _minutes(text: str) -> int:
+    return int(text[:-1]) * _HOLD[text[-1]]
+
+
+def _protections(given: dict) -> list[dict]:
+    """Return the strategy file's protections by freqtrade's names."""
+    names = {
+        "cooldown": "CooldownPeriod", "stoploss_guard": "StoplossGuard", "max_drawdown": "MaxDrawdown",
+        "low_profit": "LowProfitPairs",
+    }  # fmt: skip
+    found = []
+    for key, rules in given.items():
+        one = {"method": names[key], "stop_duration": _minutes(rules["stop"])}
+        if "lookback" in rules:
+            one |= {"lookback_period": _minutes(rules["lookback"]), "trade_limit": rules["trades"]}
+        if key == "stoploss_guard":
+            one["only_per_pair"] = rules.get("per_symbol", False)
+        if key == "max_drawdown":
+            one["max_allowed_drawdown"] = rules["most"]
+        if key == "low_profit":
+            one["required_profit"] = rules.get("least", 0.0)
+        found.append(one)
+    return found
 
 
 def _write_config(
@@ -184,7 +214,7 @@ def _start(work: Path, options: argparse.Namespace) -> None:
     sys.argv = [
         "freqtrade", "backtesting", "-c", str(work / "config.json"), "--datadir", str(work / "data"),
         "--userdir", str(work), "--strategy-path", str(work / "strategies"), "-s", "Peer", "--cache", "none",
-        "--fee", str(options.fee), "--export", "trades", "--backtest-directory", str(work / "out"),
+        "--fee", str(options.fee), "--enable-protections", "--export", "trades", "--backtest-directory", str(work / "out"),
     ]  # fmt: skip
     (work / "out").mkdir()
     try:

@@ -9,6 +9,8 @@ from typer import Option
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from trading.backtest.candle_file import CandleFile, MarketRules
     from trading.backtest.detail import FetchMinutes
     from trading.backtest.replay import Replay
@@ -57,6 +59,9 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
         ),
     ] = None,
     out: Annotated[Path | None, Option(help="Write the trades here, Parquet.", metavar="FILE")] = None,
+    fills: Annotated[
+        Path | None, Option(help="Write every buy and sale here, Parquet.", metavar="FILE")
+    ] = None,
     html: Annotated[
         Path | None, Option(help="Write a self-contained page: both modes, charts, trades.", metavar="FILE")
     ] = None,
@@ -93,12 +98,23 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     fine = _detail(detail)
     bars = read_candles(candles)
     with compilations(_say_compiling):
-        runs = both_modes(bars, rules, fee=fee, slots=slots, markets=listed, detail=fine)
+        runs = both_modes(
+            bars,
+            rules,
+            fee=fee,
+            slots=slots,
+            markets=listed,
+            detail=fine,
+            wanted=mode,
+            with_fills=fills is not None,
+        )
     # Counted before anybody sees it: what was tried and dropped counts against what is kept.
     count_backtest(rules, Bench(bars, Mode(mode), fee=fee, slots=slots, markets=listed or None), ledger)
     chosen = runs[mode]
     if out is not None:
-        _write(chosen, out)
+        _write(chosen.trades, out, "trades")
+    if fills is not None and chosen.fills is not None:
+        _write(chosen.fills, fills, "fills")
     if html is not None:
         _write_page(runs, rules, mode, candles, html, fee=fee)
     report = summary(runs, rules, mode)
@@ -120,13 +136,21 @@ def both_modes(
     slots: int,
     markets: "dict[str, MarketRules]",
     detail: "CandleFile | FetchMinutes | None" = None,
+    wanted: str = "default",
+    with_fills: bool = False,
 ) -> "dict[str, Replay]":
-    """Return the replay of each mode, by the mode's name; `detail` as candles, or where to ask for them."""
+    """Return the replay of each mode, by the mode's name; `detail` as candles, or where to ask for them.
+
+    A strategy that adds to positions or sells parts of them has no replay in mode freqtrade.
+    """
     from trading.backtest.detail import replay_with_minutes
     from trading.backtest.replay import Mode, replay
 
     options: dict[str, Any] = {"fee": fee, "slots": slots, "markets": markets, "threads": 2}
-    runs = {str(Mode.FREQTRADE): replay(candles, strategy, Mode.FREQTRADE, **options)}
+    options["with_fills"] = with_fills
+    runs = {}
+    if wanted == Mode.FREQTRADE or not (strategy.additions or strategy.parts):
+        runs[str(Mode.FREQTRADE)] = replay(candles, strategy, Mode.FREQTRADE, **options)
     if callable(detail):
         runs[str(Mode.DEFAULT)] = replay_with_minutes(candles, strategy, detail, **options)
     else:
@@ -154,14 +178,15 @@ def summary(runs: "dict[str, Replay]", strategy: "Strategy", mode: str) -> dict[
     from trading.backtest.columns import thin_columns
     from trading.backtest.fragility import figures, fragility, reasons
 
-    by_symbol = fragility(runs["freqtrade"].trades, runs["default"].trades)
+    has_both = "freqtrade" in runs
+    by_symbol = fragility((runs["freqtrade"] if has_both else runs["default"]).trades, runs["default"].trades)
     columns = [name for each in strategy.expressions for name in each.indicators]
     return {
         "strategy": strategy.name,
         "mode": mode,
         "modes": {name: figures(run.trades) for name, run in runs.items()},
-        "fragility": by_symbol.row(0, named=True) if by_symbol.height else None,
-        "symbols": by_symbol.slice(1).to_dicts(),
+        "fragility": by_symbol.row(0, named=True) if by_symbol.height and has_both else None,
+        "symbols": by_symbol.slice(1).to_dicts() if has_both else [],
         "exit_reasons": reasons(runs[mode].trades).to_dicts(),
         "left_out": runs["default"].left_out if mode == "default" else runs[mode].left_out,
         "ambiguous_bars": runs["default"].ambiguous,
@@ -171,13 +196,13 @@ def summary(runs: "dict[str, Replay]", strategy: "Strategy", mode: str) -> dict[
     }
 
 
-def _write(run: "Replay", path: Path) -> None:
+def _write(rows: "pl.DataFrame", path: Path, what: str) -> None:
     from trading.market.errors import StoreError
 
     try:
-        run.trades.write_parquet(path)
+        rows.write_parquet(path)
     except OSError as error:
-        raise StoreError(f"trades cannot be written to {path}: {error}") from error
+        raise StoreError(f"{what} cannot be written to {path}: {error}") from error
 
 
 def _write_page(
@@ -214,6 +239,8 @@ def _print(report: dict[str, Any]) -> None:
         print("No trade. Left out:", report["left_out"])
     print_table(report["exit_reasons"], title=f"how trades ended, mode {report['mode']}", empty="no trades")
     worst = sorted(report["symbols"], key=lambda row: -(row["gap"] or 0))
+    if "freqtrade" not in report["modes"]:
+        print("mode freqtrade is not run: it does not know additions and parts of a position")
     print_table(
         worst[:10], title="fragility: what freqtrade's fills add per trade, worst ten", empty="no trades"
     )

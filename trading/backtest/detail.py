@@ -1,7 +1,7 @@
 """Minutes for the bars that need them: a replay asks for its ambiguous bars only, and runs again with those.
 
-A bar that touched stop and target does not tell which came first. There are few of them, so no more than their
-minutes is ever read. Where the minutes come from is the caller's; `stored_minutes` takes a world's lake.
+A bar that touched stop and target does not tell which came first. There are few of them, so no more than
+their minutes is ever read. Where they come from is the caller's; `stored_minutes` takes a world's lake.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,6 +32,7 @@ def replay_with_minutes(
     slots: int = 0,
     markets: Mapping[str, MarketRules] | None = None,
     threads: int = 1,
+    with_fills: bool = False,
 ) -> Replay:
     """Return the replay in mode default, its ambiguous bars told by finer candles where `fetch` has them.
 
@@ -40,7 +41,7 @@ def replay_with_minutes(
     fetch : FetchMinutes
         Asked once per round for bars not asked before. A bar is looked into only if its finer candles show
         its own high and low: minutes with a hole do not tell.
-    fee, slots, markets, threads
+    fee, slots, markets, threads, with_fills
         As `replay` takes them.
 
     Notes
@@ -52,7 +53,7 @@ def replay_with_minutes(
     def run(detail: CandleFile | None) -> Replay:
         return replay(
             candles, strategy, Mode.DEFAULT, fee=fee, slots=slots, markets=markets, threads=threads,
-            detail=detail,
+            detail=detail, with_fills=with_fills,
         )  # fmt: skip
 
     found = run(None)

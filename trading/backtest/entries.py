@@ -22,7 +22,8 @@ OWNER, SIGNAL, ENTRY, LEAVE, CODE, STEPS, AMBIGUOUS = range(7)
 OPEN_RATE, CLOSE_RATE, OPEN_MARK, CLOSE_MARK, SPENT, GOT, DUST = range(7)
 # Places in the counts of signals that were not traded, and of bars that did not tell stop from target.
 NO_SLOT, NO_VOLUME, TOO_SMALL, AFTER_HOLE, TOO_HIGH, LOCKED, NO_CASH, AMBIGUOUS_BARS, RESOLVED_BARS = range(9)
-COUNTS = 16  # room for more
+NOT_REACHED, NOT_ADDED, NOT_PARTED = 9, 10, 11
+COUNTS = 12
 TARGET = 2  # the exit machine's code of a target
 _MOST_IMPACT = 0.02
 ENTRIES_MACHINE = digest(sys.modules[__name__], fees) ^ MACHINE ^ FREQTRADE_MACHINE
@@ -56,7 +57,8 @@ class Terms(NamedTuple):
     units to begin with (0 = no end of money); `slots` open positions at most; `volume_share` of a bar's
     volume is the most one fill takes; `entry_limit` the most the open may lie above the signal's close;
     `impact` × √(stake / what the signal's bar traded) is added to the cost; a target that
-    rests in the book pays fees as a maker and no cost; `end_ms` opens the last bar.
+    rests in the book pays fees as a maker and no cost; `end_ms` opens the last bar. `risk` are the shares of
+    `trading.risk.sizing` (risk per trade, largest position, reserve) against the `stop`, `most_stake` caps.
     """
 
     is_freqtrade: bool
@@ -71,6 +73,9 @@ class Terms(NamedTuple):
     end_ms: int
     exits: ExitNumbers
     peer: FreqtradeNumbers
+    risk: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    stop: float = 1.0
+    most_stake: float = 0.0
 
 
 class Signals(NamedTuple):
@@ -82,11 +87,46 @@ class Signals(NamedTuple):
 
 
 class Book(NamedTuple):
-    """What is written: whole numbers and figures per trade, and counts of what was left out."""
+    """What is written: whole numbers and figures per trade, and counts of what was left out.
+
+    Where positions are adjusted also the fills of each trade, (trade, row, code, steps) and (rate, fee in
+    quote units, mark), and the two arrays in which `adjusted` remembers a position while it follows it.
+    """
 
     rows: Ints
     rates: Floats
     counts: Ints
+    fills: Ints = np.empty((0, 4), np.int64)
+    fill_rates: Floats = np.empty((0, 3))
+    whole: Ints = np.zeros(0, np.int64)
+    money: Floats = np.zeros(0)
+
+
+class Adjust(NamedTuple):
+    """Additions and parts of a strategy, and limit orders to enter; empty arrays where it asks for none.
+
+    Additions: parts of the average left where one buys (0 = by condition), share of the first stake, or
+    quote units, how often at most, row of its condition in `masks` (-1 = none). Parts: by (span of fees,
+    symbol, part) the factor of the average (0 = by condition), the share of what was bought, the condition.
+    `masks` is (condition, candle row).
+    """
+
+    add_keep: Ints = np.zeros(0, np.int64)
+    add_share: Floats = np.zeros(0)
+    add_amount: Floats = np.zeros(0)
+    add_most: Ints = np.zeros(0, np.int64)
+    add_mask: Ints = np.zeros(0, np.int64)
+    part_factors: Ints = np.zeros((1, 1, 0), np.int64)
+    part_share: Floats = np.zeros(0)
+    part_mask: Ints = np.zeros(0, np.int64)
+    masks: Bools = np.zeros((0, 0), np.bool_)
+    add_share_sum: float = 0.0
+    add_amount_sum: float = 0.0
+    entry_rests: bool = False
+    is_on: bool = False
+
+
+NO_ADJUST = Adjust()
 
 
 class Job(NamedTuple):
@@ -98,6 +138,7 @@ class Job(NamedTuple):
     venue: Venue
     terms: Terms
     book: Book
+    adjust: Adjust = NO_ADJUST
 
 
 @lean
@@ -108,8 +149,9 @@ def entry_fee(job: Job, k: int, now: int) -> float:
 
 @lean
 def scaled(job: Job, t: int, base: float) -> float:
-    """Return the stake of an entry at row t: `base`, scaled by what the signal's row says."""
-    return float(base * job.signals.scale[t - 1]) if len(job.signals.scale) > 0 else base
+    """Return the stake of an entry at row t: `base`, scaled by what the signal's row says, and capped."""
+    stake = float(base * job.signals.scale[t - 1]) if len(job.signals.scale) > 0 else base
+    return min(stake, job.terms.most_stake) if job.terms.most_stake > 0.0 else stake
 
 
 @lean
@@ -124,7 +166,7 @@ def open_position(job: Job, k: int, t: int, n: int, stake: float) -> int:
 
 
 @lean
-def _write(book: Book, n: int, row: tuple[int, int, int, int, int, int, int]) -> None:
+def write_row(book: Book, n: int, row: tuple[int, int, int, int, int, int, int]) -> None:
     """Write a trade's whole numbers one by one: a tuple set into a row would make an array first."""
     rows = book.rows
     rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3] = row[0], row[1], row[2], row[3]
@@ -161,11 +203,13 @@ def steps_in(amount: float, num: int, den: int) -> int:
 
 
 @lean
-def _peer_stake(stake: float, rate: float, stop: float, min_amount: float, min_cost: float) -> float:
-    """Return what freqtrade would stake: raised to the venue's least by 30 % at most, else 0."""
+def _peer_stake(stake: float, rate: float, min_amount: float, min_cost: float) -> float:
+    """Return what freqtrade would stake: raised to the venue's least by 30 % at most, else 0.
+
+    Its least cost leaves room for 5 % and for a stop of 5 %, whatever the strategy's stop.
+    """
     reserve = 1.05
-    guarded = min(max(reserve / (1.0 - stop), 1.0), 1.5)
-    least = max(min_cost * guarded, min_amount * rate * reserve)
+    least = max(min_cost * reserve / 0.95, min_amount * rate * reserve)
     if stake >= least:
         return stake
     return least if stake * 1.3 >= least else 0.0
@@ -180,7 +224,7 @@ def _as_freqtrade(job: Job, k: int, t: int, n: int, wanted: float) -> int:
     if venue.decimals[t] >= 0:
         num, den = 1, 10 ** int(venue.decimals[t])
     rate = tick_near(bars.open[t], num, den)
-    stake = _peer_stake(wanted, rate, terms.peer.stop, venue.min_amount[k], venue.min_cost[k])
+    stake = _peer_stake(wanted, rate, venue.min_amount[k], venue.min_cost[k])
     steps = steps_in(stake / rate, venue.step_num[k], venue.step_den[k])
     if steps == 0:
         book.counts[TOO_SMALL] += 1
@@ -189,13 +233,13 @@ def _as_freqtrade(job: Job, k: int, t: int, n: int, wanted: float) -> int:
     row, code, left = hold_freqtrade(
         bars, t, last, job.signals.is_entry, job.signals.is_exit, terms.peer, fee, num, den
     )
-    _write(book, n, (k, t - 1, t, row, code, steps, 0))
+    write_row(book, n, (k, t - 1, t, row, code, steps, 0))
     _write_rates(job, n, (rate, left, rate, left), (fee, fee))
     return int(row)
 
 
 @lean
-def _refused(job: Job, t: int) -> bool:
+def is_refused(job: Job, t: int) -> bool:
     """Return whether the bar of row t cannot be entered by default, and count why."""
     bars, terms, counts = job.bars, job.terms, job.book.counts
     if bars.open_ms[t] - bars.open_ms[t - 1] != terms.bar_ms:
@@ -211,7 +255,7 @@ def _refused(job: Job, t: int) -> bool:
 
 
 @lean
-def _cost(job: Job, k: int, t: int, stake: float) -> int:
+def cost_of(job: Job, k: int, t: int, stake: float) -> int:
     """Return spread, slippage and impact in parts of the price; impact by what the signal's bar traded."""
     cost = job.venue.cost[k]
     if job.terms.impact > 0.0:
@@ -222,7 +266,7 @@ def _cost(job: Job, k: int, t: int, stake: float) -> int:
 
 
 @lean
-def _fine(job: Job, k: int) -> Fine:
+def fine_of(job: Job, k: int) -> Fine:
     """Return symbol k's finer candles."""
     detail = job.detail
     first, last = detail.offsets[k], detail.offsets[k + 1]
@@ -238,10 +282,10 @@ def _fine(job: Job, k: int) -> Fine:
 
 @lean
 def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
-    if _refused(job, t):
+    if is_refused(job, t):
         return -1
     bars, venue, terms, book = job.bars, job.venue, job.terms, job.book
-    cost = _cost(job, k, t, stake)
+    cost = cost_of(job, k, t, stake)
     per_unit, num, den = bars.per_unit[k], venue.tick_num[k], venue.tick_den[k]
     mark = ticks(bars.open[t], per_unit)
     paid = times_up(mark, WHOLE + cost)
@@ -262,13 +306,13 @@ def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
     of = terms.exits
     factors = venue.factors[span, k]
     own = ExitNumbers(of.stop_keep, of.trail_keep, of.trail_wake, of.max_hold, of.ages, factors)
-    fine = _fine(job, k)
+    fine = fine_of(job, k)
     row, code, tick, doubt = hold(
         bars, per_unit, t, bars.offsets[k + 1], paid, job.signals.is_exit, own, fine
     )
     is_free = code == 0 or (code == TARGET and terms.target_rests)
     got = tick if is_free else times_down(tick, WHOLE - cost)
-    _write(book, n, (k, t - 1, t, row, code, steps, doubt))
+    write_row(book, n, (k, t - 1, t, row, code, steps, doubt))
     left = exit_fee(venue.fees, k, bars.open_ms[row], code)
     _write_rates(job, n, (rate, got * num / den, mark * num / den, tick * num / den), (fee, left))
     book.counts[AMBIGUOUS_BARS] += doubt == 1

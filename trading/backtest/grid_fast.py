@@ -17,7 +17,8 @@ from trading.backtest.grid_figures import Sums
 from trading.backtest.grid_masks import Masks
 from trading.backtest.grid_sums import add_book
 from trading.backtest.portfolio import by_symbol
-from trading.backtest.replay import Mode, check_ticks, empty_book, frozen, no_detail
+from trading.backtest.replay import Mode, check_ticks, no_detail
+from trading.backtest.runs import empty_book, frozen
 from trading.backtest.strategy import Strategy
 from trading.backtest.translate import terms_of, venue_of
 from trading.backtest.walk import Bars, Bools
@@ -52,7 +53,8 @@ def is_plain(strategy: Strategy, mode: Mode) -> bool:
     names = [each.name for each in fields(Strategy) if each.name not in _SHARED]
     if strategy.take_profit > 0 and mode is Mode.FREQTRADE:  # its target there hangs on the fee
         return False
-    return strategy.stake > 0 and all(getattr(strategy, name) == getattr(blank, name) for name in names)
+    is_blank = all(getattr(strategy, name) == getattr(blank, name) for name in names)
+    return strategy.stake > 0 and not strategy.is_adjusted and is_blank
 
 
 def add_plain(shared: Shared, wanted: Sequence[tuple[int, Strategy]], sums: Sums) -> None:

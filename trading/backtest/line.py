@@ -13,7 +13,8 @@ from trading.backtest.block import Block
 from trading.backtest.candle_file import CandleFile, filled
 from trading.backtest.entries import Job, Signals
 from trading.backtest.every_entry import every_entry
-from trading.backtest.replay import detail_bars, empty_book, frozen, walked
+from trading.backtest.replay import detail_bars
+from trading.backtest.runs import empty_book, frozen, walked
 from trading.backtest.strategy import Costs, Strategy, Trailing
 from trading.backtest.translate import terms_of, venue_of
 from trading.backtest.walk import Bars, Bools, Floats, Ints

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from trading.backtest import protections
+from trading.backtest.adjusted import ADJUSTED_MACHINE, open_adjusted
 from trading.backtest.compiled import digest, lean, prefetch
 from trading.backtest.entries import (
     CODE,
-    ENTRIES_MACHINE,
+    ENTRY,
     GOT,
     LOCKED,
     NO_CASH,
@@ -28,8 +29,10 @@ from trading.backtest.entries import (
 )
 from trading.backtest.protections import Guards, Log, empty_log, is_locked, note_end
 from trading.backtest.walk import Bars, Bools, Floats, Ints
+from trading.risk import sizing
 
 NEVER_MS = 2**62
+_stake_by_risk = lean(sizing.stake_by_risk)
 _FORCED = 6
 
 
@@ -37,7 +40,8 @@ class Desk(NamedTuple):
     """What the loop remembers between two calls.
 
     Per symbol: the first row at which it may be entered again (`free_row`); of its position, when it gives
-    its slot back (`free_ms`), when it ended, its profit, what it brings and whether a stop ended it. `held`
+    its slot back (`free_ms`), when it ended, its profit (a fraction) and gain (quote units), what it gives
+    back and whether a stop ended it. `held`
     lists the symbols with a position, `state` = (how many, the soonest `free_ms`), `money` = (cash, realised
     worth).
     """
@@ -46,6 +50,7 @@ class Desk(NamedTuple):
     free_ms: Ints
     ended_ms: Ints
     profit: Floats
+    gain: Floats
     brings: Floats
     is_stop: Bools
     held: Ints
@@ -61,9 +66,10 @@ def new_desk(symbols: int, wallet: float, trades: int) -> Desk:
         free_ms=np.zeros(symbols, np.int64),
         ended_ms=np.zeros(symbols, np.int64),
         profit=np.zeros(symbols),
+        gain=np.zeros(symbols),
         brings=np.zeros(symbols),
         is_stop=np.zeros(symbols, np.bool_),
-        held=np.zeros(symbols, np.int64),
+        held=np.zeros(symbols + 1, np.int64),
         state=np.array([0, NEVER_MS]),
         money=np.array([wallet, wallet]),
         log=empty_log(symbols, trades),
@@ -80,9 +86,10 @@ def _give_back(desk: Desk, guards: Guards, now: int) -> None:
                 first = place
         k = desk.held[first]
         desk.state[0] -= 1
-        desk.held[first] = desk.held[desk.state[0]]
+        for place in range(first, desk.state[0]):
+            desk.held[place] = desk.held[place + 1]  # ties end in the order of their entries
         desk.money[0] += desk.brings[k]
-        desk.money[1] += desk.brings[k] * desk.profit[k] / (1.0 + desk.profit[k])
+        desk.money[1] += desk.gain[k]
         if len(desk.log.profit) > 0:
             note_end(desk.log, guards, k, desk.ended_ms[k], desk.profit[k], desk.is_stop[k])
         soonest = NEVER_MS
@@ -92,8 +99,11 @@ def _give_back(desk: Desk, guards: Guards, now: int) -> None:
 
 
 @lean
-def _take(job: Job, desk: Desk, k: int, row: int, n: int) -> None:
-    """Book a slot until the position's end: freqtrade gives it back in the bar of the exit, we after it."""
+def _take(job: Job, desk: Desk, k: int, row: int, n: int, wanted: float) -> None:
+    """Book a slot until the position's end: freqtrade gives it back in the bar of the exit, we after it.
+
+    What it may add later is set aside as it opens; proceeds of parts come back with the rest.
+    """
     code = job.book.rows[n, CODE]
     desk.free_row[k] = row + 1
     ended = job.bars.open_ms[row]
@@ -101,14 +111,30 @@ def _take(job: Job, desk: Desk, k: int, row: int, n: int) -> None:
     if code in (0, _FORCED):
         free = NEVER_MS
     spent = job.book.rates[n, SPENT]
-    desk.brings[k] = job.book.rates[n, GOT]
-    desk.profit[k] = desk.brings[k] / spent - 1.0
+    desk.gain[k] = job.book.rates[n, GOT] - spent
+    desk.profit[k] = job.book.rates[n, GOT] / spent - 1.0
+    if job.adjust.is_on:
+        spent = max(spent, wanted * (1.0 + entry_fee(job, k, job.bars.open_ms[job.book.rows[n, ENTRY]])))
+    desk.brings[k] = spent + desk.gain[k]
     desk.is_stop[k] = code in (1, 3)
     desk.ended_ms[k], desk.free_ms[k] = ended, free
     desk.money[0] -= spent
     desk.held[desk.state[0]] = k
     desk.state[0] += 1
     desk.state[1] = min(desk.state[1], free)
+
+
+@lean
+def _base(job: Job, desk: Desk, k: int, now: int) -> float:
+    """Return the stake before it is scaled: fixed, by risk as live sizes it, or the worth by slots."""
+    terms = job.terms
+    if terms.risk[0] > 0.0:
+        fee = entry_fee(job, k, now)
+        by_risk = _stake_by_risk(desk.money[1], desk.money[0], terms.stop, fee, terms.risk)
+        return float(max(0.0, by_risk))
+    if terms.stake == 0.0:
+        return float(max(desk.money[1], 0.0) / terms.slots)
+    return float(terms.stake)
 
 
 @lean
@@ -146,7 +172,7 @@ def _send_for(bars: Bars, is_exit: Bools, t: int) -> None:
     prefetch(is_exit, t)
 
 
-def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
+def _by_symbol(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int, int]]:
     @lean(cache=True, nogil=True)
     def run(job: Job, startup: int, k: int, t: int, until: int) -> tuple[int, int, int]:
         """Walk symbols k to `until`, from row t on; returns (trades, k, t), where the book was full."""
@@ -163,7 +189,11 @@ def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
                     return n, k, t
                 ahead = _next_entry(is_entry, is_exit, t + 1, last)
                 _send_for(bars, is_exit, min(ahead, last - 1))
-                row = open_position(job, k, t, n, scaled(job, t, job.terms.stake))
+                base = scaled(job, t, job.terms.stake)
+                if is_adjusted:  # noqa: SIM108 - numba drops the branch not taken
+                    row = open_adjusted(job, k, t, n, base)
+                else:
+                    row = open_position(job, k, t, n, base)
                 n += row >= 0
                 t = ahead if row < ahead else _next_entry(is_entry, is_exit, row + 1, last)
             k += 1
@@ -172,7 +202,7 @@ def _by_symbol(machine: int) -> Callable[..., tuple[int, int, int]]:
     return run  # type: ignore[no-any-return]  # numba's dispatcher is untyped
 
 
-def _by_time(machine: int) -> Callable[..., tuple[int, int]]:
+def _by_time(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int]]:
     @lean(cache=True, nogil=True)
     def run(
         job: Job, desk: Desk, guards: Guards, candidates: Ints, owner: Ints, place: int
@@ -187,20 +217,24 @@ def _by_time(machine: int) -> Callable[..., tuple[int, int]]:
                 continue
             now = job.bars.open_ms[t]
             _give_back(desk, guards, now)
-            base = job.terms.stake
-            if base == 0.0:
-                base = max(desk.money[1], 0.0) / job.terms.slots
-            base = scaled(job, t, base)
-            if _refused(job, desk, k, now, base):
+            base = scaled(job, t, _base(job, desk, k, now))
+            wanted = base * (1.0 + job.adjust.add_share_sum) + job.adjust.add_amount_sum
+            if _refused(job, desk, k, now, wanted):
                 continue
-            row = open_position(job, k, t, n, base)
+            if is_adjusted:  # noqa: SIM108 - numba drops the branch not taken
+                row = open_adjusted(job, k, t, n, base)
+            else:
+                row = open_position(job, k, t, n, base)
             if row >= 0:
-                _take(job, desk, k, row, n)
+                _take(job, desk, k, row, n, wanted)
                 n += 1
         return n, place
 
     return run  # type: ignore[no-any-return]  # numba's dispatcher is untyped
 
 
-_DIGEST = digest(sys.modules[__name__], protections) ^ ENTRIES_MACHINE
-by_symbol, by_time = _by_symbol(_DIGEST), _by_time(_DIGEST)
+_DIGEST = digest(sys.modules[__name__], protections, sizing) ^ ADJUSTED_MACHINE
+by_symbol, by_time = _by_symbol(_DIGEST, is_adjusted=False), _by_time(_DIGEST, is_adjusted=False)
+# Loops of their own for strategies that adjust positions: the plain ones carry none of it.
+by_symbol_adjusted = _by_symbol(_DIGEST, is_adjusted=True)
+by_time_adjusted = _by_time(_DIGEST, is_adjusted=True)

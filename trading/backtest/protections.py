@@ -42,6 +42,13 @@ class Guards(NamedTuple):
         return bool(self.cooldown_ms or self.stop_ms or self.drawdown_ms or self.low_ms)
 
 
+def as_freqtrade(guards: Guards, bar_ms: int) -> Guards:
+    """Return guards whose locks last as freqtrade's: to the bar after the one in which the time is over."""
+    times = ("cooldown_ms", "stop_ms", "drawdown_ms", "low_ms")
+    longer = {name: (getattr(guards, name) // bar_ms + 1) * bar_ms for name in times if getattr(guards, name)}
+    return guards._replace(**longer)
+
+
 class Log(NamedTuple):
     """Trades that ended, in order of time, and the locks that came of them.
 
@@ -87,7 +94,13 @@ def note_end(log: Log, guards: Guards, k: int, ended_ms: int, profit: float, is_
     log.used[0] = n + 1
     if guards.cooldown_ms > 0:
         _lock(log, k, ended_ms + guards.cooldown_ms)
-    if guards.stop_ms > 0 and _stops(log, guards, k, ended_ms) >= guards.stop_trades:
+    # A lock counts from the last stop, so that only a losing stop can begin or prolong it.
+    if (
+        guards.stop_ms > 0
+        and is_stop
+        and profit < 0.0
+        and _stops(log, guards, k, ended_ms) >= guards.stop_trades
+    ):
         _lock(log, k if guards.stop_per_symbol else len(log.lock_ms) - 1, ended_ms + guards.stop_ms)
     if guards.drawdown_ms > 0 and _drawdown(log, guards, ended_ms) > guards.drawdown_most:
         _lock(log, len(log.lock_ms) - 1, ended_ms + guards.drawdown_ms)

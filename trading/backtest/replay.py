@@ -5,40 +5,41 @@ are in `entries`, `walk` and `walk_freqtrade`.
 """
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from trading.backtest import entries as book
 from trading.backtest.candle_file import PLAIN_MARKET, CandleFile, MarketRules, filled
 from trading.backtest.columns import column_table
-from trading.backtest.entries import Book, Job, Signals
-from trading.backtest.portfolio import by_symbol, by_time, new_desk
-from trading.backtest.protections import Guards
+from trading.backtest.entries import NO_ADJUST, Job, Signals
+from trading.backtest.fill_frame import doubt_frame, fill_frame
+from trading.backtest.protections import Guards, as_freqtrade
+from trading.backtest.runs import empty_book, frozen, in_time_order, one_by_one
 from trading.backtest.strategy import Strategy
 from trading.backtest.trade_frame import trade_frame
-from trading.backtest.translate import terms_of, venue_of
-from trading.backtest.walk import Bars, Bools, Floats, Ints
+from trading.backtest.translate import adjust_of, terms_of, venue_of
+from trading.backtest.walk import Bars, Bools, Floats
 from trading.indicators.expressions.expression import Expression
 from trading.market.errors import BadInput, InvalidBars
 from trading.risk.exit_machine import MOST_TICKS
 
-_BOOK_ROWS = 65_600  # trades of one book: when it is full, another is begun
 _OFF = Guards()
-LEFT_OUT = (
-    "no_slot",
-    "no_volume",
-    "below_minimum",
-    "after_a_hole",
-    "above_entry_limit",
-    "locked_by_protections",
-    "no_cash",
-)
+# Why a signal was not traded, an addition not bought, a part not sold; and where it is counted.
+LEFT_OUT = {
+    "no_slot": book.NO_SLOT,
+    "no_volume": book.NO_VOLUME,
+    "below_minimum": book.TOO_SMALL,
+    "after_a_hole": book.AFTER_HOLE,
+    "above_entry_limit": book.TOO_HIGH,
+    "locked_by_protections": book.LOCKED,
+    "no_cash": book.NO_CASH,
+    "limit_not_reached": book.NOT_REACHED,
+    "addition_below_minimum": book.NOT_ADDED,
+    "part_below_minimum": book.NOT_PARTED,
+}
 
 
 class Mode(StrEnum):
@@ -52,7 +53,8 @@ class Mode(StrEnum):
 class Replay:
     """Trades (`trade_frame.REPLAY_TRADES`) of one mode, and how many signals were left out for which reason.
 
-    `ambiguous` bars touched stop and target and were taken as stops; `resolved` ones were told by finer bars.
+    `ambiguous` bars touched both sides and were taken as losses, `resolved` ones were told by finer bars.
+    `fills` (`fill_frame.FILLS`) where asked for; `doubts` names the ambiguous bars: `symbol`, `ts`.
     """
 
     mode: Mode
@@ -60,11 +62,8 @@ class Replay:
     left_out: dict[str, int]
     ambiguous: int
     resolved: int
-
-    @property
-    def doubts(self) -> pl.DataFrame:
-        """`symbol` and `ts` of the bars that were taken as stops because nothing told otherwise."""
-        return self.trades.filter("is_ambiguous").select("symbol", ts="close_ts")
+    doubts: pl.DataFrame
+    fills: pl.DataFrame | None = None
 
 
 def replay(
@@ -78,6 +77,7 @@ def replay(
     threads: int = 1,
     detail: CandleFile | None = None,
     since_ms: int = 0,
+    with_fills: bool = False,
 ) -> Replay:
     """Return what `strategy` would have traded.
 
@@ -98,6 +98,8 @@ def replay(
         Finer candles: which came first in a bar that touched stop and target (mode default).
     since_ms : int
         No entry before this moment (ms UTC): the candles before it only warm indicators up.
+    with_fills : bool
+        Also return every buy and sale.
 
     Raises
     ------
@@ -110,13 +112,17 @@ def replay(
         raise BadInput(f"fee must lie in [0, 1), was {fee}")
     if slots < 0:
         raise BadInput(f"slots must be 0 (no limit) or more, was {slots}")
-    if strategy.stake == 0 and slots == 0:
+    if strategy.stake == 0 and strategy.sizing.risk == 0 and slots == 0:
         raise BadInput('stake.amount = "slots" shares the wallet by slots: give --slots, which was 0')
+    if mode is Mode.FREQTRADE and (strategy.additions or strategy.parts):
+        raise BadInput(
+            "mode freqtrade does not know entry.add and risk.partial: they are followed in mode default only"
+        )
     used = filled(candles) if mode is Mode.FREQTRADE else candles
     rules = [(markets or {}).get(symbol, PLAIN_MARKET) for symbol in used.symbols]
     bars = used.bars._replace(per_unit=np.array([r.tick.denominator / r.tick.numerator for r in rules]))
     check_ticks(bars, used.symbols)
-    signals, rank = strategy_signals(bars, strategy)
+    signals, rank, masks = strategy_signals(bars, strategy)
     if since_ms:
         # A signal acts at the next bar's open.
         is_late = bars.open_ms + used.bar_ms >= since_ms
@@ -125,12 +131,15 @@ def replay(
     venue = venue_of(rules, strategy, fee, bars, is_freqtrade=is_peer)
     paid = float(venue.fees.entry[0, 0])
     terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer, fee=paid)
-    job = Job(bars, detail_bars(detail, used.symbols, used.bar_ms), signals, venue, terms, empty_book())
-    return run(used.symbols, job, strategy.startup, rank, threads, guards=strategy.guards)
+    finer = detail_bars(detail, used.symbols, used.bar_ms)
+    adjust = NO_ADJUST if is_peer else adjust_of(strategy, venue, masks)
+    job = Job(bars, finer, signals, venue, terms, empty_book(adjust), adjust)
+    guards = as_freqtrade(strategy.guards, used.bar_ms) if is_peer else strategy.guards
+    return run(used.symbols, job, strategy.startup, rank, threads, guards=guards, with_fills=with_fills)
 
 
-def strategy_signals(bars: Bars, strategy: Strategy) -> tuple[Signals, Floats]:
-    """Return entries and exits per row, and the value that ranks entries of one moment (empty = none)."""
+def strategy_signals(bars: Bars, strategy: Strategy) -> tuple[Signals, Floats, Bools]:
+    """Return entries and exits per row, what ranks entries of one moment (empty = none), and `conditions`."""
     wanted = [name for each in strategy.expressions for name in each.indicators]
     table = column_table(bars, wanted)
     is_entry = _flags(strategy.entry.of(table))
@@ -138,98 +147,48 @@ def strategy_signals(bars: Bars, strategy: Strategy) -> tuple[Signals, Floats]:
         np.zeros(len(is_entry), np.bool_) if strategy.exit_ is None else _flags(strategy.exit_.of(table))
     )
     rank = _numbers(strategy.rank, table, -np.inf)
-    return Signals(is_entry, is_exit, _numbers(strategy.scale, table, 0.0)), rank
+    masks = np.zeros((len(strategy.conditions), len(is_entry)), np.bool_)
+    for row, each in enumerate(strategy.conditions):
+        masks[row] = _flags(each.of(table))
+    return Signals(is_entry, is_exit, _numbers(strategy.scale, table, 0.0)), rank, masks
 
 
 def run(
-    symbols: list[str], job: Job, startup: int, rank: Floats, threads: int = 1, *, guards: Guards = _OFF
+    symbols: list[str],
+    job: Job,
+    startup: int,
+    rank: Floats,
+    threads: int = 1,
+    *,
+    guards: Guards = _OFF,
+    with_fills: bool = False,
 ) -> Replay:
     """Return the trades of prepared arrays; the first signal of a symbol is its bar `startup`."""
     job = frozen(job)
     is_shared = job.terms.slots > 0 or job.terms.wallet > 0 or guards.is_on
     if is_shared:
-        rows, rates, counts = _in_time_order(symbols, job, startup, rank, guards)
+        found = in_time_order(symbols, job, startup, rank, guards)
     else:
-        rows, rates, counts = _one_by_one(job, startup, threads)
+        found = one_by_one(job, startup, threads)
     mode = Mode.FREQTRADE if job.terms.is_freqtrade else Mode.DEFAULT
-    left_out = {name: int(counts[place]) for place, name in enumerate(LEFT_OUT)}
-    trades = trade_frame(symbols, job, rows, rates, is_shared=is_shared, threads=threads)
-    return Replay(mode, trades, left_out, int(counts[book.AMBIGUOUS_BARS]), int(counts[book.RESOLVED_BARS]))
-
-
-def walked(job: Job, startup: int, threads: int = 1) -> tuple[Ints, Floats, Ints]:
-    """Return trades as `entries` writes them, by symbol and time, and the counts; slots are unlimited."""
-    return _one_by_one(frozen(job), startup, threads)
-
-
-def _one_by_one(job: Job, startup: int, threads: int) -> tuple[Ints, Floats, Ints]:
-    count = len(job.bars.offsets) - 1
-    cuts = np.unique(np.searchsorted(job.bars.offsets, np.linspace(0, job.bars.offsets[-1], threads + 1)))
-    cuts[-1] = count
-    spans = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
-    if len(spans) == 1:
-        found = [_span(job, startup, *spans[0])]
-    else:
-        with ThreadPoolExecutor(len(spans)) as pool:
-            found = list(pool.map(lambda span: _span(job, startup, *span), spans))
-    rows, rates = _joined([book for books in found for book in books])
-    return rows, rates, np.sum([books[-1][0].counts for books in found], axis=0)
-
-
-def _span(job: Job, startup: int, first: int, until: int) -> list[tuple[Book, int]]:
-    """Return the books that were filled and how far; the counts of all are in each of them."""
-    books: list[tuple[Book, int]] = []
-    own, k, t = empty_book(), first, 0
-    while k < until:
-        count, k, t = by_symbol(job._replace(book=own), startup, k, t, until)
-        books.append((own, count))
-        own = empty_book()._replace(counts=own.counts)
-    return books
-
-
-def _joined(books: list[tuple[Book, int]]) -> tuple[Ints, Floats]:
-    """Return what books hold, column by column as they do: nothing is copied when it is one."""
-    if len(books) == 1:
-        only, count = books[0]
-        return only.rows[:count], only.rates[:count]
-    rows = np.concatenate([of.rows[:count].T for of, count in books], axis=1)
-    rates = np.concatenate([of.rates[:count].T for of, count in books], axis=1)
-    return rows.T, rates.T
-
-
-def _in_time_order(
-    symbols: list[str], job: Job, startup: int, rank: Floats, guards: Guards
-) -> tuple[Ints, Floats, Ints]:
-    candidates, owner = _candidates(symbols, job, startup, rank)
-    desk = new_desk(len(symbols), job.terms.wallet, len(candidates) if guards.is_on else 0)
-    books: list[tuple[Book, int]] = []
-    place, own = 0, job.book
-    while place < len(candidates):
-        count, place = by_time(job._replace(book=own), desk, guards, candidates, owner, place)
-        books.append((own, count))
-        own = empty_book()._replace(counts=own.counts)
-    rows, rates = _joined(books or [(own, 0)])
-    return rows, rates, own.counts
-
-
-def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tuple[Ints, Ints]:
-    """Return the signal rows in the order they are asked, with their symbols.
-
-    Ties of one moment: freqtrade's by the symbols' first appearance; ours by rank, then the symbol's name.
-    """
-    bars, signals = job.bars, job.signals
-    rows = np.flatnonzero(signals.is_entry & ~signals.is_exit)
-    owner = np.searchsorted(bars.offsets, rows, side="right") - 1
-    keep = (rows >= bars.offsets[owner] + startup) & (rows + 1 < bars.offsets[owner + 1])
-    rows, owner = rows[keep], owner[keep]
-    tie = owner
-    if not job.terms.is_freqtrade:
-        place = np.empty(len(symbols), np.int64)
-        place[np.argsort(np.array(symbols))] = np.arange(len(symbols))
-        tie = place[owner]
-    score = -rank[rows] if len(rank) and not job.terms.is_freqtrade else np.zeros(len(rows))
-    order = np.lexsort((tie, score, bars.open_ms[rows + 1]))
-    return rows[order], owner[order]
+    counts = found.counts
+    left_out = {name: int(counts[place]) for name, place in LEFT_OUT.items()}
+    trades = trade_frame(symbols, job, found.rows, found.rates, is_shared=is_shared, threads=threads)
+    doubts = trades.filter("is_ambiguous").select("symbol", ts="close_ts")
+    if job.adjust.is_on:
+        doubts = doubt_frame(symbols, job, found.rows, found.fills)
+    fills = None
+    if with_fills:
+        fills = fill_frame(symbols, job, found.rows, found.rates, found.fills, found.fill_rates)
+    return Replay(
+        mode,
+        trades,
+        left_out,
+        int(counts[book.AMBIGUOUS_BARS]),
+        int(counts[book.RESOLVED_BARS]),
+        doubts,
+        fills,
+    )
 
 
 def detail_bars(detail: CandleFile | None, symbols: list[str], bar_ms: int) -> Bars:
@@ -258,32 +217,6 @@ def no_detail(symbols: int) -> Bars:
     """Return finer candles that are not there."""
     none = np.empty(0)
     return Bars(np.zeros(symbols + 1, np.int64), np.empty(0, np.int64), none, none, none, none, none, none)
-
-
-def frozen(job: Job) -> Job:
-    """Return the job with inputs that cannot be written: one kind of array, one compilation."""
-    return job._replace(
-        bars=Bars(*map(_frozen, job.bars)),
-        detail=Bars(*map(_frozen, job.detail)),
-        signals=Signals(*map(_frozen, job.signals)),
-    )
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a view that cannot be written: the loop would be compiled once more for every mixture."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def empty_book() -> Book:
-    """Return room for some trades, and counts of zero.
-
-    Columns lie one after another: they are read one by one. Their length is no power of two, or all columns
-    of a trade would compete for the same lines of the processor's memory.
-    """
-    rows, rates = np.empty((7, _BOOK_ROWS), np.int64).T, np.empty((7, _BOOK_ROWS)).T
-    return Book(rows, rates, np.zeros(book.COUNTS, np.int64))
 
 
 def check_ticks(bars: Bars, symbols: list[str]) -> None:

@@ -4,8 +4,9 @@ from functools import cache
 from pathlib import Path
 
 from trading.backtest.strategy import Strategy
-from trading.backtest.strategy_file import BadStrategy, parse_strategy, read_strategy
+from trading.backtest.strategy_file import parse_strategy, read_strategy
 from trading.backtest.strategy_python import read_python
+from trading.backtest.strategy_reader import BadStrategy
 from trading.signals import shipped
 
 DEFAULT = "rsi_regime"  # what the line runs unless it is told otherwise

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from trading.backtest import strategy
-from trading.backtest.strategy_file import BadStrategy, strategy_of
+from trading.backtest.strategy_file import strategy_of
+from trading.backtest.strategy_reader import BadStrategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.backtest.candle_file import MarketRules
-from trading.backtest.entries import Terms, Venue
+from trading.backtest.entries import NO_ADJUST, Adjust, Terms, Venue
 from trading.backtest.fees import Fees, MarketFees, fees_of, one_fee
 from trading.backtest.strategy import Strategy
-from trading.backtest.walk import Bars, Floats, Ints
+from trading.backtest.walk import Bars, Bools, Floats, Ints
 from trading.backtest.walk_freqtrade import month_decimals
 from trading.risk.exit_machine import WHOLE, ExitNumbers
 from trading.risk.exits import parts
@@ -106,6 +106,36 @@ def terms_of(
         end_ms=int(bars.open_ms[bars.offsets[1:] - 1].max()),
         exits=exits,
         peer=peer,
+        risk=(strategy.sizing.risk, strategy.sizing.max_share, strategy.sizing.reserve),
+        stop=strategy.stoploss,
+        most_stake=strategy.sizing.most,
+    )
+
+
+def adjust_of(strategy: Strategy, venue: Venue, masks: Bools) -> Adjust:
+    """Return additions and parts in whole numbers; `masks` are the strategy's `conditions`, by candle row."""
+    if not strategy.is_adjusted:
+        return NO_ADJUST
+    adds, sold = strategy.additions, strategy.parts
+    has = [a.when is not None for a in adds] + [part.when is not None for part in sold]
+    place = np.where(has, np.cumsum(has) - 1, -1).astype(np.int64)
+    cost = 0 if strategy.costs.target_rests or not len(venue.cost) else int(venue.cost[0])
+    factors = target_factors(np.array([part.at for part in sold]), venue.fees, cost)
+    factors[:, :, np.array([part.when is not None for part in sold], np.bool_)] = 0
+    return Adjust(
+        add_keep=np.array([0 if a.when else WHOLE + parts(a.at) for a in adds], np.int64),
+        add_share=np.array([a.share for a in adds], np.float64),
+        add_amount=np.array([a.amount for a in adds], np.float64),
+        add_most=np.array([a.most for a in adds], np.int64),
+        add_mask=place[: len(adds)],
+        part_factors=factors,
+        part_share=np.array([part.share for part in sold], np.float64),
+        part_mask=place[len(adds) :],
+        masks=masks,
+        add_share_sum=sum((a.share * a.most for a in adds), 0.0),
+        add_amount_sum=sum((a.amount * a.most for a in adds), 0.0),
+        entry_rests=strategy.costs.entry_rests,
+        is_on=True,
     )
 
 

@@ -17,6 +17,12 @@ Order of events, in the order in which time passes inside a bar; the first that 
 A bar that touches both stop and target is taken as a loss (5 before 6) unless finer bars tell. On the entry
 bar 3 and 4 cannot happen. A bar without volume fills nothing: its caller skips it. What freqtrade does
 instead is in `trading.risk.freqtrade_exits`.
+
+A position that is sold in parts or added to (`adjust_step`) goes through the same list, with 4a: a part is
+sold at the open (open above its level, or a condition of an earlier bar), then something is added at the open
+(open below its level, or a condition). Inside the bar, if the low is above the stop: parts in rising order up
+to the target, the target, then additions; if the low is at or below the stop: additions on the way down, each
+of which moves the stop, then the stop; nothing is sold above any more.
 """
 
 from typing import NamedTuple
@@ -27,6 +33,9 @@ from numpy.typing import NDArray
 WHOLE = 100_000_000  # parts of one: fractions are exact to 1e-8
 MOST_TICKS = 2**52  # a price above it is no exact float64 any more
 MOST_PARTS = 90 * WHOLE  # the largest factor for which the products below stay inside int64
+# What `adjust_step` says beside the exit codes, and where in a bar it stands.
+PART, ADDITION = 7, 8
+AT_OPEN, ADJUSTING, RISING, FALLING = 0, 1, 2, 3
 
 
 class ExitNumbers(NamedTuple):
@@ -122,3 +131,62 @@ def is_ambiguous(bar_open: int, high: int, low: int, levels: tuple[int, int, int
     fixed, trail, target = levels
     stop = max(fixed, trail)
     return low <= stop < bar_open <= target < high
+
+
+def average_tick(first: int, extra: float, weight: float) -> int:
+    """Return the average price paid as a tick, rounded up.
+
+    `extra` is the sum of amount x (price - `first`) over what is held, prices in ticks; `weight` the sum of
+    the amounts.
+    """
+    return first + int(np.ceil(extra / weight - 1e-9))
+
+
+def adjust_step(  # noqa: C901 - one order of events in one place
+    bar_open: int, high: int, low: int, levels: tuple[int, int, int], part: int, add: int,
+    told: tuple[bool, bool, bool, bool], phase: int,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Return (code, tick, phase) of the next thing that happens in a bar; code 0 = nothing more.
+
+    Asked again with the phase it gave and with the levels as they are after what happened, until the code is
+    0 or an exit.
+
+    Parameters
+    ----------
+    bar_open, high, low, levels
+        As `exit_step` takes them; the levels follow the average price paid.
+    part, add : int
+        Tick at which the next part is sold, or at which the next addition buys; 0 = none.
+    told : (bool, bool, bool, bool)
+        An exit signal, the end of the maximum hold, and conditions of an earlier bar to sell a part, to add.
+    phase : int
+        `AT_OPEN` for a new bar; `FALLING` where nothing above may be sold in it.
+    """
+    fixed, trail, target = levels
+    stop = max(fixed, trail)
+    code = 0
+    tick = 0
+    if phase == AT_OPEN:
+        code, tick = exit_step(bar_open, bar_open, bar_open, levels, told[0], told[1])
+        phase = ADJUSTING
+    if code == 0 and phase == ADJUSTING:
+        if told[2] or 0 < part < bar_open:
+            code, tick = PART, bar_open
+        elif told[3] or bar_open < add:
+            code, tick = ADDITION, bar_open
+        else:
+            phase = RISING if low > stop else FALLING
+    if code == 0 and phase == RISING:
+        if 0 < part < high and (target == 0 or part <= target):
+            code, tick = PART, max(part, bar_open)
+        elif 0 < target < high:
+            code, tick = 2, max(target, bar_open)
+        else:
+            phase = FALLING
+    if code == 0 and phase == FALLING:
+        if add > stop and low < add:
+            code, tick = ADDITION, min(add, bar_open)
+        elif low <= stop:
+            code = 3 if trail > fixed else 1
+            tick = min(stop, bar_open)
+    return code, tick, phase

@@ -56,6 +56,20 @@ class PositionSize:
         return self.skip_reason is not None
 
 
+def stake_by_risk[T: (float, Decimal)](
+    capital: T, free_quote: T, stop_distance: T, fee: T, shares: tuple[T, T, T]
+) -> T:
+    """Return the quote units that lose a share of capital at the stop, inside two caps; may be negative.
+
+    `shares` are those of `SizingRules`: risk per trade, largest position, reserve. Plain arithmetic: exact
+    with Decimal for the live engine, and the backtest compiles it as it stands.
+    """
+    by_risk = capital * shares[0] / stop_distance
+    by_share = capital * shares[1]
+    by_balance = free_quote * (1 - shares[2]) / (1 + fee)
+    return min(by_risk, by_share, by_balance)
+
+
 def position_size(
     capital: Decimal,
     free_quote: Decimal,
@@ -96,13 +110,11 @@ def position_size(
     _require_share("stop_distance", stop_distance)
     if price <= 0 or capital <= 0:
         raise BadInput(f"price and capital must be positive, were {price} and {capital}")
-    by_risk = capital * rules.risk_per_trade / stop_distance
-    by_share = capital * rules.max_position_share
-    by_balance = free_quote * (ONE - rules.reserve) / (ONE + market.taker_fee)
-    bounds = [by_risk, by_share, by_balance]
+    shares = (rules.risk_per_trade, rules.max_position_share, rules.reserve)
+    stake = stake_by_risk(capital, free_quote, stop_distance, market.taker_fee, shares)
     if market.max_cost > 0:
-        bounds.append(market.max_cost)
-    amount = market.floor_amount(max(ZERO, min(bounds)) / price)
+        stake = min(stake, market.max_cost)
+    amount = market.floor_amount(max(ZERO, stake) / price)
     reason = _too_small(amount, stop_distance, market, price)
     if reason is not None:
         return PositionSize(ZERO, ZERO, reason)

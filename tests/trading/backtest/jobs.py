@@ -6,9 +6,11 @@ import polars as pl
 from trading.backtest import replay
 from trading.backtest.candle_file import CandleFile, MarketRules, candle_file
 from trading.backtest.entries import Job, Signals
+from trading.backtest.fees import NO_FEES, MarketFees
 from trading.backtest.replay import Replay, run
+from trading.backtest.runs import empty_book
 from trading.backtest.strategy import Costs, Strategy
-from trading.backtest.translate import terms_of, venue_of
+from trading.backtest.translate import adjust_of, terms_of, venue_of
 from trading.indicators.expressions.expression import condition
 from trading.market.ticks import Grid
 
@@ -39,10 +41,20 @@ def play(
     is_freqtrade: bool = False,
     bar_ms: int | None = None,
     detail: CandleFile | None = None,
+    step: str = "1e-8",
+    min_cost: float = 0.0,
+    in_base: bool = False,
+    is_forced: bool = False,
+    with_fills: bool = False,
+    met: list[set[int]] | None = None,
 ) -> Replay:
-    """Run the loop with signals by row of each symbol."""
+    """Run the loop with signals by row of each symbol; `is_forced`: through the follower of adjusted ones.
+
+    `met` are the rows of all on which each condition of the strategy is met.
+    """
     candles = candle_file(frame)
-    market = MarketRules(Grid.of(tick), Grid.of("1e-8"))
+    fees = MarketFees(asset="base") if in_base else NO_FEES
+    market = MarketRules(Grid.of(tick), Grid.of(step), 0.0, min_cost, fees)
     scale = np.full(len(candles.symbols), market.tick.denominator / market.tick.numerator)
     bars = candles.bars._replace(per_unit=scale)
     masks = []
@@ -52,12 +64,18 @@ def play(
             mask[[int(bars.offsets[candles.symbols.index(symbol)]) + row for row in rows]] = True
         masks.append(mask)
     listed = [market] * len(candles.symbols)
+    venue = venue_of(listed, rules, None, bars, is_freqtrade=is_freqtrade)
+    conditions = np.zeros((len(met or []), len(bars.close)), np.bool_)
+    for place, rows in enumerate(met or []):
+        conditions[place, list(rows)] = True
+    adjust = adjust_of(rules, venue, conditions)._replace(is_on=is_forced or rules.is_adjusted)
     job = Job(
         bars,
         replay.detail_bars(detail, candles.symbols, candles.bar_ms),
         Signals(*masks, np.empty(0)),
-        venue_of(listed, rules, rules.costs.fee, bars, is_freqtrade=is_freqtrade),
+        venue,
         terms_of(bars, bar_ms or candles.bar_ms, rules, slots, is_freqtrade=is_freqtrade),
-        replay.empty_book(),
+        empty_book(adjust),
+        adjust,
     )
-    return run(candles.symbols, job, rules.startup, np.empty(0), guards=rules.guards)
+    return run(candles.symbols, job, rules.startup, np.empty(0), guards=rules.guards, with_fills=with_fills)

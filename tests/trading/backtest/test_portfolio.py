@@ -214,14 +214,14 @@ def test_a_truncated_history_never_changes_an_earlier_closed_trade(market, rules
 
 def test_a_long_book_is_written_in_parts(monkeypatch) -> None:
     """More trades than one book holds: the loop goes on where it was full, with slots and without."""
-    from trading.backtest import replay
+    from trading.backtest import runs
 
     bars = [(place, 100, 100.5, 99.9, 100, 1) for place in range(200)]
     frame = JOBS.frame_of({"A/USDT": bars, "B/USDT": bars}, MINUTE)
     every = {"A/USDT": set(range(200)), "B/USDT": set(range(200))}
     strategy = JOBS.strategy(max_hold_min=1)
     whole = [JOBS.play(frame, strategy, every, slots=slots).trades for slots in (0, 1)]
-    monkeypatch.setattr(replay, "_BOOK_ROWS", 7)
+    monkeypatch.setattr(runs, "BOOK_ROWS", 7)
     assert [trades.height for trades in whole] == [200, 100]  # every other bar, two symbols or one slot
     for slots, expected in zip((0, 1), whole, strict=True):
         assert JOBS.play(frame, strategy, every, slots=slots).trades.equals(expected)

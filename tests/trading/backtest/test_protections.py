@@ -9,7 +9,8 @@ import pytest
 
 from trading.backtest.protections import Guards
 from trading.backtest.strategy import Costs
-from trading.backtest.strategy_file import BadStrategy, parse_strategy
+from trading.backtest.strategy_file import parse_strategy
+from trading.backtest.strategy_reader import BadStrategy
 from trading.market.errors import BadInput
 
 MINUTE = 60_000

@@ -11,7 +11,8 @@ from trading.backtest.candle_file import CandleFile, candle_file, read_candles
 from trading.backtest.columns import thin_columns
 from trading.backtest.replay import Mode, replay, strategy_signals
 from trading.backtest.shipped import DEFAULT, names, shipped_strategy, strategy_named, text_of
-from trading.backtest.strategy_file import BadStrategy, parse_strategy
+from trading.backtest.strategy_file import parse_strategy
+from trading.backtest.strategy_reader import BadStrategy
 from trading.indicators import catalogue
 from trading.market.errors import BadInput
 from trading.signals.line_columns import LINE_COLUMNS, line_only

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from trading.backtest.strategy import Trailing
-from trading.backtest.strategy_file import BadStrategy, parse_strategy, read_strategy
+from trading.backtest.strategy_file import parse_strategy, read_strategy
+from trading.backtest.strategy_reader import BadStrategy
 
 PLAIN = """startup = 30
 [entry]

@@ -8,7 +8,8 @@ import pytest
 from trading.backtest.candle_file import candle_file
 from trading.backtest.replay import Mode, replay
 from trading.backtest.shipped import strategy_named
-from trading.backtest.strategy_file import BadStrategy, parse_strategy
+from trading.backtest.strategy_file import parse_strategy
+from trading.backtest.strategy_reader import BadStrategy
 
 TOML = """
 name = "dips"

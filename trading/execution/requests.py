@@ -6,6 +6,7 @@ the same rows.
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -68,15 +69,16 @@ class Requests:
 
     async def _carry_out(self, request: Request) -> None:
         if request.kind == CLOSE_ALL:
-            self._close_all(request)
+            await self._close_all(request)
         elif request.kind == LEAVE and self._desk.log.leaving.hindrance(request.user_id) is None:
             await self._leave(request)
 
-    def _close_all(self, request: Request) -> None:
+    async def _close_all(self, request: Request) -> None:
         log, user_id = self._desk.log, request.user_id
         for intent in log.orders.find(user_id=user_id, leg=Leg.OPEN, statuses=PENDING):
             if intent.status is IntentStatus.NEW:
-                log.orders.void(intent.coid, "the user asked to close everything")
+                why = "the user asked to close everything"
+                await self._desk.durably(partial(log.orders.void, intent.coid, why))
             else:
                 self._wire.unwanted.add(intent.coid)
         if log.ledger.open_trades(user_id) or log.orders.find(user_id=user_id, statuses=PENDING):

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from trading.market.errors import BadInput
-from trading.store.order_log import schema
+from trading.store.order_log import schema, schema_fleet
 from trading.store.order_log.database import Database
 from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus
 from trading.store.order_log.schema_users import preferences, user_keys, user_requests
@@ -76,6 +76,9 @@ class Leaving:
                     named = sa.func.replace(table.c.reason, f"user {user_id}", f"user {pseudonym}")
                     change["reason"] = named
                 connection.execute(table.update().where(table.c.user_id == user_id).values(**change))
+            halts = schema_fleet.halts
+            of_user = (halts.c.scope == "user", halts.c.subject == user_id)
+            connection.execute(halts.update().where(*of_user).values(subject=pseudonym))
             connection.execute(users.delete().where(users.c.user_id == user_id))
         self._empty_log()
 

@@ -8,17 +8,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from trading.backtest.figures.trades import closed_trades
 from trading.backtest.search.bench import Bench
 from trading.backtest.search.configurations import Configuration
 from trading.backtest.search.luck import Luck
 from trading.backtest.search.objectives import WORST, Objective
 from trading.backtest.search.outcome import Outcome, drawdown
 from trading.backtest.search.verdict import Verdict, VerdictRules, judge, weight_of
+from trading.backtest.strategy import Strategy
+from trading.backtest.validation.baselines import pooled_random, random_entries
 from trading.backtest.validation.discovery import adjusted_p_values
 from trading.backtest.validation.trials import TrialLedger, trial_batch
 from trading.market.errors import BadInput
 
 _YEAR = 365**0.5
+_DRAWS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,28 @@ def settle(
     )
     losses = [objective(outcome) for outcome in outcomes]
     winner = best_of(losses, outcomes, rules.min_trades)
-    verdict = judge(outcomes, winner, found, ledger.total(strategy).effective, rules)
+    best = configurations[winner].strategy
+    verdict = judge(
+        outcomes, winner, found, ledger.total(strategy).effective, rules,
+        against_random=lambda: better_than_random(bench, best),
+    )  # fmt: skip
     table = _table(configurations, outcomes, losses, found, rules.min_trades)
     return SearchResult(strategy, objective.name, configurations, outcomes, table, winner, verdict)
+
+
+def better_than_random(bench: Bench, strategy: Strategy) -> float | None:
+    """Return the share of random entries, held as long, that did worse; None without a trade."""
+    closed = closed_trades(bench.trades(strategy))
+    if closed.is_empty():
+        return None
+    bars, symbols = bench.candles.bars, pl.Series("symbol", bench.candles.symbols)
+    owner = np.repeat(np.arange(len(symbols)), np.diff(bars.offsets))
+    candles = pl.DataFrame(
+        {"symbol": symbols.gather(owner), "ts": bars.open_ms, "open": bars.open, "close": bars.close}
+    )
+    drawn = random_entries(closed, candles, cost=bench.side_cost(strategy), draws=_DRAWS, min_trades=1)
+    found = pooled_random(drawn)
+    return None if found is None else found.below
 
 
 def _table(

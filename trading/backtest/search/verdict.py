@@ -1,7 +1,7 @@
 """One sentence on the best of many: an edge, or what luck shows anyway."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,9 @@ class VerdictRules:
         Chance that the best of the search does as well by luck, at most.
     overfitting : float
         PBO, at most; asked where there are 16 days and two configurations that differ.
+    random : float
+        Share of random entries, held as long, that did worse, at least: in a market that rises, being in it
+        is no skill.
     min_trades, min_days : int
         Trades of the winner, and days that were searched.
     """
@@ -43,6 +46,7 @@ class VerdictRules:
     probability: float = 0.95
     p_value: float = 0.05
     overfitting: float = 0.5
+    random: float = 0.95
     min_trades: int = 10
     min_days: int = 20
 
@@ -98,6 +102,8 @@ def judge(
     found: Luck | None,
     trials: float,
     rules: VerdictRules | None = None,
+    *,
+    against_random: Callable[[], float | None] | None = None,
 ) -> Verdict:
     """Return the verdict on `outcomes[winner]`, the best of `outcomes`.
 
@@ -111,6 +117,9 @@ def judge(
         From `weight_of`.
     trials : float
         Independent trials of the strategy, these included (`TrialLedger.total(...).effective`).
+    against_random : callable, optional
+        Gives the share of random entries that did worse than the winner's; asked only where nothing else
+        stands against an edge.
     """
     rules = rules or VerdictRules()
     best, n = outcomes[winner], len(outcomes[winner].daily)
@@ -128,6 +137,9 @@ def judge(
         reasons.append(f"the best of such a search does as well by luck in {p_value:.0%} of cases")
     if split is not None and split > rules.overfitting:
         reasons.append(f"what was best in one half fell behind in the other in {split:.0%} of splits")
+    share = None if reasons or against_random is None else against_random()
+    if share is not None and share < rules.random:
+        reasons.append(f"{1 - share:.0%} of random entries, held as long, did better")
     return Verdict(
         tried=len(outcomes),
         worth=worth,

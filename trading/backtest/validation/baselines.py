@@ -1,5 +1,8 @@
 """What anybody could have had: entries at random with the same holding times, and buying and holding."""
 
+from dataclasses import dataclass
+from statistics import NormalDist
+
 import numpy as np
 import polars as pl
 from numba import njit
@@ -74,6 +77,31 @@ def random_entries(
         outcome = _random_row(own, bars[symbol], hold, cost, draws, [seed, int(digest(symbol), 16)])
         rows.append((symbol, len(own), *outcome))
     return pl.DataFrame(rows, schema=RANDOM_ENTRIES, orient="row")
+
+
+@dataclass(frozen=True, slots=True)
+class PooledRandom:
+    """All symbols' trades beside all random sets: mean returns, and the share of sets that did worse.
+
+    `below` takes the sets' means as normal and symbols as independent; None where the sets do not vary.
+    """
+
+    mean: float
+    random_mean: float
+    below: float | None
+
+
+def pooled_random(drawn: pl.DataFrame) -> PooledRandom | None:
+    """Return the rows of `random_entries` as one, each weighted by its trades; None of none."""
+    if drawn.is_empty():
+        return None
+    n = pl.col("trades")
+    mean, random_mean, spread = drawn.select(
+        ((n * pl.col("mean_return")).sum() / n.sum()).alias("mean"),
+        ((n * pl.col("random_mean")).sum() / n.sum()).alias("random_mean"),
+        ((n * pl.col("random_sd")).pow(2).sum().sqrt() / n.sum()).alias("spread"),
+    ).row(0)
+    return PooledRandom(mean, random_mean, NormalDist(random_mean, spread).cdf(mean) if spread > 0 else None)
 
 
 def buy_and_hold(candles: pl.DataFrame, *, cost: float) -> pl.DataFrame:

@@ -119,3 +119,25 @@ def test_columns_alike_are_worth_one_trial_and_strangers_as_many_as_they_are() -
     assert luck(common + 0.5 * own, rng).effective < strangers / 2
     assert worth(0.0, 50) == 1.0
     assert worth(99.0, 50) == 50.0
+
+
+def test_holding_a_rising_market_is_no_edge(tmp_path: Path) -> None:
+    """Up 1 % a day whatever one does: refused, by luck or because random entries did as well."""
+    verdicts = []
+    for seed in range(8):
+        run = bench(seed)
+        bars = run.candles.bars
+        lift = np.exp((bars.open_ms - bars.open_ms[0]) / 86_400_000 * 0.01)
+        after = lift * np.exp(0.01 / 24)
+        moved = {"open": bars.open * lift, "close": bars.close * after}
+        high = np.maximum.reduce([bars.high * lift, *moved.values()])
+        low = np.minimum.reduce([bars.low * lift, *moved.values()])
+        candles = type(run.candles)(
+            run.candles.symbols, bars._replace(**moved, high=high, low=low), run.candles.bar_ms
+        )
+        base, declared = type(BASE)(FREE, BASE.where), space()
+        ledger = TrialLedger(tmp_path / f"{seed}.jsonl")
+        made = configurations(declared, base)
+        verdicts.append(grid_search(type(run)(candles), base, made, ledger, declared.objective).verdict)
+    assert sum(one.is_edge for one in verdicts) <= 1
+    assert any("of random entries, held as long, did better" in one.sentence for one in verdicts)

@@ -75,6 +75,19 @@ def regime_is_known(store: Store) -> dg.AssetCheckResult:
     return verdict(unknown == 0 and ordered, bars=frame.height, unknown=unknown, in_order=ordered)
 
 
+@dg.asset_check(
+    asset=market_regime,
+    blocking=True,
+    description="Cut the candles, compute again: no earlier row changes.",
+)
+def regime_sees_no_future(store: Store) -> dg.AssetCheckResult:
+    """Fail on a row of the regime that candles of the whole market cut after it do not give likewise."""
+    from resources.recomputed import regime_again
+
+    found, pairs = regime_again(store)
+    return verdict(found.is_empty(), pairs=pairs, differences=found.height, first=table(found))
+
+
 @dg.asset(group_name=GROUP, deps=["validated_markets"], kinds={"feedparser"}, owners=["team:trading"])
 def news_events(
     context: dg.AssetExecutionContext,

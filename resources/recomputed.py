@@ -15,10 +15,12 @@ from trading.indicators.settings import IndicatorSettings
 from trading.indicators.table import indicator_table
 from trading.market.errors import MissingData
 from trading.market.frames import CANDLES
+from trading.market.instruments import cut
 from trading.market.lineage import Version
 from trading.market.timeframes import timeframe, to_ms
 from trading.risk.exits import ExitRules
 from trading.signals.strategy import SignalRules
+from trading.xray.regime import market_regime
 
 PAIRS, CUTS = 12, 3
 # Ids of what a row rests on: another version of the same content has another id.
@@ -43,6 +45,29 @@ def signals_again(store: Store, learning: Learning) -> tuple[pl.DataFrame, int]:
     published = store.lake.read("signals", version.version_id).filter(pl.col("symbol").is_in(names.to_list()))
     cuts = lookahead.cut_times(candles["open_time"], CUTS, _seed(store))
     return lookahead.looks_ahead(published, candles, make, cuts, skip=_IDS), len(names)
+
+
+def regime_again(store: Store) -> tuple[pl.DataFrame, int]:
+    """Return where the regime of cut candles of the whole market differs from the published one."""
+    version, settings = _newest(store, "market_regime"), load_settings(store.world)
+    found = store.candles.last_bars(
+        settings.timeframe,
+        settings.history_bars,
+        until=version.created_at,
+        symbols=store.kept("liquid_symbols"),
+    )
+    bars = cut(found, store.lake.read("instruments"))
+    published = _one_market(store.lake.read("market_regime", version.version_id))
+
+    def make(left: pl.DataFrame, _: datetime) -> pl.DataFrame:
+        return _one_market(market_regime(left))
+
+    cuts = lookahead.cut_times(bars["open_time"], CUTS, _seed(store))
+    return lookahead.looks_ahead(published, bars, make, cuts), bars["symbol"].n_unique()
+
+
+def _one_market(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.rename({"symbols": "pairs"}, strict=False).with_columns(symbol=pl.lit("the market"))
 
 
 def indicators_with_less_history(store: Store) -> tuple[pl.DataFrame, int]:
@@ -84,9 +109,9 @@ def trades_again(store: Store) -> tuple[pl.DataFrame, int]:
 
     published = store.lake.read("backtest_trades").filter(chosen)
     found = []
-    for cut in lookahead.cut_times(candles["open_time"], CUTS, _seed(store)):
-        known = lookahead.settled(published, cut)
-        found.append(lookahead.looks_ahead(known, candles, make, [cut], skip=_OF_ALL_PAIRS))
+    for at in lookahead.cut_times(candles["open_time"], CUTS, _seed(store)):
+        known = lookahead.settled(published, at)
+        found.append(lookahead.looks_ahead(known, candles, make, [at], skip=_OF_ALL_PAIRS))
     return pl.concat([pl.DataFrame(schema=lookahead.FINDINGS), *found]), candles["symbol"].n_unique()
 
 

@@ -257,7 +257,10 @@ POISONS = [
     (backtest.every_verdict_has_a_reason, "no reason", table("approved_symbols", 1, reason=None)),
 ]
 # They compute again from candles: sound and poisoned tables of theirs are in test_recomputed.py.
-RECOMPUTED = {"signals_see_no_future", "indicators_have_warmed_up", "trades_see_no_future"}
+RECOMPUTED = {
+    *("signals_see_no_future", "indicators_have_warmed_up", "trades_see_no_future"),
+    "regime_sees_no_future",
+}
 CHECKS = {check.check_key.name: check for check, _, _ in POISONS}
 
 

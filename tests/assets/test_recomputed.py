@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets import backtest, signals
+from assets import backtest, signals, xray
 from resources.learning import Learning
+from resources.settings import load_settings
 from resources.signals import signal_table
 from resources.store import Store
 from tests.assets import tables
@@ -16,9 +17,11 @@ from trading.backtest.engine import run_backtest
 from trading.indicators.settings import IndicatorSettings
 from trading.indicators.table import indicator_table
 from trading.market.frames import UTC_MS
+from trading.market.instruments import INSTRUMENTS
 from trading.news.items import NEWS
 from trading.risk.exits import ExitRules
 from trading.signals.strategy import SignalRules
+from trading.xray.regime import market_regime as regimes
 
 BAR, BARS = timedelta(minutes=15), 900
 NAMES = [f"{name}/USDT" for name in ("AAA", "BBB", "CCC", "DDD")]
@@ -156,3 +159,23 @@ def test_a_price_that_was_not_traded_yet_is_found(store):
     trades = _trades(store).with_columns(pl.col("open_mark") * 0.99)
     publish_trades(store, trades)
     assert backtest.trades_see_no_future(store=store).passed is False
+
+
+def _with_regime(store: Store, planted: pl.Expr | None = None) -> None:
+    """The regime of the four pairs' candles, as the asset makes it; `planted` changes one column."""
+    store.candles.append("15m", _candles(), tag="t")
+    publish(store, "liquid_symbols", pl.DataFrame({"symbol": NAMES, "is_kept": True}))
+    publish(store, "instruments", pl.DataFrame(schema=INSTRUMENTS))
+    frame = regimes(store.bars("15m", load_settings().history_bars, symbols=NAMES))
+    publish(store, "market_regime", frame if planted is None else frame.with_columns(planted))
+
+
+def test_the_market_s_regime_of_cut_candles_is_the_published_one(store):
+    """As the stage makes it: nothing differs; one bar's breadth told a bar early: found and named."""
+    _with_regime(store)
+    found = xray.regime_sees_no_future(store=store)
+    assert (found.passed, found.metadata["pairs"].value) == (True, 4)
+    _with_regime(store, pl.col("breadth").shift(-1))
+    found = xray.regime_sees_no_future(store=store)
+    assert found.passed is False
+    assert {record.data["column"] for record in found.metadata["first"].records} == {"breadth"}

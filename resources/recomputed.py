@@ -9,6 +9,7 @@ from resources.learning import Learning
 from resources.settings import load_settings
 from resources.signals import signal_table
 from resources.store import Store
+from resources.strategies import line_strategy
 from trading.backtest.engine import run_backtest
 from trading.backtest.validation import lookahead
 from trading.indicators.settings import IndicatorSettings
@@ -19,6 +20,7 @@ from trading.market.instruments import cut
 from trading.market.lineage import Version
 from trading.market.timeframes import timeframe, to_ms
 from trading.risk.exits import ExitRules
+from trading.signals.conditions import is_across
 from trading.signals.strategy import SignalRules
 from trading.xray.regime import market_regime
 
@@ -33,7 +35,9 @@ def signals_again(store: Store, learning: Learning) -> tuple[pl.DataFrame, int]:
     """Return where signals of cut candles differ from the published ones, and how many pairs were sampled."""
     version = _newest(store, "signals")
     rules = SignalRules(**_plain(json.loads(version.params)["SignalRules"]))
-    settings, candles = _sampled(store, version)
+    # A rank among all pairs is another one among a dozen.
+    count = None if is_across(line_strategy(store, rules)) else PAIRS
+    settings, candles = _sampled(store, version, count)
 
     def make(left: pl.DataFrame, _: object) -> pl.DataFrame:
         table = indicator_table(left, settings)
@@ -119,12 +123,14 @@ def _input(version: Version, asset: str) -> str:
     return next(name for name in version.inputs if name.startswith(f"v-{asset}-"))
 
 
-def _sampled(store: Store, version: Version) -> tuple[IndicatorSettings, pl.DataFrame]:
-    """Return the indicators' settings and candles of the sampled pairs, as the signals' version used them."""
+def _sampled(
+    store: Store, version: Version, count: int | None = PAIRS
+) -> tuple[IndicatorSettings, pl.DataFrame]:
+    """Return the indicators' settings and candles of `count` pairs (None: all), as the version used them."""
     named = _input(version, "indicators")
     table = pl.scan_parquet(store.lake.data_path("indicators", named), hive_partitioning=False)
     symbols = table.select(pl.col("symbol").unique()).collect()["symbol"].to_list()
-    chosen = lookahead.sample(symbols, PAIRS, _seed(store))
+    chosen = lookahead.sample(symbols, count or len(symbols), _seed(store))
     candles = table.filter(pl.col("symbol").is_in(chosen)).select(list(CANDLES)).collect()
     asked = json.loads(store.lake.version(named).params)["IndicatorSettings"]
     return IndicatorSettings(**_plain(asked)), candles

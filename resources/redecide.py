@@ -21,9 +21,11 @@ from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.signals import signal_table
 from resources.store import Store
+from resources.strategies import line_strategy
 from resources.universe import not_candidates, on_foreign_candles, publish_members, research_series
 from trading.backtest.approval import Approval, approve, without
 from trading.backtest.engine import run_backtest
+from trading.backtest.line_exits import exits_of_strategy
 from trading.backtest.rules import ApprovalRules
 from trading.indicators.settings import IndicatorSettings
 from trading.indicators.table import indicator_table
@@ -95,6 +97,11 @@ class Parameters:
                 )
             changed[stage] = replace(changed[stage], **{name: _value(text)})
         return Parameters(**changed)
+
+    def with_exits_of(self, store: Store) -> "Parameters":
+        """Return them with the exits that go with the strategy of `signals`."""
+        bar = timeframe(load_settings(store.world).timeframe)
+        return replace(self, exits=exits_of_strategy(line_strategy(store, self.signals), bar.ms))
 
 
 def parameters_at(lake: Lake, at: datetime | None) -> Parameters:

@@ -115,6 +115,8 @@ def replay_period(
     found = []
     for done, (at, is_recorded) in enumerate(asked):
         base = parameters_at(main, None if use_defaults else at)
+        if "signals.strategy" in changed:
+            base = base.with_values({"signals.strategy": changed["signals.strategy"]}).with_exits_of(store)
         past = PastStore(world=store.world).stand(main, folder / f"{at:%Y%m%dT%H%M%S}", at)
         found.append(_moment(past, main, learning, order_log, base.with_values(changed), name, is_recorded))
         if on_progress is not None:

@@ -38,6 +38,9 @@ def replay(
             metavar="RULE",
         ),
     ] = None,
+    strategy: Annotated[
+        str, Option(help="Another strategy with its exits: a name of `sluice strategies list`, or a file.")
+    ] = "",
     defaults: Annotated[
         bool, Option("--defaults", help="Begin with the code's defaults, not the recorded parameters.")
     ] = False,
@@ -52,6 +55,7 @@ def replay(
     go to the world's folder `replays` under an id; the published ones are not touched.
 
     Examples: sluice research replay --from 2025-03-01 --to 2025-03-07
+    | sluice research replay --from 2025-03-03 --strategy donchian_turtle
     | sluice research replay --from 2025-03-03 --set approval.min_trades=12 --set exits.stop_loss=0.03 --json
     """
     from resources.learning import Learning
@@ -68,7 +72,7 @@ def replay(
             first=begin,
             last=end,
             step=_span(step),
-            changed=dict(_pair(text) for text in change or ()),
+            changed=_changed(change or [], strategy),
             use_defaults=defaults,
             on_progress=update,
         )
@@ -99,6 +103,11 @@ def _span(text: str) -> timedelta:
     if unit not in units or not number.isdigit() or int(number) == 0:
         raise BadInput(f"--step is a whole number and m, h, d or w (1d, 6h), was {text!r}")
     return timedelta(**{units[unit]: int(number)})
+
+
+def _changed(rules: list[str], strategy: str) -> dict[str, str]:
+    named = {"signals.strategy": strategy} if strategy else {}
+    return named | dict(_pair(text) for text in rules)
 
 
 def _pair(text: str) -> tuple[str, str]:

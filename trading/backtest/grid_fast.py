@@ -51,8 +51,8 @@ def is_plain(strategy: Strategy, mode: Mode) -> bool:
     """Return whether the strategy needs nothing but the shared loop: no portfolio, no unknown feature."""
     blank = Strategy(strategy.entry, strategy.stoploss, strategy.stake)
     names = [each.name for each in fields(Strategy) if each.name not in _SHARED]
-    if strategy.take_profit > 0 and mode is Mode.FREQTRADE:  # its target there hangs on the fee
-        return False
+    if strategy.is_adjusted or (strategy.take_profit > 0 and mode is Mode.FREQTRADE):
+        return False  # a loop of its own; a target there that hangs on the fee
     is_blank = all(getattr(strategy, name) == getattr(blank, name) for name in names)
     return strategy.stake > 0 and not strategy.is_adjusted and is_blank
 

@@ -74,3 +74,23 @@ def test_lean_functions_count_no_references() -> None:
     assert any("NRT_incref" in text for text in counted.inspect_llvm().values())
     assert not any("NRT_incref" in text for text in plain.inspect_llvm().values())
     assert plain((np.ones(4), np.ones(4)), 4) == counted((np.ones(4), np.ones(4)), 4) == 4.0
+
+
+def test_a_backtest_starts_without_pandas() -> None:
+    """pandas costs a CPU second and no array needs it; TA-Lib's package would import it."""
+    asked = "import sys, trading.backtest.replay; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_talib_imported_later_wraps_the_same_functions() -> None:
+    """Who imports the package after us gets all of it, and we still get the bare functions."""
+    asked = (
+        "import numpy as np; from trading.indicators.families.engine import plain; x = np.random.rand(50);"
+        "before = plain('RSI')(x, 14); import talib, pandas as pd;"
+        "after, series = plain('RSI')(x, 14), talib.RSI(pd.Series(x), 14);"
+        "print(np.array_equal(before, after, equal_nan=True),"
+        " np.array_equal(before, series.to_numpy(), equal_nan=True))"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "True"]

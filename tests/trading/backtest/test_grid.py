@@ -14,7 +14,7 @@ from trading.backtest.grid import MOST_MB, GridJob, estimate, run_grid
 from trading.backtest.grid_figures import add_trades, empty_sums, figures_frame
 from trading.backtest.grid_masks import Masks
 from trading.backtest.replay import Mode, replay
-from trading.backtest.strategy import Strategy, Trailing
+from trading.backtest.strategy import Addition, Part, Strategy, Trailing
 from trading.backtest.strategy_file import parse_strategy
 from trading.indicators.expressions.expression import condition
 from trading.market.errors import BadInput
@@ -136,6 +136,24 @@ def test_portfolio_rules_are_replayed_and_say_so() -> None:
     assert not found.is_fast.any()
     for place, strategy in enumerate(wanted):
         assert found.figures["trades"][place] == replay(candles, strategy, slots=1).trades.height
+
+
+def test_what_the_shared_loop_does_not_know_is_replayed() -> None:
+    """Parts, additions, limit entries, a cap of the stake: one replay each, beside plain ones in one grid."""
+    candles, plain = market(), configurations()[1]
+    wanted = [
+        plain,
+        replace(plain, parts=(Part(0.5, at=0.01),)),
+        replace(plain, additions=(Addition(at=-0.005, share=1.0),)),
+        replace(plain, costs=replace(plain.costs, entry_rests=True)),
+        replace(plain, sizing=replace(plain.sizing, most=50.0)),
+    ]
+    found = run_grid(GridJob(candles, wanted))
+    assert found.is_fast.tolist() == [True, False, False, False, False]
+    for place, strategy in enumerate(wanted):
+        trades = replay(candles, strategy).trades
+        assert found.figures["trades"][place] == trades.height > 0
+        assert found.figures["total_return"][place] == pytest.approx(trades["profit_ratio"].sum(), abs=1e-12)
 
 
 def test_a_grid_without_configurations_or_with_a_million_is_refused() -> None:

@@ -65,6 +65,67 @@ def ask(files: Path, *more: str) -> int:
     )
 
 
+CANDLES = {
+    "no bar at all": (lambda rows: [], "candles must have at least two bars per symbol, found none at all"),
+    "one bar": (lambda rows: rows[:1], "candles must have at least two bars per symbol, A/USDT has one"),
+    "a NaN": (lambda rows: _changed(rows, 2, 2, float("nan")), "row 2: a bar must have 0 < low"),
+    "a zero price": (lambda rows: _changed(rows, 3, 4, 0.0), "row 3: a bar must have 0 < low"),
+    "a negative volume": (lambda rows: _changed(rows, 3, 6, -1.0), "row 3: a bar must have 0 < low"),
+    "high below low": (lambda rows: _changed(rows, 1, 3, 50.0), "row 1: a bar must have 0 < low"),
+    "a bar twice": (lambda rows: [*rows, rows[-1]], "A/USDT at 1800000 ms stands twice"),
+    "unsorted": (lambda rows: [*rows, rows[1]], "A/USDT at 300000 ms comes after a later one"),
+}
+
+
+def _changed(rows: list[tuple], row: int, place: int, value: float) -> list[tuple]:
+    found = [list(each) for each in rows]
+    found[row][place] = value
+    return [tuple(each) for each in found]
+
+
+@pytest.mark.parametrize(("change", "message"), CANDLES.values(), ids=CANDLES.keys())
+def test_candles_that_no_market_printed_are_one_sentence_and_write_nothing(
+    files: Path, change, message: str, capsys
+) -> None:
+    """The first such row is named; neither trades nor fills nor a page are written."""
+    frame = pl.read_parquet(files / "candles.parquet").cast(
+        dict.fromkeys(("open", "high", "low", "close"), pl.Float64)
+    )
+    pl.DataFrame(change(frame.rows()), schema=frame.schema, orient="row").write_parquet(
+        files / "candles.parquet"
+    )
+    outs = [files / name for name in ("trades.parquet", "fills.parquet", "page.html")]
+    asked = [part for flag, path in zip(("--out", "--fills", "--html"), outs, strict=True)
+             for part in (flag, str(path))]  # fmt: skip
+    assert ask(files, *asked) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert not any(path.exists() for path in outs)
+
+
+PARTS = (
+    STRATEGY
+    + """[[risk.partial]]
+at = 0.001
+share = 0.5
+"""
+)
+
+
+def test_fills_are_written_and_mode_freqtrade_says_that_it_cannot(files: Path, capsys) -> None:
+    """Entry at 99, half sold when 99.099 is passed in bar 4, the rest at the gap of bar 5."""
+    (files / "rules.toml").write_text(PARTS)
+    assert ask(files, "--fills", str(files / "fills.parquet"), "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    fills = pl.read_parquet(files / "fills.parquet")
+    assert fills["reason"].to_list() == ["entry", "partial", "stop_loss"]
+    assert fills["rate"].to_list() == [99.0, 99.099, 96.0]
+    assert (list(report["modes"]), report["fragility"]) == (["default"], None)
+    assert ask(files, "--mode", "freqtrade") == 1
+    assert "mode freqtrade does not know entry.add and risk.partial" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("mode", "rate"), [("default", 96.0), ("freqtrade", 97.1)])
 def test_the_gap_through_a_stop_costs_what_each_mode_says(
     files: Path, mode: str, rate: float, capsys
@@ -120,6 +181,12 @@ def test_no_trade_is_an_answer(files: Path, capsys) -> None:
     [
         (("stoploss", "stoplos"), [], "rules.toml:5: unknown key 'stoplos'"),
         (("close == 99", "clse == 99"), [], "rules.toml:3: entry.when"),
+        (("stoploss = 0.02", "stoploss = 1"), [], "rules.toml:5: risk.stoploss must be a number between 0"),
+        (
+            ("impact = 0", "impact = 0\nfee = 1"),
+            [],
+            "rules.toml:13: costs.fee must be a number from 0 to 0.5",
+        ),
         (None, ["--fee", "1"], "fee must lie in [0, 1), was 1.0"),
         (None, ["--slots", "-2"], "slots must be 0 (no limit) or more, was -2"),
         (None, ["--mode", "fast"], "--mode must be default or freqtrade, was 'fast'"),

@@ -176,7 +176,7 @@ class _StrategyReader(Reader):
                 found[f"{short}_ms"] = self.ms(f"{path}.stop")
                 found[f"{short}_trades"] = self.whole(f"{path}.trades", 1, 1, 1_000_000)
         if "stoploss_guard" in given:
-            found["stop_per_symbol"] = self.value("protections.stoploss_guard.per_symbol") is True
+            found["stop_per_symbol"] = self.flag("protections.stoploss_guard.per_symbol")
         if "max_drawdown" in given:
             found["drawdown_most"] = self.number("protections.max_drawdown.most", None, 0.0, 100.0)
         if "low_profit" in given:

@@ -6,7 +6,6 @@ import polars as pl
 from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
 from resources.order_log import OrderLogResource
-from resources.settings import load_settings
 from resources.store import Store
 from trading.backtest.rules import ApprovalRules
 from trading.risk.overrides import ExitOverrides
@@ -31,32 +30,19 @@ def backtest_results(
     where there are any, else by candles (`universe_source`, `universe_share`); never by today's list. Spread,
     tick and fee are those of the newest look: costs as of the date are not recorded per bar.
     """
-    from resources.strategies import backtest_params, with_strategy
-    from resources.universe import publish_members
-    from trading.backtest.engine import run_backtest
-    from trading.market.timeframes import timeframe
+    from resources.backtests import backtest_signals
 
-    bar, told = timeframe(load_settings(store.world).timeframe), store.lake.read("signals")
-    exits, params = backtest_params(store, domain(ExitOverrides, config))
-    bars, listed = store.lake.read("indicators"), store.lake.read("validated_markets")
-    known, looks = publish_members(store, bars, context.run_id), store.lake.read("tickers")
-    result = run_backtest(bars, told, listed, exits, tickers=looks, bar_ms=bar.ms, members=known)
-    about = {
-        "inputs": ["signals", "indicators", "validated_markets", "tickers", "backtest_universe"],
-        "params": params,
-        "run_id": context.run_id,
-    }
-    store.publish("backtest_trades", result.trades, key=["symbol", "open_time"], **about)
-    figures = with_strategy(result.metrics, params)
+    trades, figures, about = backtest_signals(store, domain(ExitOverrides, config), context.run_id)
+    store.publish("backtest_trades", trades, key=["symbol", "open_time"], **about)
     version = store.publish("backtest_results", figures, key=["symbol"], **about)
-    name = params["strategy"]["name"]
-    store.trials.record_backtest(name, params, version.version_id, figures, at=store.as_of())
+    told = about["params"]["strategy"]["name"], about["params"], version.version_id, figures
+    store.trials.record_backtest(*told, at=store.as_of())
     return materialized(
         version,
         {
-            "trades": result.trades.height,
-            "universe": table(result.metrics.group_by("universe_source").len("pairs")),
-            "best": table(result.metrics.sort("total_return", descending=True, nulls_last=True)),
+            "trades": trades.height,
+            "universe": table(figures.group_by("universe_source").len("pairs")),
+            "best": table(figures.sort("total_return", descending=True, nulls_last=True)),
         },
     )
 

@@ -30,7 +30,8 @@ FEE = 0.001
 class PeerSet:
     """One data set: which candles, and how the strategy file ``NAME.toml`` is run on them.
 
-    `ragged`: symbols begin and end at different bars and have holes. `min_costs`: least orders around the stake.
+    `ragged`: symbols begin and end at different bars and have holes. `min_costs`: least orders around the
+    stake.
     """
 
     name: str

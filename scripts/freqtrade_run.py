@@ -214,7 +214,8 @@ def _start(work: Path, options: argparse.Namespace) -> None:
     sys.argv = [
         "freqtrade", "backtesting", "-c", str(work / "config.json"), "--datadir", str(work / "data"),
         "--userdir", str(work), "--strategy-path", str(work / "strategies"), "-s", "Peer", "--cache", "none",
-        "--fee", str(options.fee), "--enable-protections", "--export", "trades", "--backtest-directory", str(work / "out"),
+        "--fee", str(options.fee), "--enable-protections", "--export", "trades",
+        "--backtest-directory", str(work / "out"),
     ]  # fmt: skip
     (work / "out").mkdir()
     try:

@@ -41,6 +41,8 @@ def backtest_results(
         version,
         {
             "trades": trades.height,
+            "bars that touched stop and target": int(figures["ambiguous_bars"].sum()),
+            "told by minutes": int(figures["resolved_bars"].sum()),
             "universe": table(figures.group_by("universe_source").len("pairs")),
             "best": table(figures.sort("total_return", descending=True, nulls_last=True)),
         },

@@ -5,12 +5,11 @@ from datetime import datetime
 
 import polars as pl
 
+from resources.backtests import backtest_of
 from resources.learning import Learning
-from resources.settings import load_settings
 from resources.signals import signal_table
 from resources.store import Store
 from resources.strategies import line_strategy
-from trading.backtest.engine import run_backtest
 from trading.backtest.validation import lookahead
 from trading.indicators.settings import IndicatorSettings
 from trading.indicators.table import indicator_table
@@ -18,7 +17,7 @@ from trading.market.errors import MissingData
 from trading.market.frames import CANDLES
 from trading.market.instruments import cut
 from trading.market.lineage import Version
-from trading.market.timeframes import timeframe, to_ms
+from trading.market.timeframes import to_ms
 from trading.risk.exits import ExitRules
 from trading.signals.conditions import is_across
 from trading.signals.strategy import SignalRules
@@ -97,18 +96,10 @@ def trades_again(store: Store) -> tuple[pl.DataFrame, int]:
     told = store.lake.read("signals", signals.version_id).filter(chosen)
     members = store.lake.read("backtest_universe").filter(chosen)
     exits = ExitRules(**_plain(json.loads(version.params)["ExitRules"]))
-    bar = timeframe(load_settings(store.world).timeframe)
 
     def make(left: pl.DataFrame, cut: datetime) -> pl.DataFrame:
-        found = run_backtest(
-            left,
-            told.filter(pl.col("open_time") <= cut),
-            store.lake.read("validated_markets"),
-            exits,
-            tickers=store.lake.read("tickers"),
-            bar_ms=bar.ms,
-            members=members.filter(pl.col("open_time") <= cut),
-        )
+        until = pl.col("open_time") <= cut
+        found = backtest_of(store, left, told.filter(until), exits, members.filter(until))
         return lookahead.settled(found.trades, cut)
 
     published = store.lake.read("backtest_trades").filter(chosen)

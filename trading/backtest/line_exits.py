@@ -21,11 +21,17 @@ def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
     Raises
     ------
     BadInput
-        If it has a ladder of targets, which a signal set cannot carry.
+        If it has a ladder of targets, additions, parts or entries that rest: a signal set cannot carry them.
     """
+    name = strategy.name or "(no name)"
+    if strategy.additions or strategy.parts or strategy.costs.entry_rests:
+        raise BadInput(
+            f"strategy {name}: the line buys once at the open and sells once: entry.add, risk.partial and "
+            "limit orders to enter run over candle files only"
+        )
     if strategy.roi and (len(strategy.roi) > 1 or strategy.roi[0][0] > 0):
         raise BadInput(
-            f"strategy {strategy.name or '(no name)'}: the line takes one target from age 0 on, "
+            f"strategy {name}: the line takes one target from age 0 on, "
             f"risk.roi has {len(strategy.roi)} from {strategy.roi[0][0]} min on: signal sets carry no ladder"
         )
     target = strategy.take_profit or None

@@ -56,3 +56,15 @@ def test_the_launchpad_changes_only_what_it_sets() -> None:
     assert ExitOverrides(trailing_offset=0.0).applied(own).trailing_offset == 0.0
     with pytest.raises(BadInput, match="stop_loss must lie between 0 and 1, was 0"):
         ExitOverrides(stop_loss=0).applied(own)
+
+
+def test_what_a_signal_set_cannot_carry_is_refused() -> None:
+    """Parts, additions and limit orders to enter: the line buys once at the open and sells once."""
+    head, stake = (
+        'name = "mine"\n[entry]\nwhen = "close > 1"\n',
+        "[risk]\nstoploss = 0.05\n[stake]\namount = 1\n",
+    )
+    parts = "[[risk.partial]]\nat = 0.02\nshare = 0.5\n"
+    for text in (head + stake + parts, head + stake + '[costs]\nentry_order = "limit"\n'):
+        with pytest.raises(BadInput, match="strategy mine: the line buys once at the open and sells once"):
+            exits_of_strategy(parse_strategy(text), BAR_MS)

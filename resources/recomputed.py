@@ -7,6 +7,7 @@ import polars as pl
 
 from resources.backtests import backtest_of
 from resources.learning import Learning
+from resources.settings import load_settings
 from resources.signals import signal_table
 from resources.store import Store
 from resources.strategies import line_strategy

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import structlog
 
 from trading.exchange.gateway import AccountGateway, PublicGateway, Quote
+from trading.execution.fleet_book import FleetBook
 from trading.execution.fleet_gates import FleetGates
+from trading.execution.liquidity import Liquidity
 from trading.execution.price_watch import PriceWatch
 from trading.execution.settings import EngineSettings
 from trading.market.clock import Clock, SystemClock
@@ -37,6 +40,7 @@ class Desk:
     wall: Clock = field(default_factory=SystemClock)
     markets: dict[str, Market] = field(default_factory=dict)
     live_refusal: str | None = ONLY_EMBEDDED
+    exit_rate_per_s: Decimal | None = None
     prices: PriceWatch = field(init=False)
     gates: EntryGates = field(init=False)
     fleet: FleetGates = field(init=False)
@@ -46,7 +50,9 @@ class Desk:
     def __post_init__(self) -> None:
         """Put the price watch before every quote that decides anything, the gates before every entry."""
         self.gates = EntryGates(self.log, self.live_refusal)
-        self.fleet = FleetGates(self.log)
+        liquidity = Liquidity(self.public, self.settings.exit_bands[-1])
+        book = FleetBook(self.log, self.wall)
+        self.fleet = FleetGates(self.log, book, liquidity, self.settings.fleet, self.exit_rate_per_s)
         log, rules = self.log, self.settings.jumps
         self.prices = PriceWatch(log.suspensions, log.outbox, self.wall, rules, self._closed_by_news)
 

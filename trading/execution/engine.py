@@ -99,6 +99,7 @@ class Engine:
             self._intake(stop),
             self._every(settings.courier_s, self.courier.step, stop),
             self._every(settings.market_watch_s, self.market.step, stop),
+            self._every(settings.volume_s, self.desk.fleet.liquidity.step, stop),
             self._every(REQUESTS_S, self.requests.step, stop),
             self._keep_time(stop),
             self._every(BEAT_S, self._beat, stop),

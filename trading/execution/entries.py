@@ -11,11 +11,13 @@ from functools import partial
 from trading.exchange.gateway import Quote
 from trading.execution.coid import client_order_id, intent_id, trade_id
 from trading.execution.desk import Desk
+from trading.execution.fleet_book import beta_of
 from trading.execution.shared_capacity import SharedCapacity
 from trading.market.errors import BadCredentials, SymbolHalted
 from trading.market.orders import Side, SignalSet, TradeSignal
 from trading.market.symbols import Market
 from trading.market.timeframes import DAY_MS, to_ms
+from trading.risk.fleet import Wanted
 from trading.risk.limits import refusal
 from trading.risk.refusal import Refusal
 from trading.risk.sizing import position_size
@@ -32,11 +34,13 @@ class _Purse:
     equity: Decimal
     free: Decimal
     held: dict[str, Decimal]
+    drafted: list[Wanted]
 
-    def commit(self, symbol: str, cost: Decimal) -> None:
+    def commit(self, wanted: Wanted) -> None:
         """Take an entry into account for the signals after it."""
-        self.free -= cost
-        self.held[symbol] = cost
+        self.free -= wanted.cost
+        self.held[wanted.symbol] = wanted.cost
+        self.drafted.append(wanted)
 
 
 class _Refused(Exception):
@@ -70,6 +74,7 @@ class Entries:
             If the account's balance cannot be read now; nothing was decided then.
         """
         now_ms = self._desk.now_ms()
+        self._desk.fleet.book.refresh(now_ms)
         standing = self._desk.log.accounts.standing(user.user_id, recent_since_ms=now_ms - DAY_MS)
         closed_gate = _closed_gate(user, standing) or self._shut(user)
         # Balances cost ten times a quote: they are read only if something would be bought at all.
@@ -86,8 +91,9 @@ class Entries:
             intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
         plan = partial(self._desk.log.orders.plan_entries, place=place, at_ms=now_ms)
         # Nothing awaits between the decision and here, so no other user decided on the same room.
-        with self._taken.claim(batch.signal_set_id, intents) as claim:
-            claim.is_kept = await self._desk.durably(
+        book = self._desk.fleet.book
+        with self._taken.claim(batch.signal_set_id, intents) as claim, book.claim(intents) as room:
+            claim.is_kept = room.is_kept = await self._desk.durably(
                 partial(plan, user.user_id, batch.signal_set_id, intents, skips)
             )
         return len(intents) if claim.is_kept else 0
@@ -104,12 +110,13 @@ class Entries:
         equity = user.capital + standing.realised
         purses: dict[str, _Purse] = {}
         held = dict(standing.held)
+        drafted: list[Wanted] = []
         intents: list[Intent] = []
         skips: list[Skip] = []
         for signal in sorted(batch.signals, key=lambda signal: (-signal.score, signal.symbol)):
             quote_asset = assets(signal.symbol)[1]
             spendable = free.get(quote_asset, ZERO) - standing.unsent
-            purse = purses.setdefault(quote_asset, _Purse(equity, spendable, held))
+            purse = purses.setdefault(quote_asset, _Purse(equity, spendable, held, drafted))
             try:
                 if closed_gate is not None:
                     raise closed_gate
@@ -117,7 +124,7 @@ class Entries:
             except _Refused as refused:
                 skips.append(_skip(user, batch, signal, refused))
             else:
-                purse.commit(signal.symbol, intent.reserved)
+                purse.commit(_wanted(signal, intent.reserved))
                 intents.append(intent)
         return intents, skips
 
@@ -157,6 +164,9 @@ class Entries:
         over = refusal(signal.symbol, size.cost, purse.held, purse.equity, limits)
         if over is not None:
             raise _Refused("limit", over)
+        capped = self._desk.fleet.over(_wanted(signal, size.cost * (1 + market.taker_fee)), purse.drafted)
+        if capped is not None:
+            raise _Refused.of(capped)
         key = (user.user_id, batch.signal_set_id, signal.symbol, Leg.OPEN, 1)
         return Intent(
             coid=client_order_id(*key),
@@ -215,6 +225,10 @@ def _closed_gate(user: User, standing: Standing) -> _Refused | None:
             "daily_loss", f"lost {lost:f} in 24 h of market time, the limit is {limit:f}", lost, limit
         )
     return None
+
+
+def _wanted(signal: TradeSignal, cost: Decimal) -> Wanted:
+    return Wanted(signal.symbol, cost, signal.cluster, beta_of(signal.features))
 
 
 def _check_price(signal: TradeSignal, quote: Quote | None, price: Decimal) -> None:

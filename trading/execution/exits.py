@@ -18,6 +18,7 @@ from trading.exchange.gateway import Quote
 from trading.exchange.throttle import Priority, priority
 from trading.execution.coid import client_order_id, intent_id
 from trading.execution.desk import Desk
+from trading.execution.fleet_result import FleetResult
 from trading.execution.pace import Pace
 from trading.execution.wire import Wire
 from trading.market.errors import SluiceError
@@ -46,6 +47,7 @@ class Exits:
         self._pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)
         self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
         self._closing: set[str] = set()  # users who asked to close everything
+        self._result = FleetResult(desk.log)
         self._room: dict[str, Decimal] = {}  # base units a flatten may still sell in this step
 
     async def step(self) -> int:
@@ -58,6 +60,7 @@ class Exits:
         await self._void_unsent()
         trades = self._desk.log.ledger.open_trades()
         if not trades:
+            self._note_result(trades, {})
             return 0
         before = self._desk.log.orders.exits_of_open_trades()
         lead_ms = self._desk.settings.delisting_lead_s * 1000
@@ -65,6 +68,7 @@ class Exits:
         self._leaving = self._desk.log.news_holds.leaving(self._desk.now_ms(), lead_ms)
         self._closing = {request.user_id for request in self._desk.log.wishes.open_requests(CLOSE_ALL)}
         quotes = await self._desk.quotes(trade.symbol for trade in trades)
+        self._note_result(trades, quotes)
         paid = {trade.symbol: (trade.open_price, trade.opened_ms) for trade in trades}
         believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())
         await self._desk.together(
@@ -73,6 +77,11 @@ class Exits:
             if trade.symbol in believed or trade.symbol not in quotes
         )
         return len(trades)
+
+    def _note_result(self, trades: list[Trade], quotes: Mapping[str, Quote]) -> None:
+        fall = self._result.note(trades, quotes, self._desk.now_ms())
+        if fall is not None:
+            self._desk.fleet.book.drawdown = fall
 
     async def _void_unsent(self) -> None:
         """An exit that was written and not sent (a crash between) has an old price: plan it anew."""

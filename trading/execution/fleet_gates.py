@@ -3,9 +3,14 @@
 Everything here blocks entries only. Exits ask one thing of it: whether a flatten wants a position sold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
+from trading.execution.fleet_book import FleetBook
+from trading.execution.liquidity import Liquidity
 from trading.risk import halts
+from trading.risk.fleet import ZERO, FleetRules, Wanted, fleet_refusal
 from trading.risk.refusal import Refusal
 from trading.store.order_log import OrderLog
 from trading.store.order_log.halts import Halt, HaltKind
@@ -13,10 +18,33 @@ from trading.store.order_log.records import Intent
 
 
 class FleetGates:
-    """Halts as of the last `refresh`. The order log is read each time: others place and lift them."""
+    """Halts as of the last `refresh`, and the caps of the fleet.
 
-    def __init__(self, log: OrderLog) -> None:
+    Parameters
+    ----------
+    book : FleetBook
+        What all users have and are about to have.
+    liquidity : Liquidity
+        What the market bears.
+    rules : FleetRules
+        The caps.
+    exit_rate_per_s : Decimal or None
+        Orders that can be sent in a second; None = not known.
+    """
+
+    def __init__(
+        self,
+        log: OrderLog,
+        book: FleetBook,
+        liquidity: Liquidity,
+        rules: FleetRules,
+        exit_rate_per_s: Decimal | None = None,
+    ) -> None:
         self._log = log
+        self.book = book
+        self.liquidity = liquidity
+        self._rules = rules
+        self._exit_rate = exit_rate_per_s
         self._halts: Sequence[Halt] = ()
         self._freezes: Sequence[Halt] = ()
         self._written: dict[str, int] = {}  # of a set; never changes
@@ -42,10 +70,28 @@ class FleetGates:
                 return Refusal("halt", f"the set was made before the end of {stale.in_words()}")
         return None
 
-    def at_the_wire(self, intent: Intent) -> Refusal | None:
-        """Return why a planned entry may not leave, read afresh: a halt that is committed stops it."""
+    def over(self, wanted: Wanted, drafted: Iterable[Wanted] = ()) -> Refusal | None:
+        """Return the cap of the fleet that one more entry would break, or None.
+
+        `drafted` are entries of the same plan that are not in the log yet.
+        """
+        taken = self.book.taken(wanted, drafted)
+        room = self.liquidity.room(wanted.symbol)
+        return fleet_refusal(wanted, taken, room, self._rules, exit_rate_per_s=self._exit_rate)
+
+    def at_the_wire(self, intent: Intent, now_ms: int) -> Refusal | None:
+        """Return why a planned entry may not leave, read afresh: a halt that is committed stops it.
+
+        It is in the book already, so the caps are asked about what is taken. One that is refused gives back
+        what it took, so that the next may go.
+        """
         self.refresh()
-        return self.refusal(intent.user_id, intent.symbol, intent.signal_set_id)
+        self.book.refresh(now_ms)
+        refusal = self.refusal(intent.user_id, intent.symbol, intent.signal_set_id)
+        refusal = refusal or self.over(replace(self.book.of(intent), cost=ZERO))
+        if refusal is not None:
+            self.book.remove(intent)
+        return refusal
 
     def selling(self, user_id: str, symbol: str) -> Halt | None:
         """Return the flatten that sells this user's position in `symbol`, or None."""

@@ -5,7 +5,8 @@ loses and doubles nothing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from trading.market.errors import NoVersion, SluiceError
 from trading.market.lineage import digest
 from trading.market.orders import SignalSet
 from trading.market.timeframes import to_ms
-from trading.store.order_log.records import IntentStatus, Leg
+from trading.store.order_log.records import ZERO, IntentStatus, Leg
 from trading.users.user import User
 
 _log = structlog.get_logger("execution.intake")
@@ -105,6 +106,7 @@ class Intake:
         with priority(Priority.ENTRY):  # a scan of another process must not hold up an entry
             quotes = await self._desk.quotes(signal.symbol for signal in batch.signals)
         self._look_for_jumps(batch, quotes)
+        await self._measure_depth(batch, quotes, [user for _, user in turns])
         planned = 0
 
         async def serve(place: int, user: User) -> None:
@@ -118,6 +120,18 @@ class Intake:
 
         await self._desk.together(partial(serve, *turn) for turn in turns)
         return planned
+
+    async def _measure_depth(
+        self, batch: SignalSet, quotes: Mapping[str, Quote], users: Sequence[User]
+    ) -> None:
+        """See what stands in the books; a best level that bears everybody's stake is enough."""
+        settings = self._desk.settings
+        share = settings.fleet.depth_share
+        if share is None and settings.fleet.holding_depths is None:
+            return
+        stakes = sum((user.capital for user in users), ZERO) * settings.max_position_share
+        limits = {signal.symbol: signal.limit_price for signal in batch.signals}
+        await self._desk.fleet.liquidity.look(quotes, limits, stakes / (share or Decimal(1)))
 
     def _look_for_jumps(self, batch: SignalSet, quotes: Mapping[str, Quote]) -> None:
         """A price far from what the signal saw suspends the symbol before anybody enters it."""

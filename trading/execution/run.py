@@ -9,12 +9,14 @@ import signal
 import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
 
 from trading.exchange.key_access import MexcKeyAccess
 from trading.exchange.pool import ExchangeSettings, GatewayPool
+from trading.exchange.weights import weight_of
 from trading.execution.desk import Desk
 from trading.execution.engine import Engine
 from trading.execution.heartbeat import Heartbeat, only_engine
@@ -103,6 +105,7 @@ async def run_engine(
             open_account=lambda user: pool.account(*keys.credentials(user).pair),
             settings=settings or EngineSettings(),
             live_refusal=live_refusal,
+            exit_rate_per_s=Decimal(repr(float(exchange.rate_per_s))) / weight_of("POST", "order"),
         )
         # From here on an engine that hung and wakes up sends nothing any more.
         log.orders.senders.take(f"engine {os.getpid()}")

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from trading.market.errors import BadInput
 from trading.market.orders import OrderType
+from trading.risk.fleet import FleetRules
 from trading.risk.limits import PositionLimits
 from trading.risk.sizing import SizingRules
 from trading.universe.jump_guard import JumpRules
@@ -60,6 +61,10 @@ class EngineSettings:
         Of the rotation in which users are served.
     jumps : JumpRules
         Which prints need a second look, and which suspend a symbol.
+    fleet : FleetRules
+        Caps over all users together.
+    volume_s : float
+        Between two reads of what every symbol traded in a day.
     """
 
     intake_s: float = 0.5
@@ -85,6 +90,8 @@ class EngineSettings:
     entry_slots: int = 4
     seed: int = 0
     jumps: JumpRules = field(default_factory=JumpRules)
+    fleet: FleetRules = field(default_factory=FleetRules)
+    volume_s: float = 300.0
 
     def __post_init__(self) -> None:
         if self.entry_type not in (OrderType.IOC, OrderType.LIMIT):
@@ -93,7 +100,7 @@ class EngineSettings:
             raise BadInput(f"exit_bands must be fractions in [0, 1), were {self.exit_bands}")
         if not self.flatten_share > 0:
             raise BadInput(f"flatten_share must be above 0, was {self.flatten_share}")
-        for name in ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s"):
+        for name in ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s", "volume_s"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} must be above 0, was {getattr(self, name)}")
 

@@ -111,7 +111,7 @@ class Wire:
     async def _ask_again(self, intent: Intent) -> None:
         """Void an entry that something forbids since it was planned."""
         suspended = self._desk.prices.suspended(intent.symbol)
-        refusal = self._desk.fleet.at_the_wire(intent)
+        refusal = self._desk.fleet.at_the_wire(intent, self._desk.now_ms())
         if suspended is not None:
             refusal = Refusal("suspended", suspended)
         if refusal is None:

@@ -197,6 +197,11 @@ class FakePublic:
             if symbol in symbols and price > 0
         }
 
+    async def order_book(self, symbol: str, *, levels: int = 500) -> pl.DataFrame:
+        price = float(self.venue.prices[symbol])
+        rows = [("ask", price, 1000.0), ("bid", price, 1000.0)]
+        return pl.DataFrame(rows, schema=["side", "price", "amount"], orient="row")
+
     async def close(self) -> None:
         pass
 

@@ -1,0 +1,122 @@
+"""What the caps of the fleet are made of: open trades and entries of all users; and a series."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from trading.store.order_log import schema
+from trading.store.order_log.records import PENDING, ZERO, IntentStatus, Leg
+from trading.store.order_log.schema_fleet import fleet_results
+
+_NEVER = (IntentStatus.VOID.value, IntentStatus.REJECTED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One open trade: what its holding cost, in quote units."""
+
+    user_id: str
+    symbol: str
+    signal_set_id: str
+    signal_id: str
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: what it may still spend (0 once terminal) and what it spent, in quote units.
+
+    A LOST entry is out, too: it may turn up.
+    """
+
+    coid: str
+    user_id: str
+    symbol: str
+    signal_set_id: str
+    signal_id: str
+    cost: Decimal
+    spent: Decimal
+    is_out: bool
+    is_recent: bool
+
+
+def capital(connection: sa.Connection) -> Decimal:
+    """Return the capital of all users together."""
+    return sum(connection.scalars(sa.select(schema.users.c.capital)), ZERO)
+
+
+def holdings(connection: sa.Connection) -> list[Held]:
+    """Return every open trade."""
+    t = schema.trades
+    query = sa.select(
+        t.c.user_id, t.c.symbol, t.c.signal_set_id, t.c.signal_id,
+        t.c.bought, t.c.bought_cost, t.c.base_fees, t.c.sold, t.c.dust,
+    ).where(t.c.is_closed.is_(False))  # fmt: skip
+    return [
+        Held(
+            row.user_id,
+            row.symbol,
+            row.signal_set_id,
+            row.signal_id,
+            row.bought_cost * (row.bought - row.base_fees - row.sold - row.dust) / row.bought,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def entries(connection: sa.Connection, *, since_ms: int) -> list[Entry]:
+    """Return entries that are out, and those planned since the market time `since_ms` that were sent."""
+    i = schema.intents
+    out = {*(status.value for status in PENDING), IntentStatus.LOST.value}
+    recent = sa.and_(i.c.created_ms > since_ms, i.c.status.not_in(_NEVER))
+    query = sa.select(
+        i.c.coid, i.c.user_id, i.c.symbol, i.c.signal_set_id, i.c.signal_id,
+        i.c.reserved, i.c.filled_cost, i.c.status, i.c.created_ms,
+    ).where(i.c.leg == Leg.OPEN.value, sa.or_(i.c.status.in_(out), recent))  # fmt: skip
+    return [
+        Entry(
+            row.coid,
+            row.user_id,
+            row.symbol,
+            row.signal_set_id,
+            row.signal_id,
+            max(row.reserved - row.filled_cost, ZERO) if row.status in out else ZERO,
+            row.filled_cost,
+            row.status in out,
+            row.created_ms > since_ms,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def traits(connection: sa.Connection, sets: Iterable[str]) -> dict[tuple[str, str], tuple[int, str]]:
+    """Return (set, signal) -> (cluster, features as JSON) of every signal of `sets`."""
+    d = schema.decisions
+    query = sa.select(d.c.signal_set_id, d.c.signal_id, d.c.cluster, d.c.features)
+    rows = connection.execute(query.where(d.c.signal_set_id.in_(sorted(sets))))
+    return {(row.signal_set_id, row.signal_id): (row.cluster, row.features) for row in rows}
+
+
+def realised(connection: sa.Connection) -> Decimal:
+    """Return the sum of `pnl_quote` of all trades; a gauge: summed as floats by the database."""
+    total = connection.scalar(sa.select(sa.func.sum(sa.cast(schema.trades.c.pnl_quote, sa.Float))))
+    return Decimal(repr(float(total or 0.0)))
+
+
+def note_result(connection: sa.Connection, minute_ms: int, pnl: Decimal, *, keep_since_ms: int) -> None:
+    """Keep the fleet's result of a market minute, the newest look of it, and forget those before."""
+    table = fleet_results
+    done = connection.execute(table.update().where(table.c.minute_ms == minute_ms).values(pnl_quote=pnl))
+    if done.rowcount == 0:
+        connection.execute(table.insert(), {"minute_ms": minute_ms, "pnl_quote": pnl})
+    connection.execute(table.delete().where(table.c.minute_ms < keep_since_ms))
+
+
+def highest_result(connection: sa.Connection, since_ms: int) -> Decimal | None:
+    """Return the highest result kept since a market time, None if there is none."""
+    table = fleet_results
+    query = sa.select(table.c.pnl_quote).where(table.c.minute_ms > since_ms)
+    found: list[Decimal] = list(connection.scalars(query))
+    return max(found, default=None)

@@ -29,7 +29,7 @@ from trading.backtest.entries import (
 )
 from trading.backtest.protections import Guards, Log, empty_log, is_locked, note_end
 from trading.backtest.walk import Bars, Bools, Floats, Ints
-from trading.risk import sizing
+from trading.risk import guards, sizing
 
 NEVER_MS = 2**62
 _stake_by_risk = lean(sizing.stake_by_risk)
@@ -233,7 +233,7 @@ def _by_time(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int]]:
     return run  # type: ignore[no-any-return]  # numba's dispatcher is untyped
 
 
-_DIGEST = digest(sys.modules[__name__], protections, sizing) ^ ADJUSTED_MACHINE
+_DIGEST = digest(sys.modules[__name__], protections, guards, sizing) ^ ADJUSTED_MACHINE
 by_symbol, by_time = _by_symbol(_DIGEST, is_adjusted=False), _by_time(_DIGEST, is_adjusted=False)
 # Loops of their own for strategies that adjust positions: the plain ones carry none of it.
 by_symbol_adjusted = _by_symbol(_DIGEST, is_adjusted=True)

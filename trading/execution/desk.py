@@ -12,6 +12,7 @@ from trading.execution.fleet_book import FleetBook
 from trading.execution.fleet_gates import FleetGates
 from trading.execution.liquidity import Liquidity
 from trading.execution.price_watch import PriceWatch
+from trading.execution.protections import Protections
 from trading.execution.settings import EngineSettings
 from trading.market.clock import Clock, SystemClock
 from trading.market.errors import StoreError, SymbolHalted
@@ -44,6 +45,7 @@ class Desk:
     prices: PriceWatch = field(init=False)
     gates: EntryGates = field(init=False)
     fleet: FleetGates = field(init=False)
+    protections: Protections = field(init=False)
     trouble: str | None = None  # what the log refused last, until the operator was told
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
 
@@ -53,6 +55,8 @@ class Desk:
         liquidity = Liquidity(self.public, self.settings.exit_bands[-1])
         book = FleetBook(self.log, self.wall)
         self.fleet = FleetGates(self.log, book, liquidity, self.settings.fleet, self.exit_rate_per_s)
+        settings = self.settings
+        self.protections = Protections(self.log, self.wall, settings.guards, settings.fleet_guards)
         log, rules = self.log, self.settings.jumps
         self.prices = PriceWatch(log.suspensions, log.outbox, self.wall, rules, self._closed_by_news)
 

@@ -164,6 +164,9 @@ class Entries:
         over = refusal(signal.symbol, size.cost, purse.held, purse.equity, limits)
         if over is not None:
             raise _Refused("limit", over)
+        resting = self._desk.protections.refusal(user.user_id, signal.symbol, self._desk.now_ms())
+        if resting is not None:
+            raise _Refused.of(resting)
         capped = self._desk.fleet.over(_wanted(signal, size.cost * (1 + market.taker_fee)), purse.drafted)
         if capped is not None:
             raise _Refused.of(capped)

@@ -6,9 +6,12 @@ from decimal import Decimal
 from trading.market.errors import BadInput
 from trading.market.orders import OrderType
 from trading.risk.fleet import FleetRules
+from trading.risk.guards import Guards
 from trading.risk.limits import PositionLimits
 from trading.risk.sizing import SizingRules
 from trading.universe.jump_guard import JumpRules
+
+_NONE = Guards()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class EngineSettings:
         Which prints need a second look, and which suspend a symbol.
     fleet : FleetRules
         Caps over all users together.
+    guards, fleet_guards : Guards
+        Protections of each user and of the fleet; all off: what approvals were tested with.
     volume_s : float
         Between two reads of what every symbol traded in a day.
     """
@@ -92,6 +97,8 @@ class EngineSettings:
     jumps: JumpRules = field(default_factory=JumpRules)
     fleet: FleetRules = field(default_factory=FleetRules)
     volume_s: float = 300.0
+    guards: Guards = _NONE
+    fleet_guards: Guards = _NONE
 
     def __post_init__(self) -> None:
         if self.entry_type not in (OrderType.IOC, OrderType.LIMIT):

@@ -115,6 +115,9 @@ class Wire:
         if suspended is not None:
             refusal = Refusal("suspended", suspended)
         if refusal is None:
+            now_ms = self._desk.now_ms()
+            refusal = self._desk.protections.refusal(intent.user_id, intent.symbol, now_ms)
+        if refusal is None:
             return
         skip = Skip(
             intent.signal_set_id,

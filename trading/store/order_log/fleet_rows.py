@@ -99,6 +99,41 @@ def traits(connection: sa.Connection, sets: Iterable[str]) -> dict[tuple[str, st
     return {(row.signal_set_id, row.signal_id): (row.cluster, row.features) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """One finished round trip: what it cost and made, in quote units."""
+
+    user_id: str
+    symbol: str
+    signal_set_id: str
+    closed_ms: int
+    cost: Decimal
+    pnl: Decimal
+    exit_reason: str | None
+
+
+def closed(connection: sa.Connection, *, since_ms: int) -> list[Closed]:
+    """Return round trips that ended after the market time `since_ms`, oldest first."""
+    t = schema.trades
+    query = (
+        sa.select(t)
+        .where(t.c.is_closed.is_(True), t.c.closed_ms > since_ms)
+        .order_by(t.c.closed_ms, t.c.trade_id)
+    )
+    return [
+        Closed(
+            user_id=row["user_id"],
+            symbol=row["symbol"],
+            signal_set_id=row["signal_set_id"],
+            closed_ms=row["closed_ms"],
+            cost=row["bought_cost"],
+            pnl=row["pnl_quote"],
+            exit_reason=row["exit_reason"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
 def realised(connection: sa.Connection) -> Decimal:
     """Return the sum of `pnl_quote` of all trades; a gauge: summed as floats by the database."""
     total = connection.scalar(sa.select(sa.func.sum(sa.cast(schema.trades.c.pnl_quote, sa.Float))))

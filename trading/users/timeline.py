@@ -11,7 +11,7 @@ from trading.market.timeframes import from_ms
 from trading.store.order_log import OrderLog
 
 FOREVER_MS = 2**52
-_RANK = ("signal", "ordered", "skipped", "not offered", "fill", "exit", "message", "asked", "consent")
+_RANK = ("signal", "ordered", "skipped", "not offered", "exit", "fill", "message", "asked", "consent")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,14 @@ class Desk:
     gates: EntryGates = field(init=False)
     fleet: FleetGates = field(init=False)
     protections: Protections = field(init=False)
+    unreplayed: set[str] = field(default_factory=set)  # after a restore: nothing of theirs leaves yet
     trouble: str | None = None  # what the log refused last, until the operator was told
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put the price watch before every quote that decides anything, the gates before every entry."""
+        if self.log.restores.pending() is not None:
+            self.unreplayed = {user.user_id for user in self.users.all()}
         self.gates = EntryGates(self.log, self.live_refusal)
         liquidity = Liquidity(self.public, self.settings.exit_bands[-1])
         book = FleetBook(self.log, self.wall)

@@ -74,7 +74,8 @@ class Exits:
         await self._desk.together(
             partial(self._watch, trade, before.get(trade.trade_id, []), quotes.get(trade.symbol))
             for trade in trades
-            if trade.symbol in believed or trade.symbol not in quotes
+            if trade.user_id not in self._desk.unreplayed
+            and (trade.symbol in believed or trade.symbol not in quotes)
         )
         return len(trades)
 

@@ -16,6 +16,7 @@ from trading.execution.coid import LENGTH
 from trading.execution.desk import Desk
 from trading.execution.follow import MARGIN_MS
 from trading.execution.pace import Pace
+from trading.execution.replay import Replay
 from trading.execution.settle import Settler
 from trading.market.errors import SluiceError
 from trading.market.orders import OrderState
@@ -41,6 +42,7 @@ class Reconcile:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._settler = Settler(desk)
+        self._replay = Replay(desk, self._settler)
         self._pace = Pace(desk.wall, 0.5, _MOST_S)
         self.ready: set[str] = set()
         self.findings = Findings()
@@ -68,11 +70,12 @@ class Reconcile:
         return len([user_id for user_id in waiting if user_id not in self.ready])
 
     async def _account(self, user_id: str, trades: list[Trade], unclear: list[Intent]) -> None:
-        if not trades and not unclear:
+        if not trades and not unclear and user_id not in self._desk.unreplayed:
             self.ready.add(user_id)
             return
         try:
             gateway = self._desk.account(user_id)
+            await self._replay_since_backup(user_id, gateway)
             for symbol, since_ms in _in_play(trades, unclear).items():
                 for state in await gateway.orders_since(symbol, since_ms - MARGIN_MS):
                     await self._compare(user_id, gateway, state)
@@ -83,6 +86,17 @@ class Reconcile:
         else:
             self.ready.add(user_id)
             _log.info("reconciled", user=user_id, open_trades=len(trades), unclear=len(unclear))
+
+    async def _replay_since_backup(self, user_id: str, gateway: AccountGateway) -> None:
+        """After a restore, write down what the venue knows since the backup; exits wait for that, too."""
+        restore = self._desk.log.restores.pending()
+        if restore is None or user_id not in self._desk.unreplayed:
+            return
+        adopted = await self._replay.account(user_id, gateway, restore)
+        self._desk.unreplayed.discard(user_id)
+        _log.warning("account_replayed", user=user_id, epoch=restore.epoch, adopted=adopted)
+        if not self._desk.unreplayed:
+            await self._desk.durably(self._desk.log.restores.done)
 
     async def _compare(self, user_id: str, gateway: AccountGateway, state: OrderState) -> None:
         intent = self._desk.log.orders.lookup(state.client_order_id) if state.client_order_id else None

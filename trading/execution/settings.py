@@ -60,6 +60,14 @@ class EngineSettings:
     entry_slots : int
         Entries between SENT and their answer at any one time: at most so many can be in doubt after
         a crash. Exits are not held back.
+    orphan_stop : Decimal
+        After a restore: stop, as a fraction of the entry price, of a position whose signal set was lost
+        with the log.
+    orphan_hold_s : int
+        The longest that such a position is held, in market seconds.
+    replay_all_symbols : int
+        After a restore, an account is asked for the orders of every symbol at a venue that lists no more
+        than so many; at a larger one, of those that the log knows or the account holds.
     seed : int
         Of the rotation in which users are served.
     jumps : JumpRules
@@ -93,6 +101,9 @@ class EngineSettings:
     delisting_lead_s: int = 86_400
     concurrency: int = 16
     entry_slots: int = 4
+    orphan_stop: Decimal = Decimal("0.05")
+    orphan_hold_s: int = 86_400
+    replay_all_symbols: int = 300
     seed: int = 0
     jumps: JumpRules = field(default_factory=JumpRules)
     fleet: FleetRules = field(default_factory=FleetRules)

@@ -97,6 +97,16 @@ class Intents:
             row = intent_row(intent, self._wall.now_ms())
             return self._database.insert_new(connection, _TABLE, [row]) == 1
 
+    def adopt(self, intent: Intent) -> bool:
+        """Write down, as SENT, an order of the venue that a restored log did not hold; False if it does.
+
+        An order is adopted whoever sent it: it is at the venue.
+        """
+        wall_ms = self._wall.now_ms()
+        row = intent_row(intent, wall_ms) | {"status": IntentStatus.SENT.value, "sent_wall_ms": wall_ms}
+        with self._database.write() as connection:
+            return self._database.insert_new(connection, _TABLE, [row]) == 1
+
     def _closing(self, connection: sa.Connection, trade_id: str) -> int:
         statuses = [IntentStatus.NEW.value, *(status.value for status in IN_FLIGHT)]
         query = sa.select(sa.func.count()).where(

@@ -18,6 +18,7 @@ from trading.store.order_log.leaving import Leaving
 from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.restores import Restores
 from trading.store.order_log.signal_sets import SignalSets
 from trading.store.order_log.suspensions import Suspensions
 from trading.store.order_log.takeover import Takeover
@@ -57,6 +58,7 @@ class OrderLog:
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox)
         self.halts = Halts(self.database, clock, self.outbox)
+        self.restores = Restores(self.database, clock, self.halts)
         self.ledger = Ledger(self.database, clock, self.outbox)
         self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
 

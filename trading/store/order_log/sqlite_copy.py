@@ -42,3 +42,21 @@ def force_to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_journal(path: Path) -> None:
+    """Move the write-ahead log of a database into its file; nobody may have it open.
+
+    Raises
+    ------
+    StoreError
+        If it is open elsewhere, or damaged.
+    """
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            mode = connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be closed: {error}") from error
+    if busy or mode != "delete":
+        raise StoreError(f"{path} is open in another process: stop engine and pipeline first")

@@ -57,7 +57,9 @@ class Desk:
         self.gates = EntryGates(self.log, self.live_refusal)
         liquidity = Liquidity(self.public, self.settings.exit_bands[-1])
         book = FleetBook(self.log, self.wall)
-        self.fleet = FleetGates(self.log, book, liquidity, self.settings.fleet, self.exit_rate_per_s)
+        self.fleet = FleetGates(
+            self.log, book, liquidity, self.settings.fleet, self.exit_rate_per_s, self.settings.peg
+        )
         settings = self.settings
         self.protections = Protections(self.log, self.wall, settings.guards, settings.fleet_guards)
         log, rules = self.log, self.settings.jumps

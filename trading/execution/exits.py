@@ -48,6 +48,7 @@ class Exits:
         self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
         self._closing: set[str] = set()  # users who asked to close everything
         self._result = FleetResult(desk.log)
+        self._has_limits: bool | None = None  # whether an entry may rest; not known yet
         self._room: dict[str, Decimal] = {}  # base units a flatten may still sell in this step
 
     async def step(self) -> int:
@@ -151,7 +152,33 @@ class Exits:
             amount = self._slice(trade.symbol, amount, quote, market)
         if amount > 0:
             limit = _limit(self._band(before), quote.bid, amount, market)
-            await self._sell(trade, before, reason, amount, limit)
+            clear = self._clear_of_ours(trade.symbol, limit, quote, market)
+            if clear is not None:
+                await self._sell(trade, before, reason, amount, clear)
+
+    def _clear_of_ours(self, symbol: str, limit: Decimal, quote: Quote, market: Market) -> Decimal | None:
+        """Return a limit at which no user's resting entry can be hit, or None: wait for its cancellation.
+
+        Entries that rest at the limit or above are cancelled. Meanwhile the exit sells one tick above the
+        highest of them, if anybody else bids there.
+        """
+        ours = [intent for intent in self._resting() if intent.symbol == symbol and _bids(intent) >= limit]
+        if not ours:
+            return limit
+        self._wire.unwanted.update(intent.coid for intent in ours)
+        above = max(_bids(intent) for intent in ours) + market.tick
+        return above if above <= quote.bid else None
+
+    def _resting(self) -> list[Intent]:
+        """Return entries of all users that rest or may be about to; none is looked for where none can be."""
+        if self._has_limits is False:
+            return []
+        out = self._desk.log.orders.find(statuses=PENDING, leg=Leg.OPEN)
+        limits = [intent for intent in out if intent.type is OrderType.LIMIT]
+        # Left over from other settings: once gone, no more come.
+        self._has_limits = bool(limits) or self._desk.settings.entry_type is OrderType.LIMIT
+        busy = self._wire.busy
+        return [each for each in limits if each.status is not IntentStatus.NEW or each.coid in busy]
 
     def _slice(self, symbol: str, amount: Decimal, quote: Quote, market: Market) -> Decimal:
         """Return what a flatten sells now: of all users together, a share of what stands at the best bid."""
@@ -231,6 +258,10 @@ class Exits:
         hold_up = partial(self._desk.log.ledger.hold_up, trade.trade_id, reason, self._desk.now_ms())
         if await self._desk.durably(hold_up):
             _log.warning("exit_held_up", user=trade.user_id, symbol=trade.symbol, reason=reason)
+
+
+def _bids(entry: Intent) -> Decimal:
+    return ZERO if entry.price is None else entry.price
 
 
 def _in_vain(before: list[Intent]) -> int:

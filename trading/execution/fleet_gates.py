@@ -9,8 +9,10 @@ from decimal import Decimal
 
 from trading.execution.fleet_book import FleetBook
 from trading.execution.liquidity import Liquidity
+from trading.execution.peg_gate import PegGate
 from trading.risk import halts
 from trading.risk.fleet import ZERO, FleetRules, Wanted, fleet_refusal
+from trading.risk.peg import PegRules
 from trading.risk.refusal import Refusal
 from trading.store.order_log import OrderLog
 from trading.store.order_log.halts import Halt, HaltKind
@@ -30,6 +32,8 @@ class FleetGates:
         The caps.
     exit_rate_per_s : Decimal or None
         Orders that can be sent in a second; None = not known.
+    peg : PegRules, optional
+        When a dollar coin is off its peg.
     """
 
     def __init__(
@@ -39,10 +43,12 @@ class FleetGates:
         liquidity: Liquidity,
         rules: FleetRules,
         exit_rate_per_s: Decimal | None = None,
+        peg: PegRules | None = None,
     ) -> None:
         self._log = log
         self.book = book
         self.liquidity = liquidity
+        self.peg = PegGate(log, peg or PegRules())
         self._rules = rules
         self._exit_rate = exit_rate_per_s
         self._halts: Sequence[Halt] = ()
@@ -61,6 +67,9 @@ class FleetGates:
 
     def refusal(self, user_id: str, symbol: str, signal_set_id: str) -> Refusal | None:
         """Return why this user may not enter this symbol on this set now, or None."""
+        return self._halted(user_id, symbol, signal_set_id) or self.peg.refusal()
+
+    def _halted(self, user_id: str, symbol: str, signal_set_id: str) -> Refusal | None:
         halt = halts.blocking(self._halts, user_id, symbol)
         if halt is not None:
             return Refusal("halt", halt.in_words())

@@ -104,7 +104,9 @@ class Intake:
         if not turns:
             return 0
         with priority(Priority.ENTRY):  # a scan of another process must not hold up an entry
-            quotes = await self._desk.quotes(signal.symbol for signal in batch.signals)
+            pegs = self._desk.fleet.peg.pairs(self._desk.markets)
+            quotes = await self._desk.quotes([*(signal.symbol for signal in batch.signals), *pegs])
+        self._desk.fleet.peg.look(quotes, self._desk.now_ms())
         self._look_for_jumps(batch, quotes)
         await self._measure_depth(batch, quotes, [user for _, user in turns])
         planned = 0

@@ -17,4 +17,5 @@ class MarketWatch:
         """Look once at the whole market; return how many were judged (0: the look is not believed)."""
         with priority(Priority.SCAN):
             quotes = await self._desk.quotes(self._desk.markets)
+        self._desk.fleet.peg.look(quotes, self._desk.now_ms())
         return self._desk.prices.survey(quotes, at_ms=self._desk.now_ms())

@@ -8,6 +8,7 @@ from trading.market.orders import OrderType
 from trading.risk.fleet import FleetRules
 from trading.risk.guards import Guards
 from trading.risk.limits import PositionLimits
+from trading.risk.peg import PegRules
 from trading.risk.sizing import SizingRules
 from trading.universe.jump_guard import JumpRules
 
@@ -74,6 +75,8 @@ class EngineSettings:
         Which prints need a second look, and which suspend a symbol.
     fleet : FleetRules
         Caps over all users together.
+    peg : PegRules
+        When a dollar coin is off its peg and entries stop.
     guards, fleet_guards : Guards
         Protections of each user and of the fleet; all off: what approvals were tested with.
     volume_s : float
@@ -108,6 +111,7 @@ class EngineSettings:
     jumps: JumpRules = field(default_factory=JumpRules)
     fleet: FleetRules = field(default_factory=FleetRules)
     volume_s: float = 300.0
+    peg: PegRules = field(default_factory=PegRules)
     guards: Guards = _NONE
     fleet_guards: Guards = _NONE
 

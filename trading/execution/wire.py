@@ -28,8 +28,9 @@ from trading.market.errors import (
     Timeout,
     Unreachable,
 )
+from trading.market.orders import OrderType
 from trading.risk.refusal import Refusal
-from trading.store.order_log.records import Event, Intent, IntentStatus, Leg, Skip
+from trading.store.order_log.records import PENDING, Event, Intent, IntentStatus, Leg, Skip
 
 _log = structlog.get_logger("execution.wire")
 
@@ -111,7 +112,7 @@ class Wire:
     async def _ask_again(self, intent: Intent) -> None:
         """Void an entry that something forbids since it was planned."""
         suspended = self._desk.prices.suspended(intent.symbol)
-        refusal = self._desk.fleet.at_the_wire(intent, self._desk.now_ms())
+        refusal = self._desk.fleet.at_the_wire(intent, self._desk.now_ms()) or self._crossing(intent)
         if suspended is not None:
             refusal = Refusal("suspended", suspended)
         if refusal is None:
@@ -132,6 +133,17 @@ class Wire:
         refuse = partial(self._orders.refuse, intent.coid, skip, at_ms=self._desk.now_ms())
         await self._desk.durably(refuse)
         raise _NotOursError
+
+    def _crossing(self, intent: Intent) -> Refusal | None:
+        """Return why an entry that may rest must not leave now: somebody here is selling the same symbol."""
+        if intent.type is not OrderType.LIMIT:
+            return None
+        leaving = self._orders.find(statuses=PENDING, leg=Leg.CLOSE)
+        if any(exit_.symbol == intent.symbol for exit_ in leaving):
+            return Refusal(
+                "crosses_exit", f"an exit in {intent.symbol} is out: it must not meet our own entry"
+            )
+        return None
 
     async def _answer(self, intent: Intent, error: ExchangeError | BadInput) -> None:
         said = f"{type(error).__name__}: {error}"

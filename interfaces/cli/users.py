@@ -1,5 +1,6 @@
 """`sluice users`: the people who trade in the current world, and their settings."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,8 +62,8 @@ def add(  # noqa: PLR0917 - Typer reads one parameter per option
         risk_per_trade=number("risk", risk),
         max_positions=max_positions,
         daily_loss_limit=number("daily-loss-limit", daily_loss_limit),
-        allowed=frozenset(allow or ()),
-        blocked=frozenset(block or ()),
+        allowed=_symbols(allow or ()),
+        blocked=_symbols(block or ()),
     )
     with open_log(settings) as log:
         Directory(log).add(user)
@@ -106,7 +107,7 @@ def change(  # noqa: PLR0917 - Typer reads one parameter per option
     }
     for key, symbols in (("allowed", allow), ("blocked", block)):
         if symbols is not None:
-            values[key] = frozenset(symbol for symbol in symbols if symbol != CLEAR)
+            values[key] = _symbols(symbols)
     settings = load_settings()
     with open_log(settings) as log:
         directory = Directory(log)
@@ -229,6 +230,12 @@ def _pause(user_id: str, *, is_paused: bool, as_json: bool) -> None:
         print_json({"user_id": user_id, "is_paused": is_paused})
         return
     print(f"{user_id} is paused: no new entries, exits go on" if is_paused else f"{user_id} trades again")
+
+
+def _symbols(texts: Sequence[str]) -> frozenset[str]:
+    from trading.users.imports.rows import unified
+
+    return frozenset(unified(text) for text in texts if text != CLEAR)
 
 
 def _preferences(

@@ -106,6 +106,7 @@ def check(
     import asyncio
 
     from resources.settings import load_settings
+    from trading.market.errors import BadInput
     from trading.users.directory import Directory
     from trading.users.key_store import ACCOUNT
 
@@ -114,6 +115,8 @@ def check(
         directory = Directory(log)
         users = [directory.get(user_id)] if user_id else directory.all()
         linked = [user for user in users if user.account == ACCOUNT and log.keys.get(user.user_id, "mexc")]
+        if user_id and not linked:
+            raise BadInput(f"user {user_id} has no key linked: `sluice users link {user_id}`")
         proofs = asyncio.run(check_all(settings, log, linked)) if linked else {}
         rows = key_rows(log, [user.user_id for user in linked])
     checks = [_row(name, check) for name, proof in proofs.items() for check in proof.checks]

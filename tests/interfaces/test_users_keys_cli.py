@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.interfaces.users_stand import KEY, Stand, stand
+from tests.interfaces.users_stand import KEY, stand
 from tests.trading.simulator.handmade import START_MS
 from trading.simulator.accounts import ALL_PERMISSIONS, TRADE, WITHDRAW, WITHDRAW_READ
 
@@ -17,13 +17,6 @@ def at(tmp_path, monkeypatch, capsys):
 
 def lines(pair: tuple[str, str]) -> str:
     return "\n".join(pair) + "\n"
-
-
-def sentence(at: Stand, name: str) -> str:
-    told = at.json("show", "ada")["key"]
-    assert told, "no key is linked"
-    del name
-    return str(told[0]["reason"])
 
 
 def test_good_key_is_linked_and_proven(at):
@@ -151,6 +144,37 @@ def test_rotation_leaves_the_old_file_and_keys_open_under_the_new(at):
     assert at.json("show", "ada")["key"][0]["master_id"] != before
     assert (at.home / f"master.key.old-{before}").exists()
     assert at.users("check") == 0
+
+
+def test_interrupted_rotation_opens_keys_and_is_run_again(at):
+    """The new file stands beside the old, nothing was re-wrapped yet: checks pass, the second run ends it."""
+    from trading.users.vault import master_from_file, new_master_key, write_master_key
+
+    at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    following = at.home / "master.key.next"
+    write_master_key(following, new_master_key())
+    new_id = master_from_file(following).key_id
+    assert at.users("check") == 0
+    assert at.json("rotate") == {"rewrapped": 1, "already": 0}
+    assert not following.exists()
+    assert at.json("show", "ada")["key"][0]["master_id"] == new_id
+    assert at.users("check") == 0
+
+
+def test_symbols_are_written_alike_however_they_are_typed(at):
+    """DOGEUSDT, doge_usdt and DOGE/USDT block the same pair; what is no symbol is refused."""
+    at.users("set", "ada", "--block", "DOGEUSDT", "--block", "shib_usdt")
+    assert at.json("show", "ada")["user"]["blocked"] == ["DOGE/USDT", "SHIB/USDT"]
+    assert at.users("set", "ada", "--block", "doge") == 1
+    assert "must look like BTC/USDT" in at.err
+    at.users("set", "ada", "--block", "none")
+    assert at.json("show", "ada")["user"]["blocked"] == []
+
+
+def test_check_of_somebody_without_a_key_says_how_to_link_one(at):
+    """Not a silent pass."""
+    assert at.users("check", "ada") == 1
+    assert "sluice users link ada" in at.err
 
 
 def test_wrong_master_key_is_one_sentence(at):

@@ -10,6 +10,7 @@ from trading.market.errors import StoreError
 from trading.notifications.channel import Channel
 from trading.notifications.messages import wording
 from trading.store.order_log.records import Event, Trade
+from trading.users.preferences import Delivery
 
 _log = structlog.get_logger("execution.courier")
 
@@ -39,11 +40,18 @@ class Courier:
         try:
             for event in waiting:
                 message = wording(event.event_id, event.user_id, event.kind, event.payload)
-                await self._channel.deliver(message)
+                if not self._is_muted(event, is_alert=message.is_alert):
+                    await self._channel.deliver(message)
                 delivered.append(event)
         finally:
             await self._desk.durably(partial(self._desk.log.outbox.mark, delivered))
         return len(delivered)
+
+    def _is_muted(self, event: Event, *, is_alert: bool) -> bool:
+        """Whether the user wants no such message at all; quiet hours and digest are a channel's matter."""
+        wishes = self._desk.users.preferences(event.user_id)
+        at = self._desk.wall.now()
+        return wishes.delivery(event.kind, at, is_alert=is_alert) is Delivery.NEVER
 
     async def _fill_cache(self, cache: TradeCache) -> None:
         waiting = self._desk.log.outbox.waiting("cached")

@@ -185,3 +185,15 @@ async def test_replaced_key_opens_the_account_anew(world):
     await engine.requests.step()
     assert engine.desk.account("u1") is not before
     assert engine.desk.account("u2") is other
+
+
+async def test_muted_kind_is_not_delivered_and_waits_for_nothing(world):
+    """u1 mutes openings: told of closings only; u2 of both; nothing stays in the outbox."""
+    engine = await world.boot()
+    log = engine.desk.log
+    log.wishes.prefer("u1", {"muted": ["trade_opened"]})
+    await world.live(engine)
+    kinds = {(m.user_id, m.kind) for m in world.mailbox.messages.values()}
+    assert ("u1", "trade_opened") not in kinds
+    assert {("u1", "trade_closed"), ("u2", "trade_opened"), ("u2", "trade_closed")} <= kinds
+    assert log.outbox.waiting() == []

@@ -107,7 +107,7 @@ def remove(
     if as_json:
         print_json(asdict(done) | {"export": str(path)})
         return
-    print(f"export: {path}")
+    print(f"export: {path}; give it to them, then delete it: it is the last copy with their name")
     if done.pseudonym is None:
         print(f"{user_id} is paused and closing ({done.hindrance}); the engine removes them after that")
     else:

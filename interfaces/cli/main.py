@@ -55,6 +55,7 @@ COMMANDS = {
     ),
     "lift": Mount("interfaces.cli.lift", "End a halt, with name and reason."),
     "halts": Mount("interfaces.cli.halts", "What people have stopped: by whom, why, since when."),
+    "canary": Mount("interfaces.cli.canary", "New strategies trade few users first: list, promote, stop."),
     "config": Mount("interfaces.cli.config", "Settings in force, secrets masked."),
     "doctor": Mount("interfaces.cli.doctor", "Check this machine and this project; say what to fix."),
     "version": Mount("interfaces.cli.version", "Version of the project and of what it stands on."),

@@ -52,3 +52,17 @@ def test_user_and_symbol_together_or_an_unknown_user_or_halt_is_refused(traded, 
     assert "no user 'nobody'" in capsys.readouterr().err
     assert run(["lift", "halt-1", "--why", "x", "--yes"]) == 1
     assert "no halt 'halt-1' holds" in capsys.readouterr().err
+
+
+def test_strategies_are_listed_promoted_and_stopped_by_a_person(traded, capsys):
+    """The second strategy of a log is a canary; a person promotes it, with name and reason."""
+    traded.log.canaries.see("set-1", "str-1", ["a"], 0)
+    traded.log.canaries.see("set-2", "str-2", ["a"], 0)
+    assert [(row["strategy_id"], row["state"]) for row in told(capsys, "canary", "list")] == [
+        ("str-1", "promoted"),
+        ("str-2", "canary"),
+    ]
+    found = told(capsys, "canary", "promote", "str-2", "--why", "reviewed", "--by", "anna")
+    assert (found["state"], found["changed_by"], found["why"]) == ("promoted", "anna", "reviewed")
+    assert run(["canary", "stop", "str-9", "--why", "x"]) == 1
+    assert "seen: str-1, str-2" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from decimal import Decimal
 import structlog
 
 from trading.exchange.gateway import AccountGateway, PublicGateway, Quote
+from trading.execution.canary_gate import CanaryGate
 from trading.execution.fleet_book import FleetBook
 from trading.execution.fleet_gates import FleetGates
 from trading.execution.liquidity import Liquidity
@@ -46,6 +47,7 @@ class Desk:
     gates: EntryGates = field(init=False)
     fleet: FleetGates = field(init=False)
     protections: Protections = field(init=False)
+    canary: CanaryGate = field(init=False)
     unreplayed: set[str] = field(default_factory=set)  # after a restore: nothing of theirs leaves yet
     trouble: str | None = None  # what the log refused last, until the operator was told
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Desk:
             self.log, book, liquidity, self.settings.fleet, self.exit_rate_per_s, self.settings.peg
         )
         settings = self.settings
+        self.canary = CanaryGate(self.log, settings.canary, settings.seed)
         self.protections = Protections(self.log, self.wall, settings.guards, settings.fleet_guards)
         log, rules = self.log, self.settings.jumps
         self.prices = PriceWatch(log.suspensions, log.outbox, self.wall, rules, self._closed_by_news)

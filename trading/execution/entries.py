@@ -137,23 +137,13 @@ class Entries:
         standing: Standing,
         purse: _Purse,
     ) -> Intent:
-        refused = user.refuses(signal.symbol)
-        if refused is not None:
-            raise _Refused("user_list", refused)
-        halted = self._desk.fleet.refusal(user.user_id, signal.symbol, batch.signal_set_id)
-        if halted is not None:
-            raise _Refused.of(halted)
-        suspended = self._desk.prices.suspended(signal.symbol)
-        if suspended is not None:
-            raise _Refused("suspended", suspended)
-        if signal.symbol in standing.frozen:
-            raise _Refused("frozen", f"an earlier order in {signal.symbol} is lost and not explained yet")
+        self._must_be_open(user, batch, signal, standing)
         market = self._market(signal)
         price = market.price_down(signal.limit_price)
         _check_price(signal, quote, price)
         size = position_size(
             purse.equity, purse.free, signal.stop_loss, market, price,
-            self._desk.settings.sizing(user.risk_per_trade),
+            self._desk.settings.sizing(user.risk_per_trade, self._desk.canary.share(batch.signal_set_id)),
         )  # fmt: skip
         if size.skip_reason is not None:
             raise _Refused("size", size.skip_reason)
@@ -193,6 +183,23 @@ class Entries:
             expires_ms=to_ms(batch.expires_at),
             created_ms=self._desk.now_ms(),
         )
+
+    def _must_be_open(self, user: User, batch: SignalSet, signal: TradeSignal, standing: Standing) -> None:
+        """Refuse what is closed to this user whatever it costs: lists, halts, new strategies, suspensions."""
+        refused = user.refuses(signal.symbol)
+        if refused is not None:
+            raise _Refused("user_list", refused)
+        halted = self._desk.fleet.refusal(user.user_id, signal.symbol, batch.signal_set_id)
+        if halted is not None:
+            raise _Refused.of(halted)
+        new = self._desk.canary.refusal(user.user_id, batch.signal_set_id)
+        if new is not None:
+            raise _Refused.of(new)
+        suspended = self._desk.prices.suspended(signal.symbol)
+        if suspended is not None:
+            raise _Refused("suspended", suspended)
+        if signal.symbol in standing.frozen:
+            raise _Refused("frozen", f"an earlier order in {signal.symbol} is lost and not explained yet")
 
     def _market(self, signal: TradeSignal) -> Market:
         try:

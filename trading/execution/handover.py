@@ -12,7 +12,7 @@ from decimal import Decimal
 import polars as pl
 
 from trading.market.errors import BadInput
-from trading.market.lineage import GROUNDS, PREFIXES, Version, row_id
+from trading.market.lineage import GROUNDS, PREFIXES, Version, digest, row_id
 from trading.market.orders import SignalSet, TradeSignal
 from trading.market.symbols import Market
 from trading.market.timeframes import Timeframe, from_ms, to_ms
@@ -107,6 +107,7 @@ def build_signal_set(
         ),
         versions=(signals[0].version_id, approvals[0].version_id),
         rests_on=grounds_of(approved),
+        strategy_id=strategy_of(signals[0], exits),
     )
 
 
@@ -120,6 +121,12 @@ def _carried(approved: pl.DataFrame) -> pl.DataFrame:
     has_capacity = "capacity_quote" in approved.columns
     capacity = pl.col("capacity_quote") if has_capacity else pl.lit(None, pl.Float64).alias("capacity_quote")
     return approved.select("symbol", pl.col("lineage_id").alias("approval_id"), capacity)
+
+
+def strategy_of(signals: Version, exits: ExitRules) -> str:
+    """Return the id of what decided: code and parameters of the signals, the model they read, the exits."""
+    models = [version for version in signals.inputs if version.startswith("v-signal_model-")]
+    return f"str-{digest(signals.code_version, signals.params, repr(exits), *models)}"
 
 
 def exits_of(results: Version) -> ExitRules:

@@ -103,6 +103,7 @@ class Intake:
         ]
         if not turns:
             return 0
+        self._desk.canary.offer(batch, users, self._desk.now_ms())
         with priority(Priority.ENTRY):  # a scan of another process must not hold up an entry
             pegs = self._desk.fleet.peg.pairs(self._desk.markets)
             quotes = await self._desk.quotes([*(signal.symbol for signal in batch.signals), *pegs])

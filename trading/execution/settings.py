@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from trading.market.errors import BadInput
 from trading.market.orders import OrderType
+from trading.risk.canary import CanaryRules
 from trading.risk.fleet import FleetRules
 from trading.risk.guards import Guards
 from trading.risk.limits import PositionLimits
@@ -75,6 +76,8 @@ class EngineSettings:
         Which prints need a second look, and which suspend a symbol.
     fleet : FleetRules
         Caps over all users together.
+    canary : CanaryRules
+        How a strategy that was not seen before earns its place.
     peg : PegRules
         When a dollar coin is off its peg and entries stop.
     guards, fleet_guards : Guards
@@ -111,6 +114,7 @@ class EngineSettings:
     jumps: JumpRules = field(default_factory=JumpRules)
     fleet: FleetRules = field(default_factory=FleetRules)
     volume_s: float = 300.0
+    canary: CanaryRules = field(default_factory=CanaryRules)
     peg: PegRules = field(default_factory=PegRules)
     guards: Guards = _NONE
     fleet_guards: Guards = _NONE
@@ -126,10 +130,12 @@ class EngineSettings:
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} must be above 0, was {getattr(self, name)}")
 
-    def sizing(self, risk_per_trade: Decimal) -> SizingRules:
-        """Return the sizing rules of a user who risks `risk_per_trade`."""
+    def sizing(self, risk_per_trade: Decimal, share: Decimal = Decimal(1)) -> SizingRules:
+        """Return the sizing rules of a user who risks `risk_per_trade`; `share` of it for a canary."""
         return SizingRules(
-            risk_per_trade=risk_per_trade, max_position_share=self.max_position_share, reserve=self.reserve
+            risk_per_trade=risk_per_trade * share,
+            max_position_share=self.max_position_share * share,
+            reserve=self.reserve,
         )
 
     def limits(self, max_positions: int) -> PositionLimits:

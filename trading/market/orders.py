@@ -139,4 +139,5 @@ class SignalSet:
     timeframe: str
     signals: tuple[TradeSignal, ...]
     versions: tuple[str, ...] = ()
+    strategy_id: str = ""
     rests_on: dict[str, str] = field(default_factory=dict)

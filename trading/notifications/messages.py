@@ -40,6 +40,7 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "key_expires": lambda p: f"Your exchange key: {p['reason']}.",
     "halt_placed": lambda p: f"Halt: {p['text']}. It holds until `sluice lift {p['halt_id']}`.",
     "halt_lifted": lambda p: f"Halt lifted: {p['text']}.",
+    "canary": lambda p: f"{p['text']}.",
     "depeg": lambda p: f"{p['text']}.",
     "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
 }
@@ -56,6 +57,7 @@ _ALERTS = frozenset(
         "key_expires",
         "halt_placed",
         "depeg",
+        "canary",
         "halt_lifted",
     }
 )

@@ -9,6 +9,7 @@ from trading.market.clock import Clock, SystemClock
 from trading.market.orders import SignalSet
 from trading.store.order_log import audit, frames, schema
 from trading.store.order_log.accounts import Accounts
+from trading.store.order_log.canaries import Canaries
 from trading.store.order_log.database import Database
 from trading.store.order_log.group_commit import GroupCommit, Writer
 from trading.store.order_log.halts import Halts
@@ -57,6 +58,7 @@ class OrderLog:
         self.history = History(self.database)
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox)
+        self.canaries = Canaries(self.database, clock)
         self.halts = Halts(self.database, clock, self.outbox)
         self.restores = Restores(self.database, clock, self.halts)
         self.ledger = Ledger(self.database, clock, self.outbox)

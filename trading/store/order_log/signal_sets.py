@@ -27,6 +27,7 @@ def to_json(batch: SignalSet) -> str:
         "signals": [_signal_json(signal) for signal in batch.signals],
         "versions": list(batch.versions),
         "rests_on": dict(batch.rests_on),
+        "strategy_id": batch.strategy_id,
     }
     return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
@@ -43,6 +44,7 @@ def from_json(text: str) -> SignalSet:
         signals=tuple(_signal(item) for item in raw["signals"]),
         versions=tuple(raw["versions"]),
         rests_on=raw.get("rests_on", {}),  # sets written before there was one
+        strategy_id=raw.get("strategy_id", ""),  # same
     )
 
 

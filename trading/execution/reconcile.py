@@ -124,6 +124,11 @@ class Reconcile:
                 _log.warning(
                     "holding_short", user=user_id, symbol=symbol, ledger=str(amount), venue=str(total)
                 )
+        if not self._desk.log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST), user_id=user_id):
+            # Nothing of ours is on its way: what the venue has beyond our accounts is the user's own.
+            totals = {name: balance.free + balance.locked for name, balance in balances.items()}
+            observe = partial(self._desk.log.ledger.entries.observe, user_id, totals, self._desk.now_ms())
+            await self._desk.durably(observe)
 
 
 def _in_play(trades: list[Trade], unclear: list[Intent]) -> dict[str, int]:

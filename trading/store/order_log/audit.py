@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.entries_audit import entry_breaks
 from trading.store.order_log.ledger import booked
 from trading.store.order_log.positions import add_up
 from trading.store.order_log.records import ZERO
@@ -15,13 +16,14 @@ def breaks(database: Database) -> list[str]:
     """Return one sentence per broken invariant; an empty list means the ledger holds.
 
     Checked: each trade's sums are those of its fills; nothing negative is held; a closed trade holds
-    nothing; each intent's executed quantity is that of its fills and never above the intended one.
+    nothing; each intent's executed quantity is that of its fills and never above the intended one; and all
+    that `entries_audit` checks of the double-entry ledger.
     """
     with database.read() as connection:
         fills = connection.execute(sa.select(schema.fills)).mappings().all()
         trades = connection.execute(sa.select(schema.trades)).mappings().all()
         intents = connection.execute(sa.select(schema.intents)).mappings().all()
-    found = []
+        found = entry_breaks(connection)
     by_trade: dict[str, list[sa.RowMapping]] = {}
     by_coid: dict[str, Decimal] = {}
     for fill in fills:

@@ -14,6 +14,7 @@ from trading.market.clock import Clock
 from trading.market.errors import MissingData
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.entries import Entries
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg, Skip
 from trading.store.order_log.rows import intent_of, intent_row
@@ -30,6 +31,7 @@ class Intents:
         self._wall = wall
         self._outbox = outbox
         self.senders = Senders(database, wall)
+        self._entries = Entries(database)
 
     # --- writing down ---------------------------------------------------------------------------
 
@@ -56,6 +58,7 @@ class Intents:
                 return False
             for intent in intents:
                 connection.execute(_TABLE.insert(), intent_row(intent, wall_ms))
+                self._entries.reservation(connection, intent.coid, at_ms)
             rows = [_skip_row(skip, at_ms) for skip in skips]
             self._database.insert_new(connection, schema.skips, rows)
         return True
@@ -95,7 +98,9 @@ class Intents:
             if connection.scalar(query) != IntentStatus.REJECTED.value:
                 return False
             row = intent_row(intent, self._wall.now_ms())
-            return self._database.insert_new(connection, _TABLE, [row]) == 1
+            is_new = self._database.insert_new(connection, _TABLE, [row]) == 1
+            self._entries.reservation(connection, intent.coid, intent.created_ms)
+        return is_new
 
     def adopt(self, intent: Intent) -> bool:
         """Write down, as SENT, an order of the venue that a restored log did not hold; False if it does.
@@ -105,7 +110,9 @@ class Intents:
         wall_ms = self._wall.now_ms()
         row = intent_row(intent, wall_ms) | {"status": IntentStatus.SENT.value, "sent_wall_ms": wall_ms}
         with self._database.write() as connection:
-            return self._database.insert_new(connection, _TABLE, [row]) == 1
+            is_new = self._database.insert_new(connection, _TABLE, [row]) == 1
+            self._entries.reservation(connection, intent.coid, intent.created_ms)
+        return is_new
 
     def _closing(self, connection: sa.Connection, trade_id: str) -> int:
         statuses = [IntentStatus.NEW.value, *(status.value for status in IN_FLIGHT)]
@@ -177,6 +184,8 @@ class Intents:
             moved = connection.execute(
                 _TABLE.update().where(_TABLE.c.coid == coid, _TABLE.c.status.in_(allowed)).values(**change)
             )
+            if moved.rowcount == 1 and (after.is_terminal or before == (IntentStatus.LOST,)):
+                self._entries.reservation(connection, coid, self._wall.now_ms())
             if moved.rowcount == 1 and event is not None:
                 self._outbox.add(connection, event)
             if moved.rowcount == 1 and skip is not None:

@@ -17,6 +17,7 @@ from trading.market.orders import Fill, OrderState, Side
 from trading.market.timeframes import to_ms
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.entries import Entries
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.positions import BookedFill, Sums, add_up, fee_in_quote
 from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
@@ -41,6 +42,7 @@ class Ledger:
         self._database = database
         self._wall = wall
         self._outbox = outbox
+        self.entries = Entries(database)
 
     def book(
         self,
@@ -73,7 +75,10 @@ class Ledger:
         intent = self._intent(connection, coid)
         rows = [self._fill_row(intent, fill, fee_prices or {}) for fill in fills]
         added = self._database.insert_new(connection, _FILLS, rows)
+        for row in rows:
+            self.entries.fill(connection, row)
         intent = self._settle_intent(connection, intent, state)
+        self.entries.reservation(connection, coid, at_ms)
         trade = self._project(connection, intent, at_ms) if added else None
         return Booking(added, intent, trade)
 
@@ -144,8 +149,15 @@ class Ledger:
         connection.execute(_TRADES.update().where(_TRADES.c.trade_id == intent.trade_id).values(**values))
         trade = self._trade(connection, intent.trade_id)
         assert trade is not None
+        self._follow(connection, trade, at_ms)
         self._outbox.add(connection, _event(trade, at_ms))
         return trade
+
+    def _follow(self, connection: sa.Connection, trade: Trade, at_ms: int) -> None:
+        """Let the double-entry accounts follow what became of a trade."""
+        self.entries.dust(connection, trade.trade_id, at_ms)
+        if trade.is_closed:
+            self.entries.mark_high_water(connection, trade.user_id, at_ms)
 
     def _sums(self, connection: sa.Connection, trade_id: str, symbol: str) -> Sums:
         query = sa.select(_FILLS).where(_FILLS.c.trade_id == trade_id)
@@ -202,6 +214,7 @@ class Ledger:
             connection.execute(_TRADES.update().where(_TRADES.c.trade_id == trade_id).values(**change))
             closed = self._trade(connection, trade_id)
             assert closed is not None
+            self._follow(connection, closed, at_ms)
             self._outbox.add(connection, _event(closed, at_ms))
         return True
 

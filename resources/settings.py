@@ -8,6 +8,7 @@ folder a command happens to be called from. See `sluice config show` and `.env.e
 import json
 import os
 import re
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -29,6 +30,7 @@ from pydantic_settings import (
 
 from resources.addresses import running_addresses
 from resources.exchange_config import ExchangeConfig, rate_of_world
+from resources.risk_config import RiskConfig
 from trading.market.errors import BadInput
 from trading.market.timeframes import timeframe as known_timeframe
 
@@ -70,6 +72,8 @@ class Settings(BaseSettings):
         Redis or Valkey to use; None = an embedded Valkey starts by itself.
     exchange : ExchangeConfig
         The venue.
+    risk : RiskConfig
+        Bounds of the fleet.
     timeframe : str
         Bar length that signals are made on; unless set, the one that the world's record names, else 15m.
     strategy : str
@@ -98,6 +102,7 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", repr=False)
     redis_url: str | None = Field(default=None, repr=False)
     exchange: ExchangeConfig = ExchangeConfig()
+    risk: RiskConfig = RiskConfig()
     timeframe: str = "15m"
     strategy: str = "rsi_regime"
     history_bars: int = Field(default=1000, ge=250, le=20_000)
@@ -302,4 +307,6 @@ def _shown(value: object) -> object:
         return "********"
     if isinstance(value, str):
         return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1********@", value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: str(content) for name, content in asdict(value).items()}
     return str(value) if isinstance(value, Path) else value

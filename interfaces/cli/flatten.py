@@ -78,6 +78,7 @@ def _run(ordered: Any, seed: int | None) -> Any:
                     exchange=order_exchange(settings),
                     keys=keys,
                     state_dir=settings.world_dir,
+                    settings=settings.risk.engine_settings(),
                     progress=told,
                 )
             )

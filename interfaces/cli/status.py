@@ -64,6 +64,9 @@ def report(settings: "Settings", lake: "Lake") -> dict[str, Any]:
         "orders_not_taken": {},
         "orders_unaccounted": 0,
         "signal_set": None,
+        "halts": [],
+        "stops_all": False,
+        "new_strategies": [],
         "problems": [],
     }
     with order_log(settings) as log:
@@ -123,6 +126,13 @@ def _trading(log: "OrderLog") -> dict[str, Any]:
         "orders_not_taken": dict(reasons.iter_rows()),
         "orders_unaccounted": intents.filter(pl.col("status").is_in(UNCLEAR)).height,
         "signal_set": sets.row(-1, named=True) if sets.height else None,
+        "halts": [halt.in_words() for halt in log.halts.active()],
+        "stops_all": any(halt.subject is None for halt in log.halts.active()),
+        "new_strategies": [
+            f"{found.strategy_id} is {found.state}: {found.why}"
+            for found in log.canaries.all()
+            if found.state != "promoted"
+        ],
         "problems": log.breaks(),
     }
 
@@ -136,8 +146,9 @@ def _verdict(lake: "Lake", found: Mapping[str, Any]) -> str:
     runs, positions = found["engine"]["is_running"], len(found["open_trades"])
     if positions and not runs:
         return f"{positions} open positions and NO engine watches their exits. Next: sluice dev"
-    if positions:
-        return f"trading, {positions} open positions, {found['closed_trades']} closed trades."
+    if found["stops_all"] or positions:
+        halted = f"no entries: {found['halts'][0]} (sluice halts)" if found["stops_all"] else "trading"
+        return f"{halted}, {positions} open positions, {found['closed_trades']} closed trades."
     stages = summary(lake)
     dry = next((stage for stage in stages if stage["out"] == 0), None)
     if dry is not None:
@@ -173,6 +184,10 @@ def _print(found: Mapping[str, Any]) -> None:
         print(f"  orders: {told}")
     for reason, count in list(found["orders_not_taken"].items())[:3]:
         print(f"  {count:,} orders came to nothing: {reason[:200]!r}")
+    for line in found["halts"]:
+        print(f"  halt: {line}")
+    for line in found["new_strategies"]:
+        print(f"  strategy {line}")
     batch = found["signal_set"]
     if batch is not None:
         print(

@@ -48,6 +48,7 @@ def trade(
                     keys=keys,
                     state_dir=settings.world_dir,
                     redis_url=settings.redis_url,
+                    settings=settings.risk.engine_settings(),
                     until_idle=until_idle,
                     for_seconds=for_seconds,
                     live_refusal=live_refusal(settings),

@@ -66,3 +66,16 @@ def test_strategies_are_listed_promoted_and_stopped_by_a_person(traded, capsys):
     assert (found["state"], found["changed_by"], found["why"]) == ("promoted", "anna", "reviewed")
     assert run(["canary", "stop", "str-9", "--why", "x"]) == 1
     assert "seen: str-1, str-2" in capsys.readouterr().err
+
+
+def test_status_names_the_halt_before_anything_else(traded, capsys):
+    """Why is nothing trading? Because anna said so."""
+    traded.log.canaries.see("set-1", "str-1", ["a"], 0)
+    traded.log.canaries.see("set-2", "str-2", ["a"], 0)
+    told(capsys, "stop-entries", "--why", "odd prints", "--by", "anna", "--yes")
+    found = told(capsys, "status")
+    assert found["halts"] == ["stop_entries of the fleet by anna: odd prints"]
+    assert "stop_entries of the fleet by anna" in found["verdict"]
+    assert found["new_strategies"] == ["str-2 is canary: not seen before"]
+    assert run(["status"]) == 0
+    assert "halt: stop_entries of the fleet by anna" in capsys.readouterr().out

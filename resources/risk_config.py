@@ -1,0 +1,56 @@
+"""The part of the settings that bounds the fleet: `[risk]` in `sluice.toml`, or `SLUICE_RISK__…`.
+
+Bounds, defaults and their meaning are those of the frozen dataclasses in `trading.risk`.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from trading.risk.canary import CanaryRules
+from trading.risk.fleet import FleetRules
+from trading.risk.guards import Guards
+from trading.risk.peg import PegRules
+
+if TYPE_CHECKING:
+    from trading.execution.settings import EngineSettings
+
+_NONE = Guards()
+
+
+class RiskConfig(BaseModel):
+    """What the engine may do with all users together.
+
+    Parameters
+    ----------
+    fleet : FleetRules
+        Caps over all users.
+    guards, fleet_guards : Guards
+        The four protections, of each user and of the fleet.
+    canary : CanaryRules
+        How a new strategy begins.
+    peg : PegRules
+        When a dollar coin is off its peg.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fleet: FleetRules = FleetRules()
+    guards: Guards = _NONE
+    fleet_guards: Guards = _NONE
+    canary: CanaryRules = CanaryRules()
+    peg: PegRules = PegRules()
+
+    def engine_settings(self) -> "EngineSettings":
+        """Return the engine's settings with these bounds."""
+        from trading.execution.settings import EngineSettings
+
+        return replace(
+            EngineSettings(),
+            fleet=self.fleet,
+            guards=self.guards,
+            fleet_guards=self.fleet_guards,
+            canary=self.canary,
+            peg=self.peg,
+        )

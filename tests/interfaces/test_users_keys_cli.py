@@ -2,6 +2,7 @@
 
 import pytest
 
+from interfaces.cli.main import run
 from tests.interfaces.users_stand import KEY, stand
 from tests.trading.simulator.handmade import START_MS
 from trading.simulator.accounts import ALL_PERMISSIONS, TRADE, WITHDRAW, WITHDRAW_READ
@@ -185,6 +186,10 @@ def test_wrong_master_key_is_one_sentence(at):
     assert at.users("check") == 1
     assert at.err.count("\n") == 1
     assert "wrong master key: the key of user ada" in at.err
+    # No exit could leave: the engine does not even start.
+    at.capsys.readouterr()
+    assert run(["trade", "--seed", "7", "--for-seconds", "1"]) == 1
+    assert "wrong master key: the key of user ada" in at.capsys.readouterr().err
 
 
 def test_live_needs_own_bound_key_consent_and_the_typed_sentence(at):

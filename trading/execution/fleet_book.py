@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from trading.execution.shared_capacity import Claim
 from trading.market.clock import Clock
 from trading.market.timeframes import MINUTE_MS
-from trading.risk.fleet import NO_CLUSTER, ZERO, Taken, Wanted
+from trading.risk.fleet import BETA, NO_CLUSTER, ZERO, Taken, Wanted
 from trading.store.order_log import OrderLog, fleet_rows
 from trading.store.order_log.records import Intent
 
 KEPT_MS = 1000  # wall time for which what was read is good enough: entries and refusals are added at once
-BETA = "market_beta"  # the feature of a signal that carries it
 
 
 @dataclass(slots=True)

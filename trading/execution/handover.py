@@ -5,7 +5,7 @@ Pure: frames in, message out. Who is to trade it, and how much, is the engine's 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from trading.market.orders import SignalSet, TradeSignal
 from trading.market.symbols import Market
 from trading.market.timeframes import Timeframe, from_ms, to_ms
 from trading.risk.exits import ExitRules
+from trading.risk.fleet import BETA, NO_CLUSTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,22 @@ def _carried(approved: pl.DataFrame) -> pl.DataFrame:
     has_capacity = "capacity_quote" in approved.columns
     capacity = pl.col("capacity_quote") if has_capacity else pl.lit(None, pl.Float64).alias("capacity_quote")
     return approved.select("symbol", pl.col("lineage_id").alias("approval_id"), capacity)
+
+
+def with_groups(batch: SignalSet, clusters: Mapping[str, int], betas: Mapping[str, float]) -> SignalSet:
+    """Return the set with each signal's cluster (-1 = none) and market beta, for the caps of the fleet.
+
+    A symbol without a beta gets none; the caps count it with 1.
+    """
+    signals = (
+        replace(
+            signal,
+            cluster=clusters.get(signal.symbol, NO_CLUSTER),
+            features=signal.features | ({BETA: betas[signal.symbol]} if signal.symbol in betas else {}),
+        )
+        for signal in batch.signals
+    )
+    return replace(batch, signals=tuple(signals))
 
 
 def strategy_of(signals: Version, exits: ExitRules) -> str:

@@ -12,6 +12,7 @@ from trading.risk.refusal import Refusal
 
 ZERO = Decimal(0)
 NO_CLUSTER = -1
+BETA = "market_beta"  # the feature of a signal that carries its beta
 
 
 @dataclass(frozen=True, slots=True)

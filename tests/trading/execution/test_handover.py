@@ -241,3 +241,16 @@ def test_exits_that_a_set_cannot_carry_are_refused(exits: ExitRules):
     """What was approved with a trailing stop must not be traded without one."""
     with pytest.raises(BadInput, match="signal sets do not carry"):
         build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True), exits=exits)
+
+
+def test_a_set_carries_clusters_and_betas_for_the_caps_of_the_fleet():
+    """AAA is in cluster 4 with beta 1.3; BBB is in none and has no beta."""
+    from tests.trading.execution.world import signal
+    from trading.execution.fleet_book import beta_of
+    from trading.execution.handover import with_groups
+    from trading.market.orders import SignalSet
+
+    batch = SignalSet("set-1", AT, AT, AT, "15m", (signal("AAA/USDT"), signal("BBB/USDT")))
+    first, second = with_groups(batch, {"AAA/USDT": 4}, {"AAA/USDT": 1.3}).signals
+    assert (first.cluster, beta_of(first.features)) == (4, Decimal("1.3"))
+    assert (second.cluster, beta_of(second.features), second.features) == (-1, 1, {})

@@ -222,7 +222,7 @@ else:
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["backup", "restore"])
 def test_killed_at_any_moment_there_is_a_whole_one_or_none(log_with_open_trade, url, tmp_path, what):
-    """Ended before a file operation, one after the other: a backup verifies or is not there, a log is whole."""
+    """Ended before a file operation, in turn: a backup verifies or is not there, the log is whole."""
     log_with_open_trade.close()
     backup.back_up(url, tmp_path / "b")
     original = Path(url.removeprefix("sqlite:///")).read_bytes()

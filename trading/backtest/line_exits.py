@@ -11,7 +11,8 @@ def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
     """Return the exits that backtest and live engine use for a strategy of the line.
 
     A `roi` of one rung at age 0 becomes the part of the price that leaves it after the strategy's own fee
-    and costs on both sides; exit signals do not count, since signal sets carry none.
+    and costs on both sides. An exit signal counts as the file says, unless it says ``exit.on_line = false``:
+    the hand-over refuses it (`handover.not_carried`), but nothing else is tested under the strategy's name.
 
     Parameters
     ----------
@@ -47,5 +48,5 @@ def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
         trailing_stop=None if trailing is None else trailing.stop,
         trailing_offset=0.0 if trailing is None else trailing.offset,
         max_hold_bars=max(1, held_ms // bar_ms) if held_ms else None,
-        use_exit_signal=False,
+        use_exit_signal=strategy.exit_ is not None and strategy.exit_counts_on_line,
     )

@@ -139,6 +139,8 @@ class Strategy:
         A stake by risk, and caps.
     volume_share : float
         Most of the entry bar's volume that is bought (mode default); 0 = no limit.
+    exit_counts_on_line : bool
+        Whether the research line sells on `exit_` too; false = it is only shown there.
     digest : str
         Of the text it was read from: two strategies of one name and different texts are two.
     additions, parts : tuple of Addition, of Part
@@ -164,6 +166,7 @@ class Strategy:
     sizing: Sizing = field(default_factory=Sizing)
     additions: tuple[Addition, ...] = ()
     parts: tuple[Part, ...] = ()
+    exit_counts_on_line: bool = True
     name: str = ""
     about: str = ""
     digest: str = ""

@@ -20,7 +20,7 @@ from trading.market.lineage import digest
 KEYS: dict[str, tuple[str, ...]] = {
     "": ("name", "about", "startup", "entry", "exit", "risk", "stake", "protections", "costs"),
     "entry": ("when", "rank", "limit", "add"),
-    "exit": ("when",),
+    "exit": ("when", "on_line"),
     "risk": ("stoploss", "roi", "take_profit", "trailing", "max_hold", "partial"),
     "risk.trailing": ("stop", "offset"),
     "stake": (
@@ -100,6 +100,7 @@ class _StrategyReader(Reader):
             startup=self.whole("startup", 0, 0, 1_000_000),
             entry=self.condition("entry.when"),
             exit_=self.condition("exit.when") if "when" in self.table("exit") else None,
+            exit_counts_on_line=self.flag("exit.on_line", default=True),
             rank=self.read("entry.rank", expression) if "rank" in self.table("entry") else None,
             entry_limit=self.number("entry.limit", 0.0, 0.0, 100.0),
             stoploss=self.number("risk.stoploss", None, 0.0, 1.0, open_ends=True),

@@ -49,12 +49,12 @@ class Reader:
             raise self.wrong(path, f"{shown(path)} must be {' or '.join(map(repr, known))}, was {value!r}")
         return str(value)
 
-    def flag(self, path: str) -> bool:
-        """Return true or false; false where the key is not there."""
+    def flag(self, path: str, *, default: bool = False) -> bool:
+        """Return true or false; `default` where the key is not there."""
         value = self.value(path)
         if value is not None and not isinstance(value, bool):
             raise self.wrong(path, f"{shown(path)} must be true or false, was {value!r}")
-        return value is True
+        return default if value is None else value
 
     def table(self, name: str) -> Mapping[str, Any]:
         """Return the table of a path; ``entry.add.0`` is the first of ``[[entry.add]]``."""

@@ -74,11 +74,9 @@ def build_signal_set(
         If the approvals rest on exits that a signal set cannot carry: live must trade what was tested.
     """
     rules = rules or HandoverRules()
-    if exits.trailing_stop is not None or exits.use_exit_signal:
-        raise BadInput(
-            "approvals rest on a trailing stop or on exit signals, which signal sets do not carry yet: "
-            "backtest with trailing_stop unset and use_exit_signal false"
-        )
+    refusal = not_carried(exits)
+    if refusal is not None:
+        raise BadInput(refusal)
     bar_ms = timeframe.floor_ms(to_ms(at)) - timeframe.ms
     approved = approvals[1].filter(pl.col("is_approved"))
     wanted = (
@@ -109,6 +107,21 @@ def build_signal_set(
         versions=(signals[0].version_id, approvals[0].version_id),
         rests_on=grounds_of(approved),
         strategy_id=strategy_of(signals[0], exits),
+    )
+
+
+def not_carried(exits: ExitRules) -> str | None:
+    """Return why approvals under `exits` are not handed over, in one sentence; None if a set carries them."""
+    parts = [
+        (exits.trailing_stop is not None, "a trailing stop", "trailing_stop 0"),
+        (exits.use_exit_signal, "exit signals", "use_exit_signal false"),
+    ]
+    asked = [(what, without) for is_used, what, without in parts if is_used]
+    if not asked:
+        return None
+    return (
+        f"approvals rest on {' and '.join(what for what, _ in asked)}, which signal sets do not carry yet: "
+        f"to trade the strategy without, run backtest_results with {' and '.join(off for _, off in asked)}"
     )
 
 

@@ -32,6 +32,7 @@ class ModelPredictor:
     threshold: float
     features: tuple[str, ...]
     classifier: Classifier
+    known_at: datetime | None = None
 
     def predict(self, features: pl.DataFrame) -> Floats:
         """Return one probability per row; null features are unknown.
@@ -162,7 +163,8 @@ class ModelRegistry:
         StoreError
             If a file is missing, altered or unreadable.
         """
-        core = self.manifest(model_id)["core"]
+        manifest = self.manifest(model_id)
+        core = manifest["core"]
         files = {}
         for name, expected in core["files"].items():
             path = self._root / model_id / name
@@ -171,7 +173,10 @@ class ModelRegistry:
                 raise StoreError(f"model {model_id}: {name} is not the file that was saved")
             files[name] = data
         classifier = load_classifier(core["kind"], files)
-        return ModelPredictor(model_id, float(core["threshold"]), tuple(core["features"]), classifier)
+        known_at = datetime.fromisoformat(str(manifest["created_at"]))
+        return ModelPredictor(
+            model_id, float(core["threshold"]), tuple(core["features"]), classifier, known_at
+        )
 
     def manifest(self, model_id: str) -> dict[str, dict]:  # type: ignore[type-arg]  # JSON
         """Return a model's manifest, checked against its id."""

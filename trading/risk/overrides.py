@@ -23,8 +23,9 @@ class ExitOverrides:
     max_hold_bars : int or None
         Out at the open of the bar that is this many bars after the entry bar; 0 = no limit, None = the
         strategy's.
-    use_exit_signal : bool
-        Whether exit signals count. Signal sets carry none yet, so approvals of such a run cannot be traded.
+    use_exit_signal : bool or None
+        Whether exit signals count; None = as the strategy says. Signal sets carry none yet, so approvals of a
+        run in which they count are not handed over: false tests what can be traded without them.
     """
 
     stop_loss: float | None = None
@@ -32,7 +33,7 @@ class ExitOverrides:
     trailing_stop: float | None = None
     trailing_offset: float | None = None
     max_hold_bars: int | None = None
-    use_exit_signal: bool = False
+    use_exit_signal: bool | None = None
 
     def applied(self, to: ExitRules) -> ExitRules:
         """Return `to` with what is set here; raises BadInput as `ExitRules` does."""
@@ -40,6 +41,7 @@ class ExitOverrides:
         def chosen[T: (int, float)](own: T | None, theirs: T | None) -> T | None:
             return theirs if own is None else own or None
 
+        counts = to.use_exit_signal if self.use_exit_signal is None else self.use_exit_signal
         offset = to.trailing_offset if self.trailing_offset is None else self.trailing_offset
         return ExitRules(
             stop_loss=to.stop_loss if self.stop_loss is None else self.stop_loss,
@@ -47,5 +49,5 @@ class ExitOverrides:
             trailing_stop=chosen(self.trailing_stop, to.trailing_stop),
             trailing_offset=offset,
             max_hold_bars=chosen(self.max_hold_bars, to.max_hold_bars),
-            use_exit_signal=self.use_exit_signal,
+            use_exit_signal=counts,
         )

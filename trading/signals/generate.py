@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trading.market.errors import BadInput
 from trading.market.timeframes import timeframe as timeframe_named
+from trading.market.timeframes import to_ms
 from trading.signals.conditions import (
     DEFAULT,
     Declared,
@@ -89,7 +90,8 @@ def signal_rows(
     news : DataFrame, optional
         `first_seen`, `symbols`, `event`, `sentiment`.
     model : Predictor, optional
-        A promoted model; entries below its threshold stay as rows with `is_entry` false.
+        A promoted model; entries below its threshold stay as rows with `is_entry` false. It is not asked
+        about bars that closed before it was there (`known_at`).
     screening_ids : mapping of str to str, optional
         Lineage id of each symbol's screening row.
     timeframe : str
@@ -190,15 +192,29 @@ def _with_rule_score(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _with_probability(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
     place = np.flatnonzero(rows["is_candidate"].to_numpy())
+    named = pl.lit(None if model is None else model.model_id, pl.String)
+    asked = pl.Series(_is_known(rows, model))
     found = rows.with_columns(
-        _predicted(rows, place, model), model_id=pl.lit(None if model is None else model.model_id, pl.String)
+        _predicted(rows, place, model), model_id=pl.when(asked).then(named).otherwise(None)
     )
     return found if model is None else found.with_columns(pl.coalesce("probability", "score").alias("score"))
 
 
+def _is_known(rows: pl.DataFrame, model: Predictor | None) -> NDArray[np.bool_]:
+    """Return per row whether the model was there when the bar closed; false without a model."""
+    if model is None or model.known_at is None:
+        return np.full(len(rows), model is not None)
+    found: NDArray[np.bool_] = rows["decided_ms"].to_numpy() >= to_ms(model.known_at)
+    return found
+
+
 def _predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | None) -> pl.Series:
-    """Return the column `probability`: the model's at the rows of `place`, null elsewhere and without one."""
+    """Return the column `probability`: the model's at the rows of `place`, null elsewhere and without one.
+
+    Null too at bars that closed before the model was there: it has learnt from what came after them.
+    """
     values = np.full(len(rows), np.nan)
+    place = place[_is_known(rows, model)[place]]
     if model is not None and len(place):
         values[place] = model.predict(rows.select(FEATURES.keys())[place])
         if not ((values[place] >= 0) & (values[place] <= 1)).all():

@@ -1,5 +1,6 @@
 """What signals ask of a model. The models themselves live in `trading.learning`, a floor above."""
 
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,11 @@ class Predictor(Protocol):
     @property
     def threshold(self) -> float:
         """An entry with a lower probability is not taken."""
+        ...
+
+    @property
+    def known_at(self) -> datetime | None:
+        """Market time at which it was trained: at bars that closed before, nobody could have asked it."""
         ...
 
     def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:

@@ -32,6 +32,22 @@ def test_a_target_after_costs_becomes_the_price_that_leaves_it() -> None:
     assert (trailing.take_profit, trailing.max_hold_bars) == (None, None)
 
 
+@pytest.mark.parametrize("name", names())
+def test_a_shipped_strategy_leaves_the_line_as_its_file_says(name: str) -> None:
+    """Whoever has an exit condition is tested with it; the default alone says that its own is only shown."""
+    strategy = shipped_strategy(name)
+    counts = strategy.exit_ is not None and name != "rsi_regime"
+    assert exits_of_strategy(strategy, BAR_MS).use_exit_signal is counts
+
+
+def test_the_launchpad_may_switch_exit_signals_off_and_on() -> None:
+    """None keeps the strategy's word; false is how a strategy is tested that is to be traded without them."""
+    own = exits_of_strategy(shipped_strategy("ema_trend"), BAR_MS)
+    assert ExitOverrides().applied(own).use_exit_signal is True
+    assert ExitOverrides(use_exit_signal=False).applied(own).use_exit_signal is False
+    assert ExitOverrides(use_exit_signal=True).applied(ExitRules()).use_exit_signal is True
+
+
 def test_a_ladder_is_refused_in_one_sentence() -> None:
     """Signal sets carry one target: two rungs, or one that comes later, cannot travel."""
     for roi in ('{ "0" = 0.02, "60" = 0.01 }', '{ "30" = 0.01 }'):

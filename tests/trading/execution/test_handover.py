@@ -7,7 +7,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from trading.execution.handover import HandoverRules, build_signal_set, exits_of
+from trading.execution.handover import HandoverRules, build_signal_set, exits_of, not_carried
 from trading.market.errors import BadInput
 from trading.market.frames import UTC_MS
 from trading.market.lineage import Version, params_json
@@ -254,3 +254,13 @@ def test_a_set_carries_clusters_and_betas_for_the_caps_of_the_fleet():
     first, second = with_groups(batch, {"AAA/USDT": 4}, {"AAA/USDT": 1.3}).signals
     assert (first.cluster, beta_of(first.features)) == (4, Decimal("1.3"))
     assert (second.cluster, beta_of(second.features), second.features) == (-1, 1, {})
+
+
+def test_the_refusal_names_what_cannot_travel_and_what_to_set():
+    """One sentence; both where both are used, none where a set carries everything."""
+    assert not_carried(EXITS) is None
+    both = not_carried(ExitRules(trailing_stop=0.02, use_exit_signal=True))
+    assert both is not None
+    assert "rest on a trailing stop and exit signals" in both
+    assert "with trailing_stop 0 and use_exit_signal false" in both
+    assert "trailing" not in (not_carried(ExitRules(use_exit_signal=True)) or "")

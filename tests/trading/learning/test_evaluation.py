@@ -119,7 +119,7 @@ def test_an_empty_pool_is_no_data(pools) -> None:
 class Oracle:
     """A champion that knows the outcome: no honest model can beat it."""
 
-    model_id, threshold = "mdl-oracle", 0.5
+    model_id, threshold, known_at = "mdl-oracle", 0.5, None
 
     def __init__(self, frame: pl.DataFrame, features: tuple[str, ...]) -> None:
         self.known = {tuple(row[:-1]): row[-1] for row in frame.select(*features, "net_return").rows()}

@@ -100,6 +100,13 @@ def test_a_model_of_other_features_is_refused(registry, promoted, pools) -> None
         registry.champion(pools.CUTOFF, "f2")
 
 
+def test_a_model_remembers_since_when_it_can_be_asked(registry, promoted, pools) -> None:
+    """The market time of its training travels with it, whatever the time at which it is asked for."""
+    register(registry, promoted, pools.CUTOFF)
+    champion = registry.champion(pools.CUTOFF + timedelta(days=3), "f1")
+    assert champion.known_at == pools.CUTOFF
+
+
 @pytest.mark.parametrize("name", ["model.skops", "medians.json"])
 def test_one_altered_byte_is_noticed(registry, promoted, pools, name: str, tmp_path) -> None:
     """Every byte is checked before it is read."""

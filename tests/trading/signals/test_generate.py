@@ -46,8 +46,8 @@ class Constant:
 
     model_id, threshold = "mdl-test", 0.5
 
-    def __init__(self, value: float) -> None:
-        self.value, self.seen = value, pl.DataFrame()
+    def __init__(self, value: float, known_at: datetime | None = None) -> None:
+        self.value, self.known_at, self.seen = value, known_at, pl.DataFrame()
 
     def predict(self, features: pl.DataFrame) -> np.ndarray:
         self.seen = features
@@ -195,6 +195,18 @@ def test_a_model_at_its_threshold_lets_pass_and_gives_the_score() -> None:
     """The bound itself is enough."""
     row = signal_rows(bars([{}, OVERSOLD]), model=Constant(0.5)).row(0, named=True)
     assert (row["is_entry"], row["score"]) == (True, 0.5)
+
+
+def test_a_model_is_not_asked_about_bars_before_it_was_there() -> None:
+    """Trained when the second bar closed: that entry it vetoes, the one a bar earlier it cannot know of."""
+    model = Constant(0.4, known_at=START + timedelta(minutes=30))
+    rows = signal_rows(bars([OVERSOLD, OVERSOLD]), model=model)
+    assert rows["open_time"].to_list() == [START, START + timedelta(minutes=15)]
+    assert rows["is_entry"].to_list() == [True, False]
+    assert rows["probability"].to_list() == [None, 0.4]
+    assert rows["model_id"].to_list() == [None, "mdl-test"]
+    later = Constant(0.4, known_at=START + timedelta(minutes=30, seconds=1))
+    assert signal_rows(bars([OVERSOLD, OVERSOLD]), model=later)["is_entry"].to_list() == [True, True]
 
 
 @pytest.mark.parametrize("value", [1.01, -0.1, float("nan")])

@@ -21,7 +21,7 @@ from bench.peers import ROOT, PeerMissing, ask, python_of
 from trading.backtest import replay as replay_module
 from trading.backtest import trade_frame
 from trading.backtest.candle_file import PLAIN_MARKET, candle_file
-from trading.backtest.entries import Job, Signals
+from trading.backtest.job import Job, Signals
 from trading.backtest.replay import Mode, no_detail, replay
 from trading.backtest.replay import run as run_job
 from trading.backtest.runs import empty_book

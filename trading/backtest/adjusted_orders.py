@@ -5,8 +5,9 @@ in two small arrays of the book, so that nothing is allocated.
 """
 
 from trading.backtest.compiled import compiled, lean
-from trading.backtest.entries import TARGET, Job, cost_of, steps_in
+from trading.backtest.entries import cost_of, steps_in
 from trading.backtest.fees import exit_fee, span_at
+from trading.backtest.job import TARGET, AdjustedJob
 from trading.risk import exit_machine
 from trading.risk.exit_machine import PART, WHOLE, ExitNumbers
 
@@ -26,7 +27,7 @@ SUMS = 10
 
 
 @lean
-def buy(job: Job, k: int, t: int, mark: int, stake: float, code: int) -> bool:
+def buy(job: AdjustedJob, k: int, t: int, mark: int, stake: float, code: int) -> bool:
     """Buy for `stake` at row t; return whether the venue takes such an order."""
     venue, whole, money, fees = job.venue, job.book.whole, job.book.money, job.venue.fees
     cost = 0 if job.adjust.entry_rests else cost_of(job, k, t, stake)
@@ -62,7 +63,7 @@ def buy(job: Job, k: int, t: int, mark: int, stake: float, code: int) -> bool:
 
 
 @lean
-def sell(job: Job, k: int, t: int, mark: int, steps: int, code: int, cost: int) -> None:
+def sell(job: AdjustedJob, k: int, t: int, mark: int, steps: int, code: int, cost: int) -> None:
     """Sell whole steps at row t; `mark` is the market's tick, costs come off it."""
     venue, whole, money = job.venue, job.book.whole, job.book.money
     rests = code == 0 or (code in (PART, TARGET) and job.terms.target_rests)
@@ -82,7 +83,7 @@ def sell(job: Job, k: int, t: int, mark: int, steps: int, code: int, cost: int) 
 
 
 @lean
-def note(job: Job, k: int, t: int, code: int, steps: int, tick: int, mark: int, fee: float) -> None:
+def note(job: AdjustedJob, k: int, t: int, code: int, steps: int, tick: int, mark: int, fee: float) -> None:
     """Write down a fill; `fee` in quote units."""
     book, num, den = job.book, job.venue.tick_num[k], job.venue.tick_den[k]
     place = book.whole[FILLS]
@@ -94,7 +95,7 @@ def note(job: Job, k: int, t: int, code: int, steps: int, tick: int, mark: int, 
 
 
 @lean
-def numbers_of(job: Job, k: int) -> ExitNumbers:
+def numbers_of(job: AdjustedJob, k: int) -> ExitNumbers:
     """Return the rules of symbol k's position, its ladder by the fees of its entry."""
     of = job.terms.exits
     factors = job.venue.factors[job.book.whole[SPAN], k]
@@ -102,7 +103,7 @@ def numbers_of(job: Job, k: int) -> ExitNumbers:
 
 
 @lean
-def levels_of(job: Job, k: int) -> tuple[int, int, int]:
+def levels_of(job: AdjustedJob, k: int) -> tuple[int, int, int]:
     """Return fixed stop, trailing stop and target for the average as it stands."""
     whole, numbers = job.book.whole, numbers_of(job, k)
     average = whole[AVERAGE]
@@ -113,7 +114,7 @@ def levels_of(job: Job, k: int) -> tuple[int, int, int]:
 
 
 @lean
-def next_part(job: Job, k: int) -> tuple[int, int]:
+def next_part(job: AdjustedJob, k: int) -> tuple[int, int]:
     """Return (rule, tick) of the lowest part that is still to be sold; (-1, 0) = none."""
     adjust, whole = job.adjust, job.book.whole
     found, tick = -1, 0
@@ -127,7 +128,7 @@ def next_part(job: Job, k: int) -> tuple[int, int]:
 
 
 @lean
-def next_addition(job: Job) -> tuple[int, int]:
+def next_addition(job: AdjustedJob) -> tuple[int, int]:
     """Return (rule, tick) of the highest level at which is still to be added; (-1, 0) = none."""
     adjust, whole = job.adjust, job.book.whole
     found, tick = -1, 0

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 
 from trading.backtest.compiled import digest, lean
-from trading.backtest.entries import CODE, ENTRIES_MACHINE, GOT, SPENT, Job, open_position, scaled
+from trading.backtest.entries import ENTRIES_MACHINE, open_position, scaled
+from trading.backtest.job import CODE, GOT, SPENT, Job
 from trading.backtest.walk import Floats, Ints
 
 

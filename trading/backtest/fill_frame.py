@@ -3,9 +3,9 @@
 import numpy as np
 import polars as pl
 
-from trading.backtest import entries as book
+from trading.backtest import job as book
 from trading.backtest.adjusted_orders import DOUBT, ENTRY
-from trading.backtest.entries import Job
+from trading.backtest.job import AdjustedJob, AnyJob
 from trading.backtest.trade_frame import REASONS
 from trading.backtest.walk import Floats, Ints
 from trading.risk.exit_machine import ADDITION, PART
@@ -30,10 +30,10 @@ _NAMES = {ENTRY: "entry", ADDITION: "add", PART: "partial"}
 
 
 def fill_frame(
-    symbols: list[str], job: Job, rows: Ints, rates: Floats, fills: Ints, fill_rates: Floats
+    symbols: list[str], job: AnyJob, rows: Ints, rates: Floats, fills: Ints, fill_rates: Floats
 ) -> pl.DataFrame:
     """Return `FILLS` of what the loop wrote; `fills` are empty where positions are not adjusted."""
-    if not job.adjust.is_on:
+    if not isinstance(job, AdjustedJob):
         fills, fill_rates = _of_trades(job, rows, rates)
     keep = (fills[:, 2] != DOUBT) & (fills[:, 2] != 0)
     trade, at, code, steps = fills[keep].T
@@ -59,7 +59,7 @@ def fill_frame(
     return frame.sort("ts", "symbol", maintain_order=True)
 
 
-def doubt_frame(symbols: list[str], job: Job, rows: Ints, fills: Ints) -> pl.DataFrame:
+def doubt_frame(symbols: list[str], job: AnyJob, rows: Ints, fills: Ints) -> pl.DataFrame:
     """Return `symbol` and `ts` of the bars of adjusted positions that did not tell the order of events."""
     found = fills[fills[:, 2] == DOUBT]
     ts = pl.Series(job.bars.open_ms[found[:, 1]]).cast(_UTC_MS)
@@ -67,7 +67,7 @@ def doubt_frame(symbols: list[str], job: Job, rows: Ints, fills: Ints) -> pl.Dat
     return pl.DataFrame({"symbol": pl.Series(symbols, dtype=pl.String).gather(owner), "ts": ts})
 
 
-def _of_trades(job: Job, rows: Ints, rates: Floats) -> tuple[Ints, Floats]:
+def _of_trades(job: AnyJob, rows: Ints, rates: Floats) -> tuple[Ints, Floats]:
     """Return a buy and a sale per trade; fees and the amount sold by what was spent and got."""
     k, code, steps = rows[:, book.OWNER], rows[:, book.CODE], rows[:, book.STEPS]
     fees, open_ms = job.venue.fees, job.bars.open_ms

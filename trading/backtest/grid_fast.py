@@ -12,10 +12,10 @@ import numpy as np
 
 from trading.backtest.candle_file import PLAIN_MARKET, CandleFile, MarketRules, filled
 from trading.backtest.columns import column_table
-from trading.backtest.entries import Job, Signals, Venue
 from trading.backtest.grid_figures import Sums
 from trading.backtest.grid_masks import Masks
 from trading.backtest.grid_sums import add_book
+from trading.backtest.job import Job, Signals, Venue
 from trading.backtest.portfolio import by_symbol
 from trading.backtest.replay import Mode, check_ticks, no_detail
 from trading.backtest.runs import empty_book, frozen

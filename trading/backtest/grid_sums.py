@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable
 
 from trading.backtest.compiled import digest, lean
-from trading.backtest.entries import ENTRIES_MACHINE, GOT, LEAVE, OWNER, SPENT, Book
+from trading.backtest.entries import ENTRIES_MACHINE
+from trading.backtest.job import GOT, LEAVE, OWNER, SPENT, Book
 from trading.backtest.walk import Floats, Ints
 
 # Columns of the sums: trades, net returns and their squares, winning trades, gains, losses (above 0).

@@ -11,8 +11,8 @@ import polars as pl
 
 from trading.backtest.block import Block
 from trading.backtest.candle_file import CandleFile, filled
-from trading.backtest.entries import Job, Signals
 from trading.backtest.every_entry import every_entry
+from trading.backtest.job import Job, Signals
 from trading.backtest.replay import detail_bars
 from trading.backtest.runs import empty_book, frozen, walked
 from trading.backtest.strategy import Costs, Strategy, Trailing

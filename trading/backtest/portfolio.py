@@ -7,26 +7,15 @@ come in the order (time, rank), the stored tie-break.
 
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from trading.backtest import protections
 from trading.backtest.adjusted import ADJUSTED_MACHINE, open_adjusted
 from trading.backtest.compiled import digest, lean, prefetch
-from trading.backtest.entries import (
-    CODE,
-    ENTRY,
-    GOT,
-    LOCKED,
-    NO_CASH,
-    NO_SLOT,
-    SPENT,
-    Job,
-    entry_fee,
-    open_position,
-    scaled,
-)
+from trading.backtest.entries import entry_fee, open_position, scaled
+from trading.backtest.job import CODE, GOT, LOCKED, NO_CASH, NO_SLOT, SPENT, AnyJob
 from trading.backtest.protections import Guards, Log, empty_log, is_locked, note_end
 from trading.backtest.walk import Bars, Bools, Floats, Ints
 from trading.risk import guards, sizing
@@ -99,10 +88,11 @@ def _give_back(desk: Desk, guards: Guards, now: int) -> None:
 
 
 @lean
-def _take(job: Job, desk: Desk, k: int, row: int, n: int, wanted: float) -> None:
+def _take(job: AnyJob, desk: Desk, k: int, row: int, n: int, aside: float) -> None:
     """Book a slot until the position's end: freqtrade gives it back in the bar of the exit, we after it.
 
-    What it may add later is set aside as it opens; proceeds of parts come back with the rest.
+    What it may add later is set aside as it opens (`aside` in quote units, fees included, 0 = nothing is
+    added); proceeds of parts come back with the rest.
     """
     code = job.book.rows[n, CODE]
     desk.free_row[k] = row + 1
@@ -113,8 +103,7 @@ def _take(job: Job, desk: Desk, k: int, row: int, n: int, wanted: float) -> None
     spent = job.book.rates[n, SPENT]
     desk.gain[k] = job.book.rates[n, GOT] - spent
     desk.profit[k] = job.book.rates[n, GOT] / spent - 1.0
-    if job.adjust.is_on:
-        spent = max(spent, wanted * (1.0 + entry_fee(job, k, job.bars.open_ms[job.book.rows[n, ENTRY]])))
+    spent = max(spent, aside)
     desk.brings[k] = spent + desk.gain[k]
     desk.is_stop[k] = code in (1, 3)
     desk.ended_ms[k], desk.free_ms[k] = ended, free
@@ -125,7 +114,7 @@ def _take(job: Job, desk: Desk, k: int, row: int, n: int, wanted: float) -> None
 
 
 @lean
-def _base(job: Job, desk: Desk, k: int, now: int) -> float:
+def _base(job: AnyJob, desk: Desk, k: int, now: int) -> float:
     """Return the stake before it is scaled: fixed, by risk as live sizes it, or the worth by slots."""
     terms = job.terms
     if terms.risk[0] > 0.0:
@@ -138,7 +127,7 @@ def _base(job: Job, desk: Desk, k: int, now: int) -> float:
 
 
 @lean
-def _refused(job: Job, desk: Desk, k: int, now: int, base: float) -> bool:
+def _refused(job: AnyJob, desk: Desk, k: int, now: int, base: float) -> bool:
     """Return whether slots, protections or money forbid an entry now, and count why."""
     counts, terms = job.book.counts, job.terms
     if 0 < terms.slots <= desk.state[0]:
@@ -174,7 +163,7 @@ def _send_for(bars: Bars, is_exit: Bools, t: int) -> None:
 
 def _by_symbol(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int, int]]:
     @lean(cache=True, nogil=True)
-    def run(job: Job, startup: int, k: int, t: int, until: int) -> tuple[int, int, int]:
+    def run(job: Any, startup: int, k: int, t: int, until: int) -> tuple[int, int, int]:
         """Walk symbols k to `until`, from row t on; returns (trades, k, t), where the book was full."""
         n = 0
         if machine == 0:
@@ -205,7 +194,7 @@ def _by_symbol(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int,
 def _by_time(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int]]:
     @lean(cache=True, nogil=True)
     def run(
-        job: Job, desk: Desk, guards: Guards, candidates: Ints, owner: Ints, place: int
+        job: Any, desk: Desk, guards: Guards, candidates: Ints, owner: Ints, place: int
     ) -> tuple[int, int]:
         """Ask candidates in order, from `place` on; returns (trades, place), where the book was full."""
         n = 0
@@ -218,7 +207,10 @@ def _by_time(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int]]:
             now = job.bars.open_ms[t]
             _give_back(desk, guards, now)
             base = scaled(job, t, _base(job, desk, k, now))
-            wanted = base * (1.0 + job.adjust.add_share_sum) + job.adjust.add_amount_sum
+            wanted, aside = base, 0.0
+            if is_adjusted:  # numba drops the branch not taken
+                wanted = base * (1.0 + job.adjust.add_share_sum) + job.adjust.add_amount_sum
+                aside = wanted * (1.0 + entry_fee(job, k, now))
             if _refused(job, desk, k, now, wanted):
                 continue
             if is_adjusted:  # noqa: SIM108 - numba drops the branch not taken
@@ -226,7 +218,7 @@ def _by_time(machine: int, is_adjusted: bool) -> Callable[..., tuple[int, int]]:
             else:
                 row = open_position(job, k, t, n, base)
             if row >= 0:
-                _take(job, desk, k, row, n, wanted)
+                _take(job, desk, k, row, n, aside)
                 n += 1
         return n, place
 

@@ -11,13 +11,13 @@ from enum import StrEnum
 import numpy as np
 import polars as pl
 
-from trading.backtest import entries as book
+from trading.backtest import job as book
 from trading.backtest.candle_file import PLAIN_MARKET, CandleFile, MarketRules, filled
 from trading.backtest.columns import column_table
-from trading.backtest.entries import NO_ADJUST, Job, Signals
 from trading.backtest.fill_frame import doubt_frame, fill_frame
+from trading.backtest.job import AdjustedJob, AnyJob, Job, Signals
 from trading.backtest.protections import Guards, as_freqtrade
-from trading.backtest.runs import empty_book, frozen, in_time_order, one_by_one
+from trading.backtest.runs import adjusted, empty_book, frozen, in_time_order, one_by_one
 from trading.backtest.strategy import Strategy
 from trading.backtest.trade_frame import trade_frame
 from trading.backtest.translate import adjust_of, terms_of, venue_of
@@ -132,8 +132,9 @@ def replay(
     paid = float(venue.fees.entry[0, 0])
     terms = terms_of(bars, used.bar_ms, strategy, slots, is_freqtrade=is_peer, fee=paid)
     finer = detail_bars(detail, used.symbols, used.bar_ms)
-    adjust = NO_ADJUST if is_peer else adjust_of(strategy, venue, masks)
-    job = Job(bars, finer, signals, venue, terms, empty_book(adjust), adjust)
+    plain = Job(bars, finer, signals, venue, terms, empty_book())
+    is_adjusted = strategy.is_adjusted and not is_peer
+    job = adjusted(plain, adjust_of(strategy, venue, masks)) if is_adjusted else plain
     guards = as_freqtrade(strategy.guards, used.bar_ms) if is_peer else strategy.guards
     return run(used.symbols, job, strategy.startup, rank, threads, guards=guards, with_fills=with_fills)
 
@@ -155,7 +156,7 @@ def strategy_signals(bars: Bars, strategy: Strategy) -> tuple[Signals, Floats, B
 
 def run(
     symbols: list[str],
-    job: Job,
+    job: AnyJob,
     startup: int,
     rank: Floats,
     threads: int = 1,
@@ -175,7 +176,7 @@ def run(
     left_out = {name: int(counts[place]) for name, place in LEFT_OUT.items()}
     trades = trade_frame(symbols, job, found.rows, found.rates, is_shared=is_shared, threads=threads)
     doubts = trades.filter("is_ambiguous").select("symbol", ts="close_ts")
-    if job.adjust.is_on:
+    if isinstance(job, AdjustedJob):
         doubts = doubt_frame(symbols, job, found.rows, found.fills)
     fills = None
     if with_fills:

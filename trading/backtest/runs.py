@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.backtest import entries as book
-from trading.backtest.adjusted import fresh
+from trading.backtest import job as book
 from trading.backtest.adjusted_orders import FILLS
-from trading.backtest.entries import NO_ADJUST, Adjust, Book, Job, Signals
+from trading.backtest.adjusted_trade import fresh
+from trading.backtest.job import Adjust, AdjustedBook, AdjustedJob, AnyBook, AnyJob, Book, Job, Signals
 from trading.backtest.portfolio import by_symbol, by_symbol_adjusted, by_time, by_time_adjusted, new_desk
 from trading.backtest.protections import Guards
 from trading.backtest.walk import Bars, Floats, Ints
@@ -32,7 +32,7 @@ def walked(job: Job, startup: int, threads: int = 1) -> tuple[Ints, Floats, Ints
     return one_by_one(frozen(job), startup, threads)[:3]
 
 
-def one_by_one(job: Job, startup: int, threads: int) -> Walked:
+def one_by_one(job: AnyJob, startup: int, threads: int) -> Walked:
     """Return the trades of symbols that do not need one another, by symbol and time."""
     count = len(job.bars.offsets) - 1
     cuts = np.unique(np.searchsorted(job.bars.offsets, np.linspace(0, job.bars.offsets[-1], threads + 1)))
@@ -47,50 +47,53 @@ def one_by_one(job: Job, startup: int, threads: int) -> Walked:
     return _joined([each for books in found for each in books])._replace(counts=counts)
 
 
-def _span(job: Job, startup: int, first: int, until: int) -> list[tuple[Book, int]]:
+def _span(job: AnyJob, startup: int, first: int, until: int) -> list[tuple[AnyBook, int]]:
     """Return the books that were filled and how far; the counts of all are in each of them."""
-    books: list[tuple[Book, int]] = []
-    loop = by_symbol_adjusted if job.adjust.is_on else by_symbol
-    own, k, t = empty_book(job.adjust), first, 0
+    books: list[tuple[AnyBook, int]] = []
+    loop = by_symbol_adjusted if isinstance(job, AdjustedJob) else by_symbol
+    own, k, t = fresh_book(job), first, 0
     while k < until:
-        count, k, t = loop(job._replace(book=own), startup, k, t, until)
+        count, k, t = loop(_with_book(job, own), startup, k, t, until)
         books.append((own, count))
-        own = empty_book(job.adjust)._replace(counts=own.counts)
+        own = fresh_book(job)._replace(counts=own.counts)
     return books
 
 
-def in_time_order(symbols: list[str], job: Job, startup: int, rank: Floats, guards: Guards) -> Walked:
+def in_time_order(symbols: list[str], job: AnyJob, startup: int, rank: Floats, guards: Guards) -> Walked:
     """Return the trades of one portfolio, in the order in which entries were decided."""
     candidates, owner = _candidates(symbols, job, startup, rank)
     desk = new_desk(len(symbols), job.terms.wallet, len(candidates) if guards.is_on else 0)
-    loop = by_time_adjusted if job.adjust.is_on else by_time
-    books: list[tuple[Book, int]] = []
+    loop = by_time_adjusted if isinstance(job, AdjustedJob) else by_time
+    books: list[tuple[AnyBook, int]] = []
     place, own = 0, job.book
     while place < len(candidates):
-        count, place = loop(job._replace(book=own), desk, guards, candidates, owner, place)
+        count, place = loop(_with_book(job, own), desk, guards, candidates, owner, place)
         books.append((own, count))
-        own = empty_book(job.adjust)._replace(counts=own.counts)
+        own = fresh_book(job)._replace(counts=own.counts)
     return _joined(books or [(own, 0)])._replace(counts=own.counts)
 
 
-def _joined(books: list[tuple[Book, int]]) -> Walked:
+def _joined(books: list[tuple[AnyBook, int]]) -> Walked:
     """Return what books hold, column by column as they do: nothing is copied when it is one."""
     only, count = books[0]
     rows, rates = only.rows[:count], only.rates[:count]
     if len(books) > 1:
         rows = np.concatenate([of.rows[:count].T for of, count in books], axis=1).T
         rates = np.concatenate([of.rates[:count].T for of, count in books], axis=1).T
-    used = [int(of.whole[FILLS]) if len(of.whole) else 0 for of, _ in books]
+    if not isinstance(only, AdjustedBook):
+        return Walked(rows, rates, only.counts, np.empty((0, 4), np.int64), np.empty((0, 3)))
+    adjusted_books = [(of, count) for of, count in books if isinstance(of, AdjustedBook)]
+    used = [int(of.whole[FILLS]) for of, _ in adjusted_books]
     before = np.cumsum([0] + [count for _, count in books[:-1]]).tolist()
     fills = [
         of.fills[:n] + np.array([shift, 0, 0, 0])
-        for (of, _), n, shift in zip(books, used, before, strict=True)
+        for (of, _), n, shift in zip(adjusted_books, used, before, strict=True)
     ]
-    fill_rates = [of.fill_rates[:n] for (of, _), n in zip(books, used, strict=True)]
+    fill_rates = [of.fill_rates[:n] for (of, _), n in zip(adjusted_books, used, strict=True)]
     return Walked(rows, rates, only.counts, np.concatenate(fills), np.concatenate(fill_rates))
 
 
-def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tuple[Ints, Ints]:
+def _candidates(symbols: list[str], job: AnyJob, startup: int, rank: Floats) -> tuple[Ints, Ints]:
     """Return the signal rows in the order they are asked, with their symbols.
 
     Ties of one moment: freqtrade's by the symbols' first appearance; ours by rank, then the symbol's name.
@@ -110,9 +113,9 @@ def _candidates(symbols: list[str], job: Job, startup: int, rank: Floats) -> tup
     return rows[order], owner[order]
 
 
-def frozen(job: Job) -> Job:
+def frozen[T: AnyJob](job: T) -> T:
     """Return the job with inputs that cannot be written: one kind of array, one compilation."""
-    return job._replace(
+    return job._replace(  # type: ignore[return-value]  # mypy gives the union, not T
         bars=Bars(*map(_frozen, job.bars)),
         detail=Bars(*map(_frozen, job.detail)),
         signals=Signals(*map(_frozen, job.signals)),
@@ -126,13 +129,31 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def empty_book(adjust: Adjust = NO_ADJUST) -> Book:
+def empty_book(count: int = BOOK_ROWS) -> Book:
     """Return room for some trades, and counts of zero.
 
     Columns lie one after another: they are read one by one. Their length is no power of two, or all columns
     of a trade would compete for the same lines of the processor's memory.
     """
-    count = BOOK_ROWS // 8 if adjust.is_on else BOOK_ROWS
     rows, rates = np.empty((7, count), np.int64).T, np.empty((7, count)).T
-    plain = Book(rows, rates, np.zeros(book.COUNTS, np.int64))
-    return fresh(plain, adjust) if adjust.is_on else plain
+    return Book(rows, rates, np.zeros(book.COUNTS, np.int64))
+
+
+def adjusted_book(adjust: Adjust) -> AdjustedBook:
+    """Return `empty_book` with room for the fills of its trades."""
+    return fresh(empty_book(BOOK_ROWS // 8), adjust)
+
+
+def adjusted(job: Job, adjust: Adjust) -> AdjustedJob:
+    """Return the job of a strategy that adjusts positions, with a book for their fills."""
+    bars, detail, signals, venue, terms, _ = job
+    return AdjustedJob(bars, detail, signals, venue, terms, adjusted_book(adjust), adjust)
+
+
+def _with_book(job: AnyJob, own: AnyBook) -> AnyJob:
+    return job._replace(book=own)  # type: ignore[arg-type]  # `fresh_book` makes the job's own kind
+
+
+def fresh_book(job: AnyJob) -> AnyBook:
+    """Return an empty book of the job's kind."""
+    return adjusted_book(job.adjust) if isinstance(job, AdjustedJob) else empty_book()

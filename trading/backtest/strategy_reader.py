@@ -99,7 +99,7 @@ class Reader:
         value = self.value(path)
         if value is None:
             if default is None:
-                raise BadStrategy(f"{self.where}: {shown(path)} is missing")
+                raise self.missing(path)
             return default
         bound = f"{'between' if open_ends else 'from'} {least:g} {'and' if open_ends else 'to'} {most:g}"
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -122,7 +122,7 @@ class Reader:
         """Return the expression at a path, which must be there."""
         text = self.value(path)
         if text is None:
-            raise BadStrategy(f"{self.where}: {shown(path)} is missing")
+            raise self.missing(path)
         if not isinstance(text, str):
             raise self.wrong(path, f"{shown(path)} must be an expression in quotes, was {text!r}")
         try:
@@ -135,6 +135,8 @@ class Reader:
         value = self.value(path)
         if value is None and not needed:
             return 0
+        if value is None:
+            raise self.missing(path)
         found = re.fullmatch(r"([1-9]\d{0,6})([mhdw])", value) if isinstance(value, str) else None
         if found is None:
             raise self.wrong(path, f'{shown(path)} must be like "30m", "6h" or "2d", was {value!r}')
@@ -148,6 +150,13 @@ class Reader:
         """Return the error of `path`, with the line its key stands on."""
         line = self.line(path)
         return BadStrategy(f"{self.where}:{line}: {what}" if line else f"{self.where}: {what}")
+
+    def missing(self, path: str) -> BadStrategy:
+        """Return the error of a key that must be there, with the line of the table that lacks it."""
+        table = path.rpartition(".")[0]
+        while table and not self.line(table):
+            table = table.rpartition(".")[0]
+        return self.wrong(table, f"{shown(path)} is missing")
 
     def line(self, path: str) -> int:
         """Return the line that first has the key of `path` inside its table; 0 = not found."""

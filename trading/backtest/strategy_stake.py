@@ -47,6 +47,8 @@ def scale(reader: Reader) -> Expression | None:
     target = reader.number(f"{path}.target", None, 0.0, 10.0, open_ends=True)
     most = reader.number(f"{path}.most", 1.0, 0.0, 1000.0, open_ends=True)
     column = reader.value(f"{path}.column")
+    if column is None:
+        raise reader.missing(f"{path}.column")
     if not isinstance(column, str) or not catalogue.known(column):
         raise reader.wrong(
             f"{path}.column",

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from trading.backtest import entries as book
-from trading.backtest.entries import Job
+from trading.backtest import job as book
+from trading.backtest.job import AnyJob
 from trading.backtest.walk import Floats, Ints
 
 _UTC_MS = pl.Datetime("ms", "UTC")
@@ -38,7 +38,7 @@ REPLAY_TRADES: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def trade_frame(
-    symbols: list[str], job: Job, rows: Ints, rates: Floats, *, is_shared: bool, threads: int = 1
+    symbols: list[str], job: AnyJob, rows: Ints, rates: Floats, *, is_shared: bool, threads: int = 1
 ) -> pl.DataFrame:
     """Return `REPLAY_TRADES` of what the loop wrote into its books, in the order of entry.
 
@@ -59,7 +59,7 @@ def trade_frame(
     return frame.select(pl.col(name).cast(dtype) for name, dtype in REPLAY_TRADES.items())
 
 
-def _columns(symbols: list[str], job: Job, rows: Ints, rates: Floats) -> dict[str, Callable[[Any], Any]]:
+def _columns(symbols: list[str], job: AnyJob, rows: Ints, rates: Floats) -> dict[str, Callable[[Any], Any]]:
     """Return what makes each column in a given order; candles are read in their own order, which is near."""
     bars, venue = job.bars, job.venue
     k, signal, entry, leave, code, steps, doubt = rows.T

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.backtest.candle_file import MarketRules
-from trading.backtest.entries import NO_ADJUST, Adjust, Terms, Venue
 from trading.backtest.fees import Fees, MarketFees, fees_of, one_fee
+from trading.backtest.job import Adjust, Terms, Venue
 from trading.backtest.strategy import Strategy
 from trading.backtest.walk import Bars, Bools, Floats, Ints
 from trading.backtest.walk_freqtrade import month_decimals
@@ -114,8 +114,6 @@ def terms_of(
 
 def adjust_of(strategy: Strategy, venue: Venue, masks: Bools) -> Adjust:
     """Return additions and parts in whole numbers; `masks` are the strategy's `conditions`, by candle row."""
-    if not strategy.is_adjusted:
-        return NO_ADJUST
     adds, sold = strategy.additions, strategy.parts
     has = [a.when is not None for a in adds] + [part.when is not None for part in sold]
     place = np.where(has, np.cumsum(has) - 1, -1).astype(np.int64)
@@ -135,7 +133,6 @@ def adjust_of(strategy: Strategy, venue: Venue, masks: Bools) -> Adjust:
         add_share_sum=sum((a.share * a.most for a in adds), 0.0),
         add_amount_sum=sum((a.amount * a.most for a in adds), 0.0),
         entry_rests=strategy.costs.entry_rests,
-        is_on=True,
     )
 
 

@@ -5,10 +5,10 @@ import polars as pl
 
 from trading.backtest import replay
 from trading.backtest.candle_file import CandleFile, MarketRules, candle_file
-from trading.backtest.entries import Job, Signals
 from trading.backtest.fees import NO_FEES, MarketFees
+from trading.backtest.job import Job, Signals
 from trading.backtest.replay import Replay, run
-from trading.backtest.runs import empty_book
+from trading.backtest.runs import adjusted, empty_book
 from trading.backtest.strategy import Costs, Strategy
 from trading.backtest.translate import adjust_of, terms_of, venue_of
 from trading.indicators.expressions.expression import condition
@@ -68,14 +68,14 @@ def play(
     conditions = np.zeros((len(met or []), len(bars.close)), np.bool_)
     for place, rows in enumerate(met or []):
         conditions[place, list(rows)] = True
-    adjust = adjust_of(rules, venue, conditions)._replace(is_on=is_forced or rules.is_adjusted)
     job = Job(
         bars,
         replay.detail_bars(detail, candles.symbols, candles.bar_ms),
         Signals(*masks, np.empty(0)),
         venue,
         terms_of(bars, bar_ms or candles.bar_ms, rules, slots, is_freqtrade=is_freqtrade),
-        empty_book(adjust),
-        adjust,
+        empty_book(),
     )
+    if is_forced or rules.is_adjusted:
+        job = adjusted(job, adjust_of(rules, venue, conditions))
     return run(candles.symbols, job, rules.startup, np.empty(0), guards=rules.guards, with_fills=with_fills)

@@ -150,7 +150,7 @@ def test_a_file_switches_protections_and_sizing_on() -> None:
     ("was", "becomes", "message"),
     [
         ("wallet = 1000\n", "", "needs stake.wallet"),
-        ('lookback = "1d", ', "", "protections.stoploss_guard.lookback must be like"),
+        ('lookback = "1d", ', "", "protections.stoploss_guard.lookback is missing"),
         ("trades = 5", "trades = 0", "protections.max_drawdown.trades must be a number from 1"),
         ("most = 0.1, ", "", "protections.max_drawdown.most is missing"),
         ("least", "lowest", "unknown key 'lowest'"),

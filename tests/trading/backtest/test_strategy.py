@@ -83,15 +83,23 @@ def test_a_mistake_is_named_with_its_line_and_bound(was: str, becomes: str, line
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("key", ["entry.when", "risk.stoploss", "stake.amount"])
-def test_a_missing_key_is_named(key: str) -> None:
-    """A key that has no default."""
-    last = key.rpartition(".")[2]
-    lines = [
-        line for place, line in enumerate(PLAIN.splitlines()) if not (line.startswith(last) and place != 4)
-    ]
-    with pytest.raises(BadStrategy, match=f"{key} is missing"):
-        parse_strategy("\n".join(lines))
+@pytest.mark.parametrize(
+    ("key", "was", "line"),
+    [
+        ("entry.when", 'when = "rsi_14 < 30 AND volume > 0"\n', 2),
+        ("risk.stoploss", "stoploss = 0.02\n", 6),
+        ("stake.amount", "amount = 0.05\n", 11),
+        ("risk.trailing.stop", "stop = 0.01, ", 9),
+        ("entry.when", '[entry]\nwhen = "rsi_14 < 30 AND volume > 0"\n', 0),
+    ],
+)
+def test_a_missing_key_is_named_with_the_line_of_its_table(key: str, was: str, line: int) -> None:
+    """A key that has no default; without its table only the file can be named (line 0)."""
+    assert was in PLAIN
+    where = f"my.toml:{line}" if line else "my.toml"
+    with pytest.raises(BadStrategy) as error:
+        parse_strategy(PLAIN.replace(was, ""), "my.toml")
+    assert str(error.value) == f"{where}: {key} is missing"
 
 
 def test_a_file_that_is_no_toml_or_not_there_is_one_sentence(tmp_path: Path) -> None:

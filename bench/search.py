@@ -1,11 +1,9 @@
-"""How often a search calls luck an edge, how small an edge it finds, and what a grid costs.
+"""How often a search calls luck an edge, how small an edge it finds.
 
-Markets are those of `bench approval`: without an edge, their hours in another order. Trading costs nothing
-here, else most of a grid loses and no search is ever tempted. Nor is there a stop: these candles are drawn in
-three steps each, and a stop filled at its price between two steps is a gift that a search rightly finds (5 of
-16 searches did, at no costs). For the power curve prices rise after each
-dip that the declared rule would buy, by an edge of declared size, and the whole rise is taken out again as an
-even drift.
+Markets are fair (`bench.fair`), their hours in another order. The declared case is the default one: stops in
+the grid, the costs that a strategy file has by default. Beside it the same without any costs: with costs most
+of a grid loses and few searches are tempted. For the power curve prices rise after each dip that the declared
+rule would buy, by an edge of declared size, and the whole rise is taken out again as an even drift.
 """
 
 import tempfile
@@ -13,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from scipy.stats import binomtest
 
-from bench.approval import LONG, quiet_market, with_edge
+from bench.approval import LONG, with_edge
+from bench.fair import fair_market
 from bench.harness import Measured, measure
 from trading.backtest.candle_file import candle_file
 from trading.backtest.columns import indicator_columns
@@ -25,7 +25,7 @@ from trading.backtest.search.grid_search import configurations, grid_search
 from trading.backtest.search.space import parse_space
 from trading.backtest.validation.trials import TrialLedger
 
-SEEDS, POWER_SEEDS = 200, 10
+SEEDS, POWER_SEEDS = 400, 20
 SYMBOLS = 20
 EDGES = (0.0, 0.0025, 0.005, 0.01, 0.02)
 MOST_FALSE = 0.05
@@ -35,29 +35,36 @@ BASE = Base(
         "startup": 20,
         "entry": {"when": "rsi_14 < {rsi}"},
         "exit": {"when": "rsi_14 > {leave}"},
-        "risk": {"stoploss": 0.9, "max_hold": "6h"},
+        "risk": {"stoploss": 0.02, "max_hold": "6h"},
         "stake": {"amount": 100.0, "volume_share": 0.0},
-        "costs": {"fee": 0.0, "half_spread": 0.0, "slippage": 0.0, "impact": 0.0},
     },
     "dip.toml",
 )
+FREE = Base(
+    {**BASE.document, "costs": {"fee": 0.0, "half_spread": 0.0, "slippage": 0.0, "impact": 0.0}}, BASE.where
+)
 SPACE = parse_space(
     "[parameters]\nrsi = { from = 22, to = 36, step = 2 }\n"
-    'leave = [50, 60, 70]\n"risk.max_hold" = ["3h", "6h"]'
+    'leave = [50, 60, 70]\n"risk.stoploss" = [0.01, 0.02]'
 )
 
 
 def run() -> list[dict[str, Any]]:
-    """Return one line for the false edges of 200 seeds and one for each edge of the power curve."""
-    return [_false_line(), *(_power_line(edge) for edge in EDGES)]
+    """Return a line for the false edges with default costs and without any, and one for each edge."""
+    lines = [_false_line("default costs", BASE), _false_line("no costs", FREE)]
+    return lines + [_power_line(edge) for edge in EDGES]
 
 
-def _false_line() -> dict[str, Any]:
-    found = measure(lambda: false_edges(range(SEEDS)), repeat=1, warm_up=False)
+def _false_line(costs: str, base: Base) -> dict[str, Any]:
+    found = measure(lambda: false_edges(range(SEEDS), base), repeat=1, warm_up=False)
     share = found.value / SEEDS
-    work = f"{SEEDS} searches of {SPACE.size} configurations on {SYMBOLS} symbols x {LONG} bars without edge"
+    work = (
+        f"{SEEDS} searches of {SPACE.size} configurations, stops in them, {costs}, on {SYMBOLS} symbols x "
+        f"{LONG} bars without edge"
+    )
     told = {"ratio": share, "bound": MOST_FALSE, "ok": share <= MOST_FALSE}
-    return _line("search", work, found) | told | {"called_an_edge": found.value}
+    told |= {"called_an_edge": found.value, "interval": interval(found.value, SEEDS)}
+    return _line("search", work, found) | told
 
 
 def _power_line(edge: float) -> dict[str, Any]:
@@ -67,24 +74,29 @@ def _power_line(edge: float) -> dict[str, Any]:
     return _line("search power", work, found) | told | {"reason": "a figure, held to no bound"}
 
 
-def false_edges(seeds: Any) -> int:
+def interval(hits: int, of: int) -> list[float]:
+    """Return the exact 95 % interval (Clopper-Pearson) of a share."""
+    found = binomtest(hits, of).proportion_ci(0.95)
+    return [round(float(found.low), 4), round(float(found.high), 4)]
+
+
+def false_edges(seeds: Any, base: Base = BASE) -> int:
     """Return how many searches over markets without an edge were called one."""
-    return sum(searched(quiet_market(seed, LONG)).verdict.is_edge for seed in seeds)
+    return sum(searched(fair_market(seed, SYMBOLS, LONG), base).verdict.is_edge for seed in seeds)
 
 
-def power(edge: float, seeds: Any) -> int:
+def power(edge: float, seeds: Any, base: Base = BASE) -> int:
     """Return how many searches over markets with an edge were called one."""
-    return sum(searched(lifted(quiet_market(seed, LONG), edge)).verdict.is_edge for seed in seeds)
+    markets = (lifted(fair_market(seed, SYMBOLS, LONG), edge) for seed in seeds)
+    return sum(searched(market, base).verdict.is_edge for market in markets)
 
 
-def searched(candles: pl.DataFrame) -> SearchResult:
-    """Search the space on the first symbols, with a ledger of its own."""
-    kept = candles["symbol"].unique().sort().head(SYMBOLS)
-    frame = candles.filter(pl.col("symbol").is_in(kept.to_list())).rename({"open_time": "ts"})
-    bench = Bench(candle_file(frame))
+def searched(candles: pl.DataFrame, base: Base = BASE) -> SearchResult:
+    """Search the space, with a ledger of its own."""
+    bench = Bench(candle_file(candles.rename({"open_time": "ts"})))
     with tempfile.TemporaryDirectory() as folder:
         ledger = TrialLedger(Path(folder) / "trials.jsonl")
-        return grid_search(bench, BASE, configurations(SPACE, BASE), ledger, SPACE.objective)
+        return grid_search(bench, base, configurations(SPACE, base), ledger, SPACE.objective)
 
 
 def lifted(candles: pl.DataFrame, edge: float) -> pl.DataFrame:

@@ -83,7 +83,7 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
 
     Example: sluice backtest --candles candles.parquet --strategy rsi.toml --slots 3 --out trades.parquet
     """
-    from interfaces.cli.searching import count_backtest
+    from interfaces.cli import searching
     from trading.backtest.candle_file import read_candles, read_markets
     from trading.backtest.compiling import compilations
     from trading.backtest.replay import Mode
@@ -109,7 +109,9 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
             with_fills=fills is not None,
         )
     # Counted before anybody sees it: what was tried and dropped counts against what is kept.
-    count_backtest(rules, Bench(bars, Mode(mode), fee=fee, slots=slots, markets=listed or None), ledger)
+    terms = Bench(bars, Mode(mode), fee=fee, slots=slots, markets=listed or None)
+    searching.count_backtest(strategy, rules, terms, ledger)
+    searching.warn_of_holdouts(terms, searching.holdout_book(None))
     chosen = runs[mode]
     if out is not None:
         _write(chosen.trades, out, "trades")

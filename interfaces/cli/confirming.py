@@ -63,6 +63,8 @@ def confirmed(
             "why": why,
         },
         "probability": found.probability,
+        "undeflated": found.undeflated,
+        "looks": found.looks,
         "p_value": found.p_value,
         "profit": found.outcome.profit,
         "trades": found.outcome.trades,

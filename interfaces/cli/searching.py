@@ -125,18 +125,36 @@ def holdout_book(path: Path | None) -> "HoldoutBook":
     return HoldoutBook(path or _lake() / "holdouts.jsonl")
 
 
-def count_backtest(strategy: "Rules", bench: "Bench", ledger: Path | None) -> None:
-    """Write one backtest of a strategy file into the ledger; without --ledger only where there is a world."""
+def count_backtest(named: str, strategy: "Rules", bench: "Bench", ledger: Path | None) -> None:
+    """Write one backtest of a strategy file into the ledger; without --ledger only where there is a world.
+
+    The winner of a search on the same candles and terms is the trial that the search wrote already.
+    """
     import numpy as np
 
+    from trading.backtest.search.configurations import params_id, read_base
     from trading.backtest.validation.trials import TrialLedger, trial_batch
 
     path = ledger or _lake() / "trials.jsonl"
     if ledger is None and not path.parent.is_dir():
         return
-    name, none = strategy.name or "unnamed", np.full(len(bench.candles.symbols), np.nan)
-    batch = trial_batch(name, strategy.digest, bench.data_id, none, at=bench.end)
+    name, params = strategy.name or Path(named).stem, strategy.digest
+    if Path(named).suffix != ".py":
+        base = read_base(named)
+        name, params = base.name, params_id(base.document)
+    none = np.full(bench.symbols, np.nan)
+    batch = trial_batch(name, params, bench.data_id, none, at=bench.end)
     TrialLedger(path).record([batch])
+
+
+def warn_of_holdouts(bench: "Bench", book: "HoldoutBook") -> None:
+    """Say which unopened holdouts the candles hold: nobody logs what `sluice backtest` sees of them."""
+    for one in book.holdouts():
+        if one.opening is None and one.begin < bench.end and bench.begin < one.end:
+            say(
+                f"warning: these candles hold the unopened holdout {one.name} ({one.begin:%Y-%m-%d} to "
+                f"{one.end:%Y-%m-%d}); once seen it is no longer out of sample: use sluice search confirm"
+            )
 
 
 def say(text: str) -> None:

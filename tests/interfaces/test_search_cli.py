@@ -81,6 +81,30 @@ def test_json_page_table_and_winner_are_written(files: Path, capsys: pytest.Capt
     again = json.loads(capsys.readouterr().out)
     assert again["trades"] == told["best"][0]["trades"]
     assert TrialLedger(files / "more.jsonl").total("dip").count == 6
+    # The winner run again on the same candles and terms is no new trial.
+    same = files / "trials.jsonl"
+    assert run(["backtest", "--candles", candles, "--strategy", best, "--ledger", str(same)]) == 0
+    assert TrialLedger(same).total("dip").batches == 8
+
+
+def test_a_backtest_over_an_unopened_holdout_says_so(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The world's holdouts are asked; one behind the candles, or opened already, is not named."""
+    monkeypatch.setattr("interfaces.cli.searching._lake", lambda: files)
+    for name, begin, end in (("late", "2026-02-15", "2026-03-01"), ("next", "2026-05-01", "2026-06-01")):
+        assert run(["holdout", "declare", name, "--from", begin, "--to", end]) == 0
+    (files / "plain.toml").write_text(STRATEGY.replace("{rsi}", "30"))
+    ask_ = ["backtest", "--candles", str(files / "candles.parquet"), "--strategy", str(files / "plain.toml")]
+    capsys.readouterr()
+    assert run(ask_) == 0
+    told = capsys.readouterr().err
+    assert "unopened holdout late (2026-02-15 to 2026-03-01)" in told
+    assert "next" not in told
+    assert run(["holdout", "open", "late", "--by", "ann", "--why", "looked"]) == 0
+    capsys.readouterr()
+    assert run(ask_) == 0
+    assert "holdout" not in capsys.readouterr().err
 
 
 def test_a_holdout_is_left_out_confirmed_once_and_refused_a_second_time(

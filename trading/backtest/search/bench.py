@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -46,7 +47,12 @@ class Bench:
     @property
     def capital(self) -> float:
         """Stakes that the capital is: one per slot, or one per symbol."""
-        return float(self.slots or self.places or len(self.candles.symbols))
+        return float(self.slots or self.places or self.symbols)
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols there are; one that holdouts cut into stretches is one."""
+        return len(set(self.candles.symbols))
 
     @property
     def span_ms(self) -> tuple[int, int]:
@@ -105,11 +111,20 @@ class Bench:
 
     def trades(self, strategy: Strategy, since_ms: int = 0) -> pl.DataFrame:
         """Return the trades of one configuration, entered from `since_ms` on."""
-        found = replay(
-            self.candles, strategy, self.mode, fee=self.fee, slots=self.slots, markets=self.markets,
-            detail=self.detail, since_ms=since_ms,
-        )  # fmt: skip
-        return found.trades
+        parts = by_time(self.candles) if self._is_shared(strategy) else [self.candles]
+        found = [
+            replay(
+                part, strategy, self.mode, fee=self.fee, slots=self.slots, markets=self.markets,
+                detail=self.detail, since_ms=since_ms,
+            ).trades
+            for part in parts
+        ]  # fmt: skip
+        return pl.concat(found)
+
+    def _is_shared(self, strategy: Strategy) -> bool:
+        """Whether holdouts cut the candles and positions share slots, a wallet or protections."""
+        is_cut = self.symbols < len(self.candles.symbols)
+        return is_cut and (self.slots > 0 or strategy.wallet > 0 or strategy.guards.is_on)
 
     def outcome(self, strategy: Strategy) -> Outcome:
         """Return the outcome of one configuration, with all that trades tell."""
@@ -128,6 +143,7 @@ class Bench:
             Told how many are done, of how many.
         """
         found: list[Outcome] = []
+        needs_trades = needs_trades or any(map(self._is_shared, strategies))
         step = 1 if needs_trades else _CHUNK
         for first in range(0, len(strategies), step):
             chunk = strategies[first : first + step]
@@ -178,7 +194,9 @@ def cut(candles: CandleFile, begin_ms: int, end_ms: int) -> CandleFile:
 def without_holdouts(candles: CandleFile, holdouts: Sequence[Holdout]) -> tuple[CandleFile, int]:
     """Return the candles outside every holdout, and how many bars were left out.
 
-    A bar is inside if any part of it is.
+    A bar is inside if any part of it is. What lies before a holdout and what lies after it are two stretches
+    of the same symbol: a trade that is open at its begin counts at the last close before it, as at the end of
+    all candles, else its end would tell how far the price went inside; indicators warm up anew behind it.
 
     Raises
     ------
@@ -191,7 +209,31 @@ def without_holdouts(candles: CandleFile, holdouts: Sequence[Holdout]) -> tuple[
         begin, end = (round(time.timestamp() * 1000) for time in (one.begin, one.end))
         inside |= (open_ms + candles.bar_ms > begin) & (open_ms < end)
     dropped = int(inside.sum())
-    return (_kept(candles, ~inside) if dropped else candles), dropped
+    return (_kept(_stretches(candles, ~inside), ~inside) if dropped else candles), dropped
+
+
+def by_time(candles: CandleFile) -> list[CandleFile]:
+    """Return the stretches that share time, oldest first, to be run one after another.
+
+    The portfolio loop gives no slot back of a position that is open at a symbol's last bar.
+    """
+    offsets, open_ms = candles.bars.offsets, candles.bars.open_ms
+    begins, ends = open_ms[offsets[:-1]], open_ms[offsets[1:] - 1]
+    order = np.argsort(begins, kind="stable")
+    before = np.maximum.accumulate(ends[order])[:-1]
+    cuts = begins[order][1:][begins[order][1:] > before].tolist()
+    edges = [int(begins.min()), *cuts, int(ends.max()) + candles.bar_ms]
+    return [cut(candles, begin, end) for begin, end in pairwise(edges)]
+
+
+def _stretches(candles: CandleFile, keep: NDArray[np.bool_]) -> CandleFile:
+    """Return the candles with each symbol begun anew, under its name, where `keep` sets in again."""
+    offsets = candles.bars.offsets
+    begins = np.flatnonzero(keep[1:] & ~keep[:-1]) + 1
+    starts = np.union1d(offsets, begins).astype(np.int64)
+    owner = np.searchsorted(offsets, starts[:-1], side="right") - 1
+    symbols = [candles.symbols[k] for k in owner.tolist()]
+    return CandleFile(symbols, candles.bars._replace(offsets=starts), candles.bar_ms)
 
 
 def _kept(candles: CandleFile, keep: NDArray[np.bool_]) -> CandleFile:

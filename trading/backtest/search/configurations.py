@@ -40,7 +40,12 @@ class Configuration:
     @property
     def params_id(self) -> str:
         """Digest of the whole document."""
-        return digest(params_json(self.document))
+        return params_id(self.document)
+
+
+def params_id(document: Mapping[str, Any]) -> str:
+    """Return the digest by which the trials of a strategy's document are known, wherever they are run."""
+    return digest(params_json(document))
 
 
 def read_base(name: str) -> Base:
@@ -58,7 +63,11 @@ def read_base(name: str) -> Base:
         raise BadSpace(f"{name}: a search replaces values of a TOML file, a Python strategy has none")
     try:
         is_shipped = name in shipped.names()
-        text = shipped.text_of(name) if is_shipped or not path.suffix else path.read_text(encoding="utf-8")
+        text = (
+            shipped.text_of(name)
+            if is_shipped or not (path.suffix or path.is_file())
+            else path.read_text(encoding="utf-8")
+        )
         return Base(tomllib.loads(text), f"{name}.toml" if is_shipped else name)
     except (OSError, UnicodeDecodeError) as error:
         raise BadSpace(f"{path} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""The chosen configuration on a holdout, once: opened, logged, traded, judged as the single trial it is."""
+"""The chosen configuration on a holdout, once: opened, logged, traded, judged by all looks there were."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,15 +7,14 @@ import numpy as np
 import polars as pl
 
 from trading.backtest.search.bench import Bench
-from trading.backtest.search.configurations import Base
+from trading.backtest.search.configurations import Base, params_id
 from trading.backtest.search.outcome import DAY_MS, Outcome, of_trades
 from trading.backtest.strategy_file import strategy_of
 from trading.backtest.validation.bootstrap import mean_p_value
 from trading.backtest.validation.holdout import Holdout, HoldoutBook
-from trading.backtest.validation.sharpe import estimate, probabilistic_sharpe
+from trading.backtest.validation.sharpe import deflated_sharpe, estimate, probabilistic_sharpe
 from trading.backtest.validation.trials import TrialLedger, trial_batch
 from trading.market.errors import BadInput
-from trading.market.lineage import digest, params_json
 
 _YEAR = 365**0.5
 _DRAWS = 2000
@@ -23,17 +22,24 @@ _DRAWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What the holdout showed; `probability` that the true Sharpe ratio is above 0, None of too little."""
+    """What the holdout showed.
+
+    `undeflated` is the probability that the true Sharpe ratio is above 0, `probability` the same given the
+    `looks` that the family of the holdout has had at holdouts, this one included: of twenty ideas without an
+    edge one is confirmed at 95 %. Both None of too little.
+    """
 
     holdout: Holdout
     trades: pl.DataFrame = field(repr=False)
     outcome: Outcome
+    undeflated: float | None
     probability: float | None
     p_value: float | None
+    looks: int = 1
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether it made money there and 95 % say that this was no luck."""
+        """Whether it made money there and 95 % say that this was no luck, given all looks."""
         return self.outcome.profit > 0 and (self.probability or 0.0) >= 0.95
 
     @property
@@ -45,7 +51,8 @@ class Confirmation:
         sure = "confirmed" if self.is_confirmed else "not confirmed"
         return (
             f"{told}: profit {self.outcome.profit:+.2%}, Sharpe {self.outcome.sharpe * _YEAR:.2f}, "
-            f"probability {self.probability:.2f}, p {self.p_value or 1.0:.3f}: {sure}"
+            f"probability {self.probability:.2f} after {self.looks:,} look{'s' if self.looks > 1 else ''}, "
+            f"p {self.p_value or 1.0:.3f}: {sure}"
         )
 
 
@@ -86,17 +93,22 @@ def confirm(
         )
     inside = bench.between(bench.span_ms[0], end)
     spent = book.open(name, by=by, why=why, at=at, data_id=bench.data_id)
-    none = np.full(len(bench.candles.symbols), np.nan)
-    params = digest(params_json(base.document))
-    ledger.record([trial_batch(f"{base.name} holdout", params, inside.data_id, none, at=at)])
+    looks = sum(one.family == spent.family and one.opening is not None for one in book.holdouts())
+    none = np.full(bench.symbols, np.nan)
+    ledger.record(
+        [trial_batch(f"{base.name} holdout", params_id(base.document), inside.data_id, none, at=at)]
+    )
     trades = inside.trades(strategy, since_ms=begin)
     first = begin // DAY_MS
     outcome = of_trades(trades, first, (end - 1) // DAY_MS - first + 1, bench.capital)
     is_enough = len(outcome.daily) >= 8 and float(outcome.daily.std()) > 1e-15
+    sharpe = estimate(outcome.daily) if is_enough else None
     return Confirmation(
         spent,
         trades,
         outcome,
-        probabilistic_sharpe(estimate(outcome.daily)) if is_enough else None,
+        None if sharpe is None else probabilistic_sharpe(sharpe),
+        None if sharpe is None else deflated_sharpe(sharpe, looks),
         mean_p_value(outcome.daily, _DRAWS, np.random.default_rng(0)) if is_enough else None,
+        looks,
     )

@@ -83,7 +83,7 @@ def settle(
         raise BadInput("a search must have at least one configuration, had 0")
     rules = rules or VerdictRules()
     found, weight = weight_of(outcomes, seed)
-    data_id, when, none = bench.data_id, at or bench.end, np.full(len(bench.candles.symbols), np.nan)
+    data_id, when, none = bench.data_id, at or bench.end, np.full(bench.symbols, np.nan)
     ledger.record(
         trial_batch(strategy, one.params_id, data_id, none, at=when, weight=weight) for one in configurations
     )

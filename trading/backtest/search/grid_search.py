@@ -55,7 +55,7 @@ def estimate(bench: Bench, made: list[Configuration], objective_name: str) -> Es
     # Per configuration its days, thrice (sums, centred, squared) while luck is drawn, and its document.
     memory = len(made) * (3 * 8 * bench.days[1] + 6_000) / 1e6
     rows = len(bench.candles.bars.close)
-    return Estimate(len(made), len(bench.candles.symbols), rows, seconds, memory)
+    return Estimate(len(made), bench.symbols, rows, seconds, memory)
 
 
 def grid_search(

@@ -76,7 +76,7 @@ def optuna_search(
     for killed in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(killed.number, state=TrialState.FAIL)  # its process was killed
     ended = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
-    data_id, none = bench.data_id, np.full(len(bench.candles.symbols), np.nan)
+    data_id, none = bench.data_id, np.full(bench.symbols, np.nan)
     while ended < rules.trials:
         study.sampler = TPESampler(seed=int(digest(str(rules.seed), str(ended)), 16) % _SEEDS)
         trial = study.ask()

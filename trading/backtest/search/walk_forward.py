@@ -123,7 +123,7 @@ class WalkResult:
         return (
             f"{told} on {days} days that were not searched: profit {self.outside.profit:+.2%}, Sharpe "
             f"{self.outside.sharpe * _YEAR:.2f}, {kept}, probability {self.probability:.2f} after "
-            f"{self.walks:,.0f} such walks: {sure}"
+            f"{self.walks:,.0f} such walk{'s' if self.walks >= 1.5 else ''}: {sure}"
         )
 
 
@@ -213,7 +213,7 @@ def _stitched(
     outside = _outside(trades, folds[0].window.test_from, folds[-1].window.test_to, bench.capital)
     family = f"{strategy} walk-forward"
     what = digest(params_json({"windows": repr(rules), "chosen": [dict(fold.values) for fold in folds]}))
-    none = np.full(len(bench.candles.symbols), np.nan)
+    none = np.full(bench.symbols, np.nan)
     ledger.record([trial_batch(family, what, bench.data_id, none, at=bench.end)])
     walks = ledger.total(family).effective
     inside = float(np.mean([fold.inside.profit / len(fold.inside.daily) for fold in folds]))

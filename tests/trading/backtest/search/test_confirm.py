@@ -1,15 +1,20 @@
 """A holdout is kept from a search, and spent once on what the search chose."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.trading.backtest.search.searched import BASE, bench
-from trading.backtest.search.bench import without_holdouts
+from trading.backtest.candle_file import candle_file
+from trading.backtest.replay import Mode
+from trading.backtest.search.bench import Bench, without_holdouts
 from trading.backtest.search.configurations import Base
 from trading.backtest.search.confirm import confirm
+from trading.backtest.strategy_file import strategy_of
 from trading.backtest.validation.holdout import HoldoutBook
 from trading.backtest.validation.trials import TrialLedger
 from trading.market.errors import BadInput, HoldoutSpent
@@ -35,9 +40,71 @@ def test_a_search_sees_no_bar_of_a_holdout(tmp_path: Path) -> None:
     assert dropped == 15 * 24 * 6
     begin, end = ((BEGIN + timedelta(days=day)).timestamp() * 1000 for day in (40, 55))
     assert not ((kept.bars.open_ms >= begin) & (kept.bars.open_ms < end)).any()
-    assert np.diff(kept.bars.offsets).tolist() == [45 * 24] * 6
+    # Of each symbol a stretch before and one after.
+    assert np.diff(kept.bars.offsets).tolist() == [40 * 24, 5 * 24] * 6
     book.declare("half", "research", BEGIN + timedelta(minutes=30), BEGIN + timedelta(hours=1), at=BEGIN)
     assert without_holdouts(run.candles, book.holdouts())[1] == dropped + 6
+
+
+def leaping(begin_day: int, end_day: int) -> Bench:
+    """Two symbols whose price is tripled inside the days given, flat before and after, hourly."""
+    hours = np.arange(24 * 40)
+    inside = np.clip((hours - 24 * begin_day) / (24 * (end_day - begin_day)), 0, 1)
+    price = 100 * 3.0**inside + 0.01 * (hours % 2)
+    table = pl.concat(
+        pl.DataFrame({"symbol": symbol, "ts": hours.astype(np.int64) * 3_600_000, "close": price})
+        for symbol in ("A/USDT", "B/USDT")
+    ).with_columns(pl.col("close").shift(1).over("symbol").fill_null(100.0).alias("open"), volume=1e6)
+    top, low = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
+    return Bench(candle_file(table.with_columns(high=top, low=low)))
+
+
+@pytest.mark.parametrize("slots", [0, 1])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_trade_open_at_a_holdout_s_begin_ends_before_it(tmp_path: Path, mode: Mode, slots: int) -> None:
+    """Held over days 10 to 20 it would earn 200 %; cut there, nothing is left but costs, in grid and replay.
+
+    Both symbols stay one in the capital and in the count of trials.
+    """
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    book = HoldoutBook(tmp_path / "holdouts.jsonl")
+    span = epoch + timedelta(days=10), epoch + timedelta(days=20)
+    book.declare("middle", "research", *span, at=BEGIN)
+    rules = {
+        "entry": {"when": "close > 0"},
+        "risk": {"stoploss": 0.5},
+        "stake": {"amount": 100.0, "volume_share": 0.0},
+    }
+    strategy = strategy_of(rules)
+    run = replace(leaping(10, 20), mode=mode, slots=slots)
+    assert run.trades(strategy)["profit_ratio"].max() > 1.9  # type: ignore[operator]
+    kept, dropped = without_holdouts(run.candles, book.holdouts())
+    cut = replace(run, candles=kept)
+    trades = cut.trades(strategy)
+    assert (dropped, cut.symbols, cut.capital) == (480, 2, float(slots or 2))
+    assert len(trades) == (slots or 2) * 2
+    assert ((trades["close_ts"] < span[0]) | (trades["open_ts"] >= span[1])).all()
+    assert trades["profit_ratio"].max() < 0.01  # type: ignore[operator]
+    (sums,) = cut.outcomes([strategy])
+    assert sums.total == pytest.approx(float(trades["profit_ratio"].sum()), abs=1e-12)
+
+
+def test_every_look_of_the_family_makes_the_next_one_harder(tmp_path: Path) -> None:
+    """The same days: as the first look its probability is undeflated, as the third it is lower."""
+    run, ledger = bench(1, planted=0.003), TrialLedger(tmp_path / "t.jsonl")
+    first = confirm(run, CHOSEN, book_of(tmp_path), "late", ledger, **LOOK)
+    assert (first.looks, first.probability) == (1, first.undeflated)
+    (tmp_path / "third").mkdir()
+    book = book_of(tmp_path / "third")
+    for name, day in (("a", 10), ("b", 20)):
+        book.declare(name, "research", BEGIN + timedelta(days=day), BEGIN + timedelta(days=day + 5), at=BEGIN)
+        book.open(name, by="ann", why="looked", at=AT, data_id="by hand")
+    book.declare("other", "other", BEGIN, BEGIN + timedelta(days=1), at=BEGIN)
+    book.open("other", by="ann", why="another family", at=AT, data_id="by hand")
+    third = confirm(run, CHOSEN, book, "late", ledger, **LOOK)
+    assert (third.looks, third.undeflated) == (3, first.undeflated)
+    assert (third.probability or 1.0) < (first.probability or 0.0)
+    assert "after 3 looks" in third.sentence
 
 
 def test_confirming_trades_inside_the_holdout_and_a_second_time_is_refused(tmp_path: Path) -> None:

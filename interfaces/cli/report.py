@@ -39,7 +39,9 @@ def report(
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.", metavar="FILE")] = None,
     balance: Annotated[float | None, typer.Option(help="Quote currency at the start.")] = None,
     fee: Annotated[float, typer.Option(help="Fee of one side as a fraction, for stakes.")] = 0.0,
-    cost: Annotated[float | None, typer.Option(help="All costs of one side, for the cost stress.")] = None,
+    cost: Annotated[
+        float | None, typer.Option(help="All costs of one side; default: what the trades paid.")
+    ] = None,
     slots: Annotated[int | None, typer.Option(help="Positions at once, to explain what differs.")] = None,
     as_json: AsJson = False,
 ) -> None:

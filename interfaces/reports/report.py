@@ -83,7 +83,8 @@ def make_report(
     start_balance, fee : float
         See `figures.summary.figures`.
     cost : float, optional
-        All costs of one side, for the cost stress; the fee where not given.
+        All costs of one side, for the cost stress and the baselines; where not given what the trades paid
+        beside the candles' own prices, or the fee where the table does not have those.
     other_modes : mapping of name to trades, optional
         The same run under other fill models: their figures stand beside these with the gap.
     notes : sequence of str
@@ -98,10 +99,11 @@ def make_report(
         name: figures(table, start_balance=start, fee=fee, candles=candles)
         for name, table in (other_modes or {}).items()
     }
+    marked = _marked(trades)
+    paid = fee if marked is None else _paid(closed, marked)
     return BacktestReport(
-        title, found, closed, curve, candles, fee if cost is None else cost, modes, tuple(notes),
-        _marked(trades),
-    )  # fmt: skip
+        title, found, closed, curve, candles, paid if cost is None else cost, modes, tuple(notes), marked
+    )
 
 
 def _marked(trades: pl.DataFrame) -> pl.DataFrame | None:
@@ -110,6 +112,15 @@ def _marked(trades: pl.DataFrame) -> pl.DataFrame | None:
     if not {*marks, *marks.values()} <= set(trades.columns):
         return None
     return closed_trades(trades.with_columns(pl.col(mark).alias(rate) for rate, mark in marks.items()))
+
+
+def _paid(closed: pl.DataFrame, marked: pl.DataFrame) -> float:
+    """Return the mean cost of one side: c of 1 + net = (1 + gross) × (1 - c) / (1 + c), never below 0."""
+    if closed.is_empty():
+        return 0.0
+    gross = marked["close_rate"].to_numpy() / marked["open_rate"].to_numpy()
+    kept = (1 + closed["profit_ratio"].to_numpy()) / gross
+    return max(0.0, float(np.mean((1 - kept) / (1 + kept))))
 
 
 def evidence(report: BacktestReport) -> list[dict[str, Any]]:

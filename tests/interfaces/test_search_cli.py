@@ -64,6 +64,17 @@ def test_a_grid_prints_its_estimate_its_best_and_one_sentence(
     assert said.out.strip().splitlines()[-1].startswith("of 8 tried (worth")
 
 
+@pytest.mark.parametrize(("option", "value"), [("--fee", "nan"), ("--fee", "1"), ("--slots", "-1")])
+def test_terms_out_of_bounds_are_one_sentence(
+    files: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    """A fee that is no number fell through the grid's shared kernel once."""
+    assert ask(files, "grid", option, value) != 0
+    said = capsys.readouterr().err
+    assert f"{option[2:]} must" in said
+    assert "Traceback" not in said
+
+
 def test_json_page_table_and_winner_are_written(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The winner is a strategy file that `sluice backtest` runs; the page asks nothing of any address."""
     out, best, page = (str(files / name) for name in ("all.parquet", "best.toml", "page.html"))

@@ -77,3 +77,19 @@ def test_a_file_that_is_missing_or_no_table_is_one_sentence(files, tmp_path: Pat
         assert run(["report", *arguments]) == 1
         told = capsys.readouterr()
         assert (said in told.err, told.out) == (True, ""), said
+
+
+def test_costs_that_are_not_given_are_those_the_trades_paid(files, tmp_path: Path, capsys) -> None:
+    """Marks 100 and 102 at 0.2 % a side: 1.02 × 0.998 / 1.002 - 1 net. Random entries then pay as much."""
+    paid = pl.read_parquet(files[0]).with_columns(
+        open_mark=100.0, close_mark=102.0, profit_ratio=1.02 * 0.998 / 1.002 - 1
+    )
+    paid.write_parquet(tmp_path / "paid.parquet")
+    run(["report", str(tmp_path / "paid.parquet"), "--json"])
+    rows = {row["multiple"]: row for row in json.loads(capsys.readouterr().out)["cost_stress"]}
+    assert rows[1.0]["cost_per_side"] == pytest.approx(0.002, rel=1e-9)
+    assert rows[0.0]["mean_return"] == pytest.approx(0.02, rel=1e-9)
+    assert rows[1.0]["mean_return"] == pytest.approx(1.02 * 0.998 / 1.002 - 1, rel=1e-6)
+    run(["report", str(tmp_path / "paid.parquet"), "--json", "--cost", "0.001"])
+    rows = {row["multiple"]: row for row in json.loads(capsys.readouterr().out)["cost_stress"]}
+    assert rows[1.0]["cost_per_side"] == 0.001

@@ -18,7 +18,7 @@ from trading.backtest.search.outcome import DAY_MS, Outcome, of_grid, of_trades
 from trading.backtest.strategy import Strategy
 from trading.backtest.validation.holdout import Holdout
 from trading.backtest.walk import Bars
-from trading.market.errors import InvalidBars
+from trading.market.errors import BadInput, InvalidBars
 
 _CHUNK = 256  # configurations run at a time: progress is shown between chunks
 _SAMPLE_ROWS = 40_000
@@ -43,6 +43,12 @@ class Bench:
     markets: Mapping[str, MarketRules] | None = None
     detail: CandleFile | None = None
     places: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.fee is not None and not 0 <= self.fee < 1:
+            raise BadInput(f"fee must lie in [0, 1), was {self.fee}")
+        if self.slots < 0:
+            raise BadInput(f"slots must be 0 (no limit) or more, was {self.slots}")
 
     @property
     def capital(self) -> float:

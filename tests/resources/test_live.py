@@ -13,7 +13,7 @@ from resources.order_log import OPERATOR, OrderLogResource
 from resources.store import Store
 from tests.assets import tables
 from tests.assets.embedded import settings_of
-from trading.market.errors import MissingData
+from trading.market.errors import BadInput, MissingData
 from trading.risk.exits import ExitRules
 from trading.store.cache import SignalStream, connect
 from trading.store.valkey import EmbeddedValkey
@@ -120,6 +120,37 @@ def test_a_set_is_written_once(home):
         assert log.write_signal_set(pending_signal_set(store)) is True
         assert log.write_signal_set(pending_signal_set(store)) is False
         assert log.decisions().height == 1
+
+
+def test_signals_of_another_strategy_than_the_approvals_are_not_pending(home):
+    """Another name, or another text under the same name: its entries were never tested. Both alike: traded."""
+    store = Store()
+    research(store, AAA=True)
+    assert pending_signal_set(store) is not None
+
+    def told(asset: str, name: str, text: str) -> None:
+        frame = store.lake.read(asset).drop("lineage_id")
+        params = {"strategy": {"name": name, "digest": text}}
+        store.publish(asset, frame, key=["symbol"], inputs=["tickers"], params=params)
+
+    told("signals", "ema_trend", "d-1")
+    assert pending_signal_set(store) is None
+    told("approved_symbols", "ema_trend", "d-1")
+    assert [signal.symbol for signal in pending_signal_set(store).signals] == ["AAA/USDT"]
+    told("signals", "ema_trend", "d-2")
+    assert pending_signal_set(store) is None
+
+
+def test_approvals_that_rest_on_an_exit_signal_are_refused_at_the_hand_over(home):
+    """The live engine would hold what the backtest sold: one sentence, no set."""
+    store = Store()
+    research(store, AAA=True)
+    params = {"ExitRules": asdict(ExitRules(stop_loss=0.05, use_exit_signal=True))}
+    frame = store.lake.read("backtest_results")
+    frame = frame.drop("lineage_id", strict=False)
+    store.publish("backtest_results", frame, key=["symbol"], inputs=["signals"], params=params)
+    with pytest.raises(BadInput, match="rest on exit signals, which signal sets do not carry yet"):
+        pending_signal_set(store)
 
 
 def test_an_old_signal_is_not_pending_after_a_newer_look(home):

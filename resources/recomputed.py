@@ -11,6 +11,7 @@ from resources.settings import load_settings
 from resources.signals import signal_table
 from resources.store import Store
 from resources.strategies import line_strategy
+from trading.backtest.shipped import DEFAULT
 from trading.backtest.validation import lookahead
 from trading.indicators.settings import IndicatorSettings
 from trading.indicators.table import indicator_table
@@ -35,8 +36,11 @@ def signals_again(store: Store, learning: Learning) -> tuple[pl.DataFrame, int]:
     """Return where signals of cut candles differ from the published ones, and how many pairs were sampled."""
     version = _newest(store, "signals")
     rules = SignalRules(**_plain(json.loads(version.params)["SignalRules"]))
-    # A rank among all pairs is another one among a dozen.
-    count = None if is_across(line_strategy(store, rules)) else PAIRS
+    strategy = line_strategy(store, rules)
+    # A rank among all pairs is another one among a dozen: where it decides, all are computed again; where it
+    # only orders the entries of a bar (the score of all strategies but the default), it is not compared.
+    count = None if is_across(strategy) else PAIRS
+    skip = _IDS if strategy.name == DEFAULT or count is None else (*_IDS, "score")
     settings, candles = _sampled(store, version, count)
 
     def make(left: pl.DataFrame, _: object) -> pl.DataFrame:
@@ -48,7 +52,7 @@ def signals_again(store: Store, learning: Learning) -> tuple[pl.DataFrame, int]:
     names = candles["symbol"].unique()
     published = store.lake.read("signals", version.version_id).filter(pl.col("symbol").is_in(names.to_list()))
     cuts = lookahead.cut_times(candles["open_time"], CUTS, _seed(store))
-    return lookahead.looks_ahead(published, candles, make, cuts, skip=_IDS), len(names)
+    return lookahead.looks_ahead(published, candles, make, cuts, skip=skip), len(names)
 
 
 def regime_again(store: Store) -> tuple[pl.DataFrame, int]:

@@ -123,7 +123,7 @@ def test_a_set_is_written_once(home):
 
 
 def test_signals_of_another_strategy_than_the_approvals_are_not_pending(home):
-    """Another name, or another text under the same name: its entries were never tested. Both alike: traded."""
+    """Another name, or another text under the same name: never tested. Both alike: traded."""
     store = Store()
     research(store, AAA=True)
     assert pending_signal_set(store) is not None

@@ -55,6 +55,7 @@ SETS = (
     PeerSet("stops", 29, 10, 2500, "15m", slots=5),
     PeerSet("drawdown", 31, 10, 2500, "15m", slots=5),
     PeerSet("low_profit", 37, 10, 1500, "15m"),
+    PeerSet("wallet", 41, 10, 1500, "15m"),
 )
 
 

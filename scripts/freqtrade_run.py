@@ -164,12 +164,13 @@ def _protections(given: dict) -> list[dict]:
 def _write_config(
     rules: dict, pairs: list[str], timeframe: str, options: argparse.Namespace, work: Path
 ) -> None:
+    amount = rules["stake"]["amount"]
     config = {
         "stake_currency": pairs[0].split("/")[1],
-        "stake_amount": rules["stake"]["amount"],
+        "stake_amount": "unlimited" if amount == "slots" else amount,
         "max_open_trades": options.slots,
         "dry_run": True,
-        "dry_run_wallet": options.wallet,
+        "dry_run_wallet": rules["stake"].get("wallet", options.wallet),
         "timeframe": timeframe,
         "dataformat_ohlcv": "feather",
         "exchange": {"name": "mexc", "key": "", "secret": "", "pair_whitelist": pairs, "pair_blacklist": []},

@@ -60,7 +60,8 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     ] = None,
     out: Annotated[Path | None, Option(help="Write the trades here, Parquet.", metavar="FILE")] = None,
     fills: Annotated[
-        Path | None, Option(help="Write every buy and sale here, Parquet.", metavar="FILE")
+        Path | None,
+        Option(help="Write every buy and sale here, Parquet; --json then has them as well.", metavar="FILE"),
     ] = None,
     html: Annotated[
         Path | None, Option(help="Write a self-contained page: both modes, charts, trades.", metavar="FILE")
@@ -106,7 +107,7 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
             markets=listed,
             detail=fine,
             wanted=mode,
-            with_fills=fills is not None,
+            with_fills=fills is not None or rules.is_adjusted,
         )
     # Counted before anybody sees it: what was tried and dropped counts against what is kept.
     terms = Bench(bars, Mode(mode), fee=fee, slots=slots, markets=listed or None)
@@ -120,6 +121,8 @@ def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     if html is not None:
         _write_page(runs, rules, mode, candles, html, fee=fee)
     report = summary(runs, rules, mode)
+    if chosen.fills is not None:
+        report["fills"] = chosen.fills.to_dicts()
     if as_json:
         print_json(report)
     else:
@@ -246,6 +249,7 @@ def _print(report: dict[str, Any]) -> None:
     print_table(
         worst[:10], title="fragility: what freqtrade's fills add per trade, worst ten", empty="no trades"
     )
+    _print_fills(report.get("fills", []))
     left = {name: count for name, count in report["left_out"].items() if count}
     if left:
         print(
@@ -260,3 +264,16 @@ def _print(report: dict[str, Any]) -> None:
         )
     for name, bars in report["thin_columns"].items():
         print(f"{name} still remembers its first bars: startup of {bars - 1:,} would make it 0.1 % exact")
+
+
+def _print_fills(fills: list[dict[str, Any]]) -> None:
+    """Print how many buys and sales there were of each kind, and what they moved in quote units."""
+    kinds: dict[tuple[str, str], list[float]] = {}
+    for fill in fills:
+        kinds.setdefault((fill["side"], fill["reason"]), []).append(fill["rate"] * fill["amount"])
+    rows = [
+        {"side": side, "reason": reason, "fills": len(worth), "quote": round(sum(worth), 4)}
+        for (side, reason), worth in kinds.items()
+    ]
+    if rows:
+        print_table(rows, title="buys and sales by reason")

@@ -15,7 +15,7 @@ from trading.backtest import protections
 from trading.backtest.adjusted import ADJUSTED_MACHINE, open_adjusted
 from trading.backtest.compiled import digest, lean, prefetch
 from trading.backtest.entries import entry_fee, open_position, scaled
-from trading.backtest.job import CODE, GOT, LOCKED, NO_CASH, NO_SLOT, SPENT, AnyJob
+from trading.backtest.job import CODE, ENTRY, GOT, LOCKED, NO_CASH, NO_SLOT, SPENT, AnyJob
 from trading.backtest.protections import Guards, Log, empty_log, is_locked, note_end
 from trading.backtest.walk import Bars, Bools, Floats, Ints
 from trading.risk import guards, sizing
@@ -23,6 +23,7 @@ from trading.risk import guards, sizing
 NEVER_MS = 2**62
 _stake_by_risk = lean(sizing.stake_by_risk)
 _FORCED = 6
+_PEER_SHARE = 0.99  # of all money freqtrade trades with: its tradable_balance_ratio, unless told
 
 
 class Desk(NamedTuple):
@@ -103,6 +104,9 @@ def _take(job: AnyJob, desk: Desk, k: int, row: int, n: int, aside: float) -> No
     spent = job.book.rates[n, SPENT]
     desk.gain[k] = job.book.rates[n, GOT] - spent
     desk.profit[k] = job.book.rates[n, GOT] / spent - 1.0
+    if job.terms.is_freqtrade:  # its wallet sets a trade's value aside; fees come off with the profit
+        spent /= 1.0 + entry_fee(job, k, job.bars.open_ms[job.book.rows[n, ENTRY]])
+        desk.gain[k] = np.rint(desk.gain[k] * 1e8) / 1e8  # profits are booked to eight decimals there
     spent = max(spent, aside)
     desk.brings[k] = spent + desk.gain[k]
     desk.is_stop[k] = code in (1, 3)
@@ -121,6 +125,8 @@ def _base(job: AnyJob, desk: Desk, k: int, now: int) -> float:
         fee = entry_fee(job, k, now)
         by_risk = _stake_by_risk(desk.money[1], desk.money[0], terms.stop, fee, terms.risk)
         return float(max(0.0, by_risk))
+    if terms.stake == 0.0 and terms.is_freqtrade:
+        return float(max(0.0, min(desk.money[1] * _PEER_SHARE / terms.slots, _peer_free(desk))))
     if terms.stake == 0.0:
         return float(max(desk.money[1], 0.0) / terms.slots)
     return float(terms.stake)
@@ -136,10 +142,20 @@ def _refused(job: AnyJob, desk: Desk, k: int, now: int, base: float) -> bool:
     if len(desk.log.profit) > 0 and is_locked(desk.log, k, now):
         counts[LOCKED] += 1
         return True
-    if terms.wallet > 0.0 and base * (1.0 + entry_fee(job, k, now)) > desk.money[0]:
-        counts[NO_CASH] += 1
-        return True
+    if terms.wallet > 0.0:
+        is_peer = terms.is_freqtrade
+        needed = base if is_peer else base * (1.0 + entry_fee(job, k, now))
+        if needed > (_peer_free(desk) if is_peer else desk.money[0]):
+            counts[NO_CASH] += 1
+            return True
     return False
+
+
+@lean
+def _peer_free(desk: Desk) -> float:
+    """Return what freqtrade would still stake: its share of all money, less what lies in trades."""
+    cash, worth = desk.money[0], desk.money[1]
+    return float(min(worth * _PEER_SHARE - (worth - cash), cash))
 
 
 @lean

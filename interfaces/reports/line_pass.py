@@ -20,6 +20,7 @@ from trading.market.lineage import Version
 from trading.store.lake import Lake
 
 MOST_PAGES = 60
+_PICKED = "Approved pairs were picked by these very trades: this is what they did, not what to expect."
 _PRICES = ("symbol", "open_time", "open", "high", "low", "close")
 # Column, title, unit; `signed` is a fraction that can be lost.
 _GATE = (
@@ -89,8 +90,7 @@ def portfolio(found: LinePass) -> BacktestReport:
     """Return all approved pairs as one backtest: the same stake in each, side by side."""
     stake = CostModel().stake_quote
     count = len(found.approved)
-    picked = "Approved pairs were picked by these very trades: this is what they did, not what to expect."
-    notes = [picked] if count else ["Nothing was approved: figures are of every backtested pair."]
+    notes = [_PICKED] if count else ["Nothing was approved: figures are of every backtested pair."]
     return make_report(
         _staked(found.of_approved()),
         candles=found.candles if count else None,
@@ -113,6 +113,7 @@ def write_pass(found: LinePass, path: Path) -> list[Path]:
             candles=found.candles.filter(own),
             title=f"{symbol}, research of {found.version.created_at:%Y-%m-%d %H:%M}",
             start_balance=CostModel().stake_quote,
+            notes=[_PICKED],
         )
         gate = ("gate", "The gate", _gate(found.rules.filter(own)))
         written.append(write_html(report, path.with_name(name), first=(gate,)))

@@ -18,6 +18,7 @@ from trading.market.errors import BadInput
 
 _YEAR = 365**0.5
 _DRAWS = 2000
+_LEAST_TRADES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,11 @@ class Confirmation:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether it made money there and 95 % say that this was no luck, given all looks."""
-        return self.outcome.profit > 0 and (self.probability or 0.0) >= 0.95
+        """Whether ten trades or more made money there, and both 95 % and resampled days say: no luck."""
+        is_sure = (self.probability or 0.0) >= 0.95 and (
+            1.0 if self.p_value is None else self.p_value
+        ) <= 0.05
+        return is_sure and self.outcome.profit > 0 and self.outcome.trades >= _LEAST_TRADES
 
     @property
     def sentence(self) -> str:

@@ -148,6 +148,16 @@ def test_what_can_be_refused_is_refused_before_the_holdout_is_spent(tmp_path: Pa
     assert book.holdouts()[0].opening is None
 
 
+def test_few_trades_or_days_that_could_be_luck_confirm_nothing(tmp_path: Path) -> None:
+    """Of a confirmed one: nine trades, a bootstrap p-value of 6 %, or none, and it is not."""
+    run = bench(1, planted=0.008)
+    found = confirm(run, CHOSEN, book_of(tmp_path), "late", TrialLedger(tmp_path / "t.jsonl"), **LOOK)
+    assert found.is_confirmed
+    assert not replace(found, outcome=replace(found.outcome, trades=9)).is_confirmed
+    assert not replace(found, p_value=0.06).is_confirmed
+    assert not replace(found, p_value=None).is_confirmed
+
+
 def test_luck_is_not_confirmed(tmp_path: Path) -> None:
     """On random walks without an edge at most one of ten holdouts confirms what was chosen."""
     confirmed = 0

@@ -21,7 +21,7 @@ from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.signals import signal_table
 from resources.store import Store
-from resources.strategies import line_strategy
+from resources.strategies import line_strategy, told_strategy
 from resources.universe import not_candidates, on_foreign_candles, publish_members, research_series
 from trading.backtest.approval import Approval, approve, without
 from trading.backtest.engine import run_backtest
@@ -105,7 +105,10 @@ class Parameters:
 
 
 def parameters_at(lake: Lake, at: datetime | None) -> Parameters:
-    """Return the parameters of the stages as recorded at `at`; the defaults where none are, or without."""
+    """Return the parameters of the stages as recorded at `at`; the defaults where none are, or without.
+
+    The strategy is the recorded one too where the settings named it: today's may name another.
+    """
     found = {}
     for stage, (asset, kind) in STAGES.items():
         version = None if at is None else lake.version_at(asset, at)
@@ -113,6 +116,10 @@ def parameters_at(lake: Lake, at: datetime | None) -> Parameters:
         known = {each.name for each in fields(kind)}
         plain = {name: tuple(v) if isinstance(v, list) else v for name, v in told.items() if name in known}
         found[stage] = kind(**plain)
+    signals = None if at is None else lake.version_at("signals", at)
+    if signals is not None and not found["signals"].strategy:
+        own = told_strategy(signals)["strategy"]["name"]
+        found["signals"] = replace(found["signals"], strategy=own)
     return Parameters(**found)
 
 

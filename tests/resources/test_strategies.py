@@ -1,11 +1,13 @@
 """The strategy in tables of the line: named by launchpad or settings; its exits go with the signals."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from resources.redecide import parameters_at
 from resources.settings import load_settings
 from resources.store import Store
 from resources.strategies import backtest_params, line_strategy, signal_params, told_of, with_strategy
@@ -54,3 +56,20 @@ def test_exits_travel_with_the_signals_to_the_backtest(store: Store, tmp_path: P
     assert json.loads(json.dumps(told))["ExitRules"]["stop_loss"] == 0.07
     assert backtest_params(store, ExitOverrides(max_hold_bars=4))[0] == ExitRules(0.07, None, None, 0.0, 4)
     assert with_strategy(frame, told)["strategy"].to_list() == ["dips"]
+
+
+def test_a_past_pass_is_decided_again_with_the_strategy_on_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings named momentum then and name nothing now: momentum; of an older record, the default."""
+    monkeypatch.setenv("SLUICE_STRATEGY", "cross_sectional_momentum")
+    frame = pl.DataFrame({"symbol": ["A/USDT"], "open_time": [0]})
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    params = signal_params(store, SignalRules())
+    store.lake.publish("signals", frame, key=["symbol"], at=at, params=params)
+    monkeypatch.delenv("SLUICE_STRATEGY")
+    asked = parameters_at(store.lake, at).signals
+    assert line_strategy(store, asked).name == "cross_sectional_momentum"
+    assert line_strategy(store, parameters_at(store.lake, None).signals).name == "rsi_regime"
+    before = at - timedelta(days=1)
+    assert line_strategy(store, parameters_at(store.lake, before).signals).name == "rsi_regime"

@@ -31,6 +31,9 @@ def trials(
     """
     book = ask.trial_ledger(ledger)
     rows = [_row(one, days) for one in book.strategies()]
+    if missing := book.damaged():
+        note = f"{missing:,} lines of the ledger cannot be read: so many batches of trials are not counted"
+        typer.echo(note, err=True)
     if rows:
         rows.append(_row(book.total(), days) | {"strategy": "all"})
     if as_json:

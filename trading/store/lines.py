@@ -51,6 +51,16 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return list(_objects(raw.split(b"\n")))
 
 
+def damaged_lines(path: Path) -> int:
+    """Return how many lines are left out by `read_lines`: not finished by a killed writer, or spoilt since."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return 0
+    lines = [line for line in raw.split(b"\n") if line.strip()]
+    return len(lines) - sum(1 for _ in _objects(lines))
+
+
 def last_line(path: Path) -> dict[str, Any] | None:
     """Return the line appended last, None where there is none. Reads the end of the file only."""
     try:

@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 
 from trading.market.errors import BadInput
 from trading.market.lineage import digest
-from trading.store.lines import append_lines, read_lines
+from trading.store.lines import append_lines, damaged_lines, read_lines
 
 Floats = NDArray[np.float64]
+# Without these a line of the ledger is no trial; weight and window came later.
+_KEYS = {"trial_id", "strategy", "symbols", "sharpes", "sharpe_mean", "sharpe_square", "at"}
 # A rerun whose window moved on by a share s of its length is worth min(1, 4 s) of a new trial. By simulation
 # (scores of white noise over windows of 10 and 30 days, a day apart, 2 to 300 of them): the expected best of
 # them is that of 1 + 2.4 s to 1 + 3.9 s independent ones, so 4 is on the safe side.
@@ -172,8 +174,13 @@ class TrialLedger:
             found.setdefault(row["strategy"], []).append(row)
         return [_counted(rows, name) for name, rows in found.items()]
 
+    def damaged(self) -> int:
+        """Return how many lines cannot be read as trials: so many are missing from every count."""
+        return damaged_lines(self._path) + sum(not _KEYS <= row.keys() for row in read_lines(self._path))
+
     def _rows(self) -> list[dict[str, Any]]:
-        return list({row["trial_id"]: row for row in read_lines(self._path)}.values())
+        whole = (row for row in read_lines(self._path) if row.keys() >= _KEYS)
+        return list({row["trial_id"]: row for row in whole}.values())
 
 
 def _counted(rows: list[dict[str, Any]], strategy: str) -> Trials:

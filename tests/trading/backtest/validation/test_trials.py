@@ -29,6 +29,18 @@ def test_trials_are_symbols_times_configurations_times_nights(tmp_path: Path) ->
     assert ledger.total("ema").count == 0
 
 
+def test_lines_that_are_no_trials_are_counted_as_missing(tmp_path: Path) -> None:
+    """A torn line, junk and an object without a trial's keys: three missing, the whole ones still count."""
+    path = tmp_path / "trials.jsonl"
+    ledger = TrialLedger(path)
+    assert ledger.damaged() == 0
+    ledger.record([trial_batch("rsi", "p", "d", np.zeros(4), at=AT)])
+    with path.open("ab") as file:
+        file.write(b'{"trial_id":"x","strat\nnonsense\n{"trial_id":"y"}\n\n')
+    assert ledger.damaged() == 3
+    assert ledger.total().count == 4
+
+
 def test_the_variance_over_batches_is_that_of_all_ratios(tmp_path: Path) -> None:
     """Merged from means and squares; a trial without a ratio counts as a trial and not in the variance."""
     rng = np.random.default_rng(1)

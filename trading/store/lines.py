@@ -52,7 +52,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def damaged_lines(path: Path) -> int:
-    """Return how many lines are left out by `read_lines`: not finished by a killed writer, or spoilt since."""
+    """Return how many lines are left out by `read_lines`: torn by a killed writer, or spoilt since."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

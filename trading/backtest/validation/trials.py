@@ -176,7 +176,7 @@ class TrialLedger:
 
     def damaged(self) -> int:
         """Return how many lines cannot be read as trials: so many are missing from every count."""
-        return damaged_lines(self._path) + sum(not _KEYS <= row.keys() for row in read_lines(self._path))
+        return damaged_lines(self._path) + sum(not row.keys() >= _KEYS for row in read_lines(self._path))
 
     def _rows(self) -> list[dict[str, Any]]:
         whole = (row for row in read_lines(self._path) if row.keys() >= _KEYS)

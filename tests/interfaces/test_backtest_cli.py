@@ -97,7 +97,7 @@ def test_candles_that_no_market_printed_are_one_sentence_and_write_nothing(
     outs = [files / name for name in ("trades.parquet", "fills.parquet", "page.html")]
     asked = [part for flag, path in zip(("--out", "--fills", "--html"), outs, strict=True)
              for part in (flag, str(path))]  # fmt: skip
-    assert ask(files, *asked) == 1
+    assert ask(files, *asked) == 2
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
@@ -121,8 +121,13 @@ def test_fills_are_written_and_mode_freqtrade_says_that_it_cannot(files: Path, c
     fills = pl.read_parquet(files / "fills.parquet")
     assert fills["reason"].to_list() == ["entry", "partial", "stop_loss"]
     assert fills["rate"].to_list() == [99.0, 99.099, 96.0]
+    assert [(fill["reason"], fill["rate"]) for fill in report["fills"]] == list(
+        fills.select("reason", "rate").iter_rows()
+    )
     assert (list(report["modes"]), report["fragility"]) == (["default"], None)
-    assert ask(files, "--mode", "freqtrade") == 1
+    assert ask(files) == 0  # without --fills too, as a table
+    assert "buys and sales by reason" in capsys.readouterr().out
+    assert ask(files, "--mode", "freqtrade") == 2
     assert "mode freqtrade does not know entry.add and risk.partial" in capsys.readouterr().err
 
 
@@ -194,13 +199,13 @@ def test_no_trade_is_an_answer(files: Path, capsys) -> None:
         (None, ["--out", "/nowhere/t.parquet"], "trades cannot be written to /nowhere/t.parquet"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_code_one(
+def test_a_mistake_is_one_sentence_and_wrong_use(
     files: Path, change, more: list[str], message: str, capsys
 ) -> None:
-    """On stderr, with the value and the bound."""
+    """On stderr, with the value and the bound; exit code 2, but 1 for what the disk refused."""
     if change is not None:
         (files / "rules.toml").write_text(STRATEGY.replace(*change))
-    assert ask(files, *more) == 1
+    assert ask(files, *more) == (1 if "--out" in more else 2)
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error

@@ -41,5 +41,5 @@ def test_backtest_takes_a_shipped_name(
     assert run([*command, "bollinger_breakout", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["strategy"], report["trades"]) == ("bollinger_breakout", 1)
-    assert run([*command, "model_driven"]) == 1
+    assert run([*command, "model_driven"]) == 2
     assert "probability: candles do not say" in capsys.readouterr().err

@@ -18,8 +18,7 @@ import polars as pl
 from bench.cores import on_threads, second_core, verdict
 from bench.harness import Measured, against_peer, apart
 from bench.peers import ROOT, PeerMissing, ask, python_of
-from trading.backtest import replay as replay_module
-from trading.backtest import trade_frame
+from trading.backtest import runs, trade_frame
 from trading.backtest.candle_file import PLAIN_MARKET, candle_file
 from trading.backtest.job import Job, Signals
 from trading.backtest.replay import Mode, no_detail, replay
@@ -34,6 +33,7 @@ from trading.indicators.expressions.expression import condition
 SYMBOLS, BARS = 2_600, 8_760
 HOUR_MS = 3_600_000
 PEER_SYMBOLS, PEER_SHORT, PEER_LONG, OWN_BARS = 10, 1_000, 5_000, 100_000
+POOLS = [runs, trade_frame]  # whose thread pools the run on both cores uses
 _NEVER = condition("volume < 0", known=lambda _: False)
 PLAIN = Strategy(
     _NEVER,
@@ -165,12 +165,11 @@ def _against_vectorbt(folder: Path) -> list[dict[str, Any]]:
 
 def _both_cores(folder: str) -> dict[str, Any]:
     """Compare one thread and two, in a process of their own; see `bench.cores`."""
-    pools = [replay_module, trade_frame]
     one, two = loop(folder, PLAIN, 0, 1), loop(folder, PLAIN, 0, 2)
     one(), two()
     free = second_core()
-    costs = [on_threads(work, pools) for work in (one, two)]
-    found = verdict(*costs, min(free, second_core()))
+    costs = [on_threads(work, POOLS) for work in (one, two)]
+    found = verdict(costs[0], costs[1], min(free, second_core()))
     line = {"name": "backtest on both cores", "work": "unlimited slots", "peer": "one core"}
     cost = {"ours_cpu_s": round(costs[1]["cpu_s"], 4), "peer_cpu_s": round(costs[0]["cpu_s"], 4)}
     return line | cost | found | {"bound": 1.7, "ok": found["ratio"] >= 1.7}

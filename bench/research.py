@@ -33,7 +33,7 @@ from trading.screening.chain.run import sift
 from trading.signals.generate import signal_rows
 from trading.store.candles import CandleStore
 
-SYMBOLS, DAYS, BATCH = 2_610, 30, 512
+SYMBOLS, DAYS, BATCH = 2_610, 30, 256
 BARS = DAYS * 288
 START = datetime(2024, 1, 1, tzinfo=UTC)
 AT = START + timedelta(days=DAYS)

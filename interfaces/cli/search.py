@@ -57,7 +57,7 @@ def grid(  # noqa: PLR0917 - Typer's options are one parameter each
         candles, strategy, space, objective, mode=mode, fee=fee, slots=slots, markets=markets, ledger=ledger,
         holdouts=holdouts, family=family,
     )  # fmt: skip
-    made = configurations(given.space, given.base, most)
+    made = configurations(given.space, given.base, most, cost=ask.rough_cost(given))
     cost = estimate(given.bench, made, given.objective)
     ask.say(str(cost))
     with progress("configurations", len(made)) as update:

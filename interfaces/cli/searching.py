@@ -157,6 +157,13 @@ def warn_of_holdouts(bench: "Bench", book: "HoldoutBook") -> None:
             )
 
 
+def rough_cost(given: Prepared) -> str:
+    """Return what the whole space would cost by its size alone; a grid that is run is measured instead."""
+    from trading.backtest.grid import estimate
+
+    return str(estimate(given.space.size, len(given.bench.candles.bars.close), given.bench.days[1]))
+
+
 def say(text: str) -> None:
     """Print a line for a person, beside JSON on stdout."""
     typer.echo(text, err=True)

@@ -175,7 +175,7 @@ def test_optuna_counts_in_the_same_ledger_and_trials_shows_all(
     ("space", "more", "said"),
     [
         ("[parameters]\nrsi = []", [], "parameters.rsi has no value"),
-        (SPACE, ["--most", "7"], "at most 7 configurations, had 8"),
+        (SPACE, ["--most", "7"], "at most 7 configurations, had 8 (about 0 CPU-s and "),
         (SPACE, ["--objective", "Best"], "objective must be one of ShortTradeDurHyperOptLoss"),
         (SPACE, ["--mode", "best"], "--mode must be default or freqtrade"),
         (SPACE.replace("dip.toml", "dap.toml"), [], "dap.toml"),

@@ -31,7 +31,7 @@ class Estimate:
         )
 
 
-def configurations(space: Space, base: Base, most: int = MOST) -> list[Configuration]:
+def configurations(space: Space, base: Base, most: int = MOST, *, cost: str = "") -> list[Configuration]:
     """Return every configuration of the grid, each checked.
 
     Raises
@@ -41,7 +41,7 @@ def configurations(space: Space, base: Base, most: int = MOST) -> list[Configura
     BadStrategy
         If a value is out of its bounds.
     """
-    space.check_size(most)
+    space.check_size(most, cost)
     check_uses(space, base)
     return [numbered(space, base, number) for number in range(space.size)]
 

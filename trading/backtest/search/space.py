@@ -82,11 +82,12 @@ class Space:
             found.append(place)
         return tuple(reversed(found))
 
-    def check_size(self, most: int = MOST) -> None:
-        """Refuse more configurations than `most`."""
+    def check_size(self, most: int = MOST, cost: str = "") -> None:
+        """Refuse more configurations than `most`, saying what they would `cost` where that is known."""
         if self.size > most:
+            would = f" ({cost})" if cost else ""
             raise BadSpace(
-                f"{self.where}: a grid may have at most {most:,} configurations, had {self.size:,}; "
+                f"{self.where}: a grid may have at most {most:,} configurations, had {self.size:,}{would}; "
                 f"take fewer values, search it with `sluice search optuna`, or raise the bound (--most)"
             )
 

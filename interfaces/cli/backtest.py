@@ -228,12 +228,10 @@ def _write_page(
         notes.append(f"{run.ambiguous:,} bars touched stop and target: the stop was taken.")
     others = {name: other.trades for name, other in runs.items() if name != mode}
     title = f"{strategy.name or 'strategy'}, mode {mode}"
-    # What a side costs on top of the candle's price; freqtrade's fills know the fee only.
-    more = strategy.costs.half_spread + strategy.costs.slippage if mode == "default" else 0.0
+    # Costs are those the trades paid, impact included: a strategy file's own rates would leave that out.
     made = make_report(
-        run.trades, candles=read_candles(candles), title=title, fee=paid, cost=paid + more,
-        other_modes=others, notes=notes,
-    )  # fmt: skip
+        run.trades, candles=read_candles(candles), title=title, fee=paid, other_modes=others, notes=notes
+    )
     typer.echo(f"wrote {write_html(made, path)}", err=True)
 
 

@@ -261,6 +261,8 @@ RECOMPUTED = {
     *("signals_see_no_future", "indicators_have_warmed_up", "trades_see_no_future"),
     "regime_sees_no_future",
 }
+# Its poison is in the parameters of a table, not in its rows: test_handed_over.py.
+HANDED_OVER = {"approvals_can_be_handed_over"}
 CHECKS = {check.check_key.name: check for check, _, _ in POISONS}
 
 
@@ -289,7 +291,7 @@ def test_every_check_of_ours_has_its_poison():
         for key in defs.resolve_asset_graph().asset_check_keys
         if key.asset_key not in dbt_models
     }  # fmt: skip
-    assert declared - {marts.warehouse_opens.check_key.name} - RECOMPUTED == set(CHECKS)
+    assert declared - {marts.warehouse_opens.check_key.name} - RECOMPUTED - HANDED_OVER == set(CHECKS)
 
 
 def is_dbt(key: dg.AssetKey) -> bool:

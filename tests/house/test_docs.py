@@ -1,10 +1,12 @@
 """What the texts name exists: files behind links, make targets, commands."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from interfaces.cli.lazy import load
 from interfaces.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,48 @@ def test_every_command_that_a_text_names_exists():
     named = {name for text in TEXTS for name in re.findall(pattern, text.read_text())}
     assert named
     assert named <= set(COMMANDS)
+
+
+def test_every_option_that_a_text_shows_with_a_command_exists():
+    """`sluice something --option` can be typed: the option is one of that command or of its subcommand."""
+    pattern = r"(?:`|^)(?:\.venv/bin/)?sluice ([a-z]+(?:-[a-z]+)*)([^`\n#|]*)"
+    shown = [
+        (text.name, *found)
+        for text in TEXTS
+        for found in re.findall(pattern, re.sub(r"\\\n\s+", " ", text.read_text()), re.MULTILINE)
+        if found[0] in COMMANDS
+    ]
+    assert len(shown) > 100
+    missing = [
+        (text, name, option)
+        for text, name, rest in shown
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)
+        if option not in _options(name, rest.split())
+    ]
+    assert missing == []
+
+
+@cache
+def _command(name):
+    return load(COMMANDS[name], name)
+
+
+def _options(name, rest):
+    """Return the options of a command; of its subcommand where the next word names one."""
+    command = _command(name)
+    subcommands = getattr(command, "commands", {})
+    command = subcommands.get(rest[0], command) if rest else command
+    return {option for each in command.params for option in (*each.opts, *each.secondary_opts, "--help")}
+
+
+def test_every_decision_is_in_the_index():
+    """docs/decisions/README.md names each page with its title."""
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    pages = sorted(folder.glob("0*.md"))
+    titles = [page.read_text().splitlines()[0].split(". ", 1)[1] for page in pages]
+    lines = [f"[{title}]({page.name})" for title, page in zip(titles, pages, strict=True)]
+    assert [line for line in lines if line not in index] == []
 
 
 def test_readme_s_first_screen_says_what_it_is_and_shows_both_commands():

@@ -84,7 +84,7 @@ def _noting(modules: list[ModuleType]) -> Iterator[list[float]]:
         yield spared
     finally:
         for module, own in kept:
-            module.ThreadPoolExecutor = own  # type: ignore[attr-defined]
+            module.ThreadPoolExecutor = own  # type: ignore[attr-defined]  # its own again
 
 
 def _spun(turns: list[int]) -> float:

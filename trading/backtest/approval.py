@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from trading.backtest.kernel import Bools
 from trading.backtest.rules import ApprovalRules
 from trading.backtest.statistics import benjamini_hochberg
 from trading.backtest.validation.shrinkage import pool_strength
+from trading.backtest.walk import Bools
 from trading.market.errors import BadInput
 from trading.market.lineage import GROUNDS
 

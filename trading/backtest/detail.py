@@ -113,7 +113,7 @@ def stored_minutes(store: CandleStore) -> FetchMinutes:
             rows = store.read(
                 "1m",
                 start=from_ms(int(own["start_ms"].min())),  # type: ignore[arg-type]  # not empty
-                end=from_ms(int(own["end_ms"].max())) + timedelta(milliseconds=1),  # type: ignore[arg-type]
+                end=from_ms(int(own["end_ms"].max())) + timedelta(milliseconds=1),  # type: ignore[arg-type]  # not empty
                 symbols=own["symbol"].unique().to_list(),
             )
             found.append(rows.rename({"open_time": "ts"}).select(COLUMNS))

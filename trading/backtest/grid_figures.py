@@ -116,4 +116,4 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 def _frame(named: dict[str, Any], schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
     frame = pl.DataFrame({name: named[name] for name in schema})
     numbers = [name for name, kind in schema.items() if kind == pl.Float64]
-    return frame.with_columns(pl.col(numbers).fill_nan(None)).cast(schema)  # type: ignore[arg-type]
+    return frame.with_columns(pl.col(numbers).fill_nan(None)).cast(schema)  # type: ignore[arg-type]  # as Polars takes it

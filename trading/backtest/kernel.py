@@ -7,9 +7,7 @@ and left when is the one engine's matter (`portfolio`, `entries`, `walk`).
 import numpy as np
 from numba import njit
 
-from trading.backtest.walk import Bars, Bools, Floats, Ints
-
-__all__ = ["Bars", "Bools", "Floats", "Ints"]  # what older imports of this module name
+from trading.backtest.walk import Floats, Ints
 
 
 @njit(cache=True)

@@ -5,7 +5,7 @@ Pure functions on arrays. What is done with the numbers is the approval gate's m
 
 import numpy as np
 
-from trading.backtest.kernel import Bools, Floats
+from trading.backtest.walk import Bools, Floats
 
 
 def random_entry_percentile(

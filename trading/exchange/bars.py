@@ -49,7 +49,7 @@ def read_rows(reply: Reply, *, path: str) -> Page | Any:
     """
     if reply.status == 200:
         # Imported here: numba takes half a second, and not every process reads candles.
-        from trading.exchange.kline_kernel import read_table  # noqa: PLC0415
+        from trading.exchange.kline_kernel import read_table  # noqa: PLC0415  # see above
 
         table = read_table(reply.body)
         if table is not None:

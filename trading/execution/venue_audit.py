@@ -10,7 +10,7 @@ from decimal import Decimal
 from trading.execution.desk import Desk
 from trading.execution.follow import MARGIN_MS
 from trading.market.orders import OrderState, OrderStatus
-from trading.store.order_log.records import IN_FLIGHT, ZERO, Intent, IntentStatus, Leg
+from trading.store.order_log.records import IN_FLIGHT, ZERO, Intent, IntentStatus
 
 
 @dataclass(slots=True)
@@ -78,8 +78,3 @@ def _judge(
             verdict.doubled.append(f"{coid}: {amount:f} at the venue, {intent.amount:f} intended")
         if intent.status is IntentStatus.DONE and executed[coid] != intent.filled:
             verdict.lost.append(f"{coid}: venue executed {executed[coid]:f}, log has {intent.filled:f}")
-
-
-def live_entries(intents: list[Intent]) -> int:
-    """Return how many entries are not settled yet: an audit is final only when there are none."""
-    return sum(1 for intent in intents if intent.leg is Leg.OPEN and intent.status in IN_FLIGHT)

@@ -42,7 +42,7 @@ def indicator_table(candles: pl.DataFrame, settings: IndicatorSettings | None = 
 
 def _of_other_lengths(bars: Bars, settings: IndicatorSettings) -> dict[str, pl.Series]:
     # TA-Lib's wrapper imports pandas, a second that the default set does not pay.
-    from trading.indicators.catalogue import named_columns  # noqa: PLC0415
+    from trading.indicators.catalogue import named_columns  # noqa: PLC0415  # see above
 
     found = named_columns(bars, settings.spelled.values())
     return {column: found[name] for column, name in settings.spelled.items()}

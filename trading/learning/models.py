@@ -57,7 +57,7 @@ class Logistic:
 
     def predict(self, x: Floats) -> Floats:
         """Return one probability per row."""
-        values: Floats = self.estimator.predict_proba(_filled(x, self.medians))[:, 1]  # type: ignore[attr-defined]
+        values: Floats = self.estimator.predict_proba(_filled(x, self.medians))[:, 1]  # type: ignore[attr-defined]  # the library has no types
         return values
 
     def to_files(self) -> dict[str, bytes]:
@@ -102,7 +102,7 @@ class Trees:
     def to_files(self) -> dict[str, bytes]:
         """Return LightGBM's own text and the calibration."""
         calibration = json.dumps({"shift": self.shift, "slope": self.slope}).encode()
-        text: str = self.booster.model_to_string()  # type: ignore[attr-defined]
+        text: str = self.booster.model_to_string()  # type: ignore[attr-defined]  # the library has no types
         return {"model.txt": text.encode(), "calibration.json": calibration}
 
     @classmethod
@@ -183,7 +183,7 @@ def _grow(x: Floats, y: Ints, weight: Floats, seed: int) -> object:
 
 
 def _raw(booster: object, x: Floats) -> Floats:
-    values: Floats = booster.predict(x, raw_score=True, num_threads=1)  # type: ignore[attr-defined]
+    values: Floats = booster.predict(x, raw_score=True, num_threads=1)  # type: ignore[attr-defined]  # the library has no types
     return values
 
 

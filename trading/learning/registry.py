@@ -189,7 +189,7 @@ class ModelRegistry:
         return manifest  # type: ignore[no-any-return]  # JSON
 
     def models(self) -> pl.DataFrame:
-        """Return one row per saved model, newest first: what `sluice models list` shows."""
+        """Return one row per saved model, newest first."""
         present = self.pointer()
         rows = [
             {

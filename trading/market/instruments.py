@@ -5,7 +5,6 @@ name at 9 USDT. An *instrument* is a name from one listing epoch on: ``LUNA/USDT
 the id, the table, and how series are cut by it. How epochs are found: `trading.universe`.
 """
 
-import re
 from datetime import UTC, datetime
 
 import polars as pl
@@ -39,7 +38,6 @@ FLAGS: dict[str, pl.DataType | type[pl.DataType]] = {
     "reason": pl.String,
 }
 
-_ID = re.compile(r"(?P<symbol>.+)#(?P<epoch>\d{8}T\d{4})")
 _FORMAT = "%Y%m%dT%H%M"
 
 
@@ -54,23 +52,6 @@ def instrument_id(symbol: str, epoch: datetime) -> str:
     if epoch.tzinfo is None:
         raise BadInput(f"listing epoch of {symbol} must be aware (UTC), was {epoch.isoformat()}")
     return f"{symbol}#{epoch.astimezone(UTC):{_FORMAT}}"
-
-
-def parse_id(name: str) -> tuple[str, datetime]:
-    """Return symbol and listing epoch of an instrument id.
-
-    Raises
-    ------
-    BadInput
-        If `name` is no instrument id.
-    """
-    found = _ID.fullmatch(name)
-    try:
-        if found is not None:
-            return found["symbol"], datetime.strptime(found["epoch"], _FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    raise BadInput(f"an instrument id is SYMBOL#YYYYMMDDTHHMM, was {name!r}")
 
 
 def symbol_of(series: str = "symbol") -> pl.Expr:

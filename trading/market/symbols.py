@@ -1,7 +1,7 @@
 """What a venue lists: one `Market` per pair, in exact numbers."""
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,6 @@ class Market:
     def floor_amount(self, amount: Decimal) -> Decimal:
         """Return `amount` cut down to a whole number of steps."""
         return (amount / self.step).to_integral_value(ROUND_DOWN) * self.step
-
-    def round_price(self, price: Decimal) -> Decimal:
-        """Return `price` at the nearest tick."""
-        return (price / self.tick).to_integral_value(ROUND_HALF_EVEN) * self.tick
 
     def price_up(self, price: Decimal) -> Decimal:
         """Return the smallest tick price that is not below `price`."""

@@ -14,8 +14,6 @@ from trading.screening.funnel import PASSED, Rule, apply_rules, funnel_summary
 from trading.screening.rules import ScreeningRules
 from trading.screening.screen import screen
 
-_STATUS = {"1": "online", "2": "halted", "3": "delisted"}
-
 
 def validate_markets(markets: Sequence[Market]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the usable markets and the funnel of all of them, **one row per listed pair**.

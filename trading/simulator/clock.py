@@ -55,11 +55,6 @@ class MarketClock:
         """Present speed; 0 while frozen."""
         return self._pieces[-1].speed
 
-    @property
-    def nominal_speed(self) -> float:
-        """The last speed that was not 0 (1 if it never ran)."""
-        return self._nominal
-
     def now_ms(self) -> int:
         """Return market time in whole ms since the epoch."""
         return int(self._exact_ms(self._wall_ns()))
@@ -81,13 +76,6 @@ class MarketClock:
         self._pieces.append(_Piece(wall_ns, self._exact_ms(wall_ns), speed))
         if speed > 0:
             self._nominal = speed
-
-    def wall_ms_until(self, market_ms: int) -> float:
-        """Return how many wall ms it takes until market time is `market_ms` (0 if past, inf if frozen)."""
-        ahead = market_ms - self._exact_ms(self._wall_ns())
-        if ahead <= 0:
-            return 0.0
-        return ahead / self.speed if self.speed > 0 else float("inf")
 
     def wall_age_ms(self, timestamp_ms: float) -> float:
         """Return how many wall ms ago market time was `timestamp_ms`; negative if it is still to come.

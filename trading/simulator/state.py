@@ -166,11 +166,6 @@ class StateFile:
         is_changed = exchange.matcher.store.changes != self._saved_changes
         return now_s >= self._next_save_s and (is_changed or now_s - self._last_save_s > _IDLE_SAVE_S)
 
-    def save_if_due(self, exchange: Exchange) -> None:
-        """Save if it is time to."""
-        if self.is_due(exchange):
-            self.save(exchange)
-
     def save(self, exchange: Exchange) -> None:
         """Write what has changed, and swap the main file in."""
         self.write(exchange, self.prepare(exchange))

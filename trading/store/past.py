@@ -39,7 +39,7 @@ class PastLake(Lake):
     def looked_at(self, asset: str) -> datetime | None:
         """Return the market time of the newest look at or before the moment."""
         own = super().looked_at(asset)
-        return own if own is not None else self.looks(asset)["at"].max()  # type: ignore[return-value]
+        return own if own is not None else self.looks(asset)["at"].max()  # type: ignore[return-value]  # a Datetime column or empty
 
     def looks(self, asset: str) -> pl.DataFrame:
         """Return the looks up to the moment, of the world and of the replay."""

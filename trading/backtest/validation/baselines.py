@@ -133,7 +133,7 @@ def _bars_held(own: pl.DataFrame, bars: pl.DataFrame) -> Ints:
     """Return the holding time of each trade in bars, at least 1."""
     times = bars["time"]
     step = times.diff().min()
-    step_s = step / 1000 if isinstance(step, int) else step.total_seconds() if step is not None else 0.0  # type: ignore[union-attr]
+    step_s = step / 1000 if isinstance(step, int) else step.total_seconds() if step is not None else 0.0  # type: ignore[union-attr]  # times are ms or Datetime
     if not step_s > 0:
         return np.ones(len(own), np.int64)
     held = np.ceil(own["duration_s"].to_numpy() / step_s).astype(np.int64)

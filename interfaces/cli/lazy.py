@@ -15,15 +15,19 @@ from typer.main import get_command as command_of
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One command: the module whose `app` it is, and the line that the help shows for it."""
+    """One command: the module whose `app` it is, and the line and heading that the help shows it with."""
 
     module: str
     help: str
+    panel: str
 
 
 def lazy_group(mounts: Mapping[str, Mount]) -> type[TyperGroup]:
     """Return a group class that knows `mounts` by name and imports one only when it is called."""
-    stubs = {name: TyperCommand(name, help=mount.help) for name, mount in mounts.items()}
+    stubs = {
+        name: TyperCommand(name, help=mount.help, rich_help_panel=mount.panel)
+        for name, mount in mounts.items()
+    }
 
     class LazyGroup(TyperGroup):
         """Help and completion of names see stubs; resolving a call loads the module."""

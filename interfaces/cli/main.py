@@ -13,52 +13,103 @@ import typer
 
 from interfaces.cli.lazy import Mount, lazy_group
 
+# Headings of the help, in their order.
+_RUN = "Run it"
+_RESEARCH = "Research"
+_MARKET = "Look into the market"
+_USERS = "Users and safety"
+_MACHINE = "Order log and machine"
 COMMANDS = {
-    "run": Mount("interfaces.cli.run", "The whole line once: market to paper trades. Ends by itself."),
-    "dev": Mount("interfaces.cli.dev", "Exchange, Valkey, engine and the Dagster UI on 127.0.0.1:3000."),
-    "status": Mount("interfaces.cli.status", "Is it trading, and if not, why: ages, counts, open positions."),
-    "scan": Mount("interfaces.cli.scan", "Look at the whole market once; what each stage cost."),
+    "run": Mount("interfaces.cli.run", "The whole line once: market to paper trades. Ends by itself.", _RUN),
+    "dev": Mount(
+        "interfaces.cli.dev", "Exchange, Valkey, engine and the Dagster UI on 127.0.0.1:3000.", _RUN
+    ),
+    "trade": Mount("interfaces.cli.trade", "The trading engine: orders, exits, reconciliation.", _RUN),
+    "status": Mount(
+        "interfaces.cli.status", "Is it trading, and if not, why: ages, counts, open positions.", _RUN
+    ),
     "backtest": Mount(
-        "interfaces.cli.backtest", "A strategy file over a candle file, by two sets of fill rules."
+        "interfaces.cli.backtest", "A strategy file over a candle file, by two sets of fill rules.", _RESEARCH
     ),
-    "strategies": Mount("interfaces.cli.strategies", "Strategies that come with Sluice: list, show."),
-    "search": Mount("interfaces.cli.search", "Search parameters: grid, Optuna, walk-forward; is it luck?"),
-    "holdout": Mount("interfaces.cli.holdout", "Stretches of time kept from every search, looked at once."),
-    "trials": Mount("interfaces.cli.trials", "What was ever tried, and what luck would show for it."),
-    "funnel": Mount("interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons."),
-    "xray": Mount("interfaces.cli.xray", "One symbol from every side, now or as known at a moment; a page."),
-    "indicators": Mount("interfaces.cli.indicators", "Indicators by name: formula, seed, unit, warm-up."),
-    "screen": Mount("interfaces.cli.screen", "Try a chain of filters (TOML) on the market, now or then."),
-    "research": Mount("interfaces.cli.research", "Decide a past period again after a change; the diff."),
+    "strategies": Mount(
+        "interfaces.cli.strategies", "Strategies that come with Sluice: list, show, measure.", _RESEARCH
+    ),
+    "search": Mount(
+        "interfaces.cli.search", "Search parameters: grid, Optuna, walk-forward; is it luck?", _RESEARCH
+    ),
+    "holdout": Mount(
+        "interfaces.cli.holdout", "Stretches of time kept from every search, looked at once.", _RESEARCH
+    ),
+    "trials": Mount(
+        "interfaces.cli.trials", "What was ever tried, and what luck would show for it.", _RESEARCH
+    ),
+    "research": Mount(
+        "interfaces.cli.research", "Decide a past period again after a change; the diff.", _RESEARCH
+    ),
+    "report": Mount(
+        "interfaces.cli.report", "What a backtest's trades came to; why two runs differ.", _RESEARCH
+    ),
+    "funnel": Mount(
+        "interfaces.cli.funnel", "Where the symbols went: stage, in, out, main reasons.", _MARKET
+    ),
+    "xray": Mount(
+        "interfaces.cli.xray", "One symbol from every side, now or as known at a moment; a page.", _MARKET
+    ),
+    "indicators": Mount(
+        "interfaces.cli.indicators", "Indicators by name: formula, seed, unit, warm-up.", _MARKET
+    ),
+    "screen": Mount(
+        "interfaces.cli.screen", "Try a chain of filters (TOML) on the market, now or then.", _MARKET
+    ),
+    "universe": Mount(
+        "interfaces.cli.universe", "What each name means, and which symbols are suspended.", _MARKET
+    ),
+    "news": Mount(
+        "interfaces.cli.news", "What the news says of which symbol; score a file of headlines.", _MARKET
+    ),
+    "scan": Mount("interfaces.cli.scan", "Look at the whole market once; what each stage cost.", _MARKET),
+    "data": Mount(
+        "interfaces.cli.data", "What candles are stored; mend holes in them; fetch history.", _MARKET
+    ),
     "lineage": Mount(
-        "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills."
+        "interfaces.cli.lineage", "What a row rests on and what came of it, from candles to fills.", _MARKET
     ),
-    "report": Mount("interfaces.cli.report", "What a backtest's trades came to; why two runs differ."),
-    "data": Mount("interfaces.cli.data", "What candles are stored; mend holes in them; fetch history."),
-    "news": Mount("interfaces.cli.news", "What the news says of which symbol; score a file of headlines."),
-    "exchange": Mount("interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol."),
-    "universe": Mount("interfaces.cli.universe", "What each name means, and which symbols are suspended."),
-    "trade": Mount("interfaces.cli.trade", "The trading engine: orders, exits, reconciliation."),
+    "exchange": Mount(
+        "interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol.", _MARKET
+    ),
+    "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade.", _USERS),
+    "stop-entries": Mount("interfaces.cli.stop_entries", "Let nobody buy, until a person lifts it.", _USERS),
+    "freeze": Mount(
+        "interfaces.cli.freeze", "Log or data in doubt: no entry until all is read again.", _USERS
+    ),
+    "flatten": Mount(
+        "interfaces.cli.flatten", "Sell every position now; needs order log and exchange alone.", _USERS
+    ),
+    "lift": Mount("interfaces.cli.lift", "End a halt, with name and reason.", _USERS),
+    "halts": Mount("interfaces.cli.halts", "What people have stopped: by whom, why, since when.", _USERS),
+    "canary": Mount(
+        "interfaces.cli.canary", "New strategies trade few users first: list, promote, stop.", _USERS
+    ),
+    "backup": Mount(
+        "interfaces.cli.backup", "Order log and sealed keys into a folder, while all runs.", _MACHINE
+    ),
+    "restore": Mount(
+        "interfaces.cli.restore", "A backup in the log's place: frozen, venue replayed first.", _MACHINE
+    ),
+    "verify": Mount(
+        "interfaces.cli.verify_log", "Is the log, or a backup, whole; does the venue agree?", _MACHINE
+    ),
+    "log": Mount("interfaces.cli.log", "The order log: revision, upgrade.", _MACHINE),
     "rehearse": Mount(
         "interfaces.cli.rehearse",
         "What the rate limit allows a fleet: mass stop, restart, in simulated time.",
+        _MACHINE,
     ),
-    "backup": Mount("interfaces.cli.backup", "Order log and sealed keys into a folder, while all runs."),
-    "restore": Mount("interfaces.cli.restore", "A backup in the log's place: frozen, venue replayed first."),
-    "verify": Mount("interfaces.cli.verify_log", "Is the log, or a backup, whole; does the venue agree?"),
-    "log": Mount("interfaces.cli.log", "The order log: revision, upgrade."),
-    "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade."),
-    "stop-entries": Mount("interfaces.cli.stop_entries", "Let nobody buy, until a person lifts it."),
-    "freeze": Mount("interfaces.cli.freeze", "Log or data in doubt: no entry until all is read again."),
-    "flatten": Mount(
-        "interfaces.cli.flatten", "Sell every position now; needs order log and exchange alone."
+    "config": Mount("interfaces.cli.config", "Settings in force, secrets masked.", _MACHINE),
+    "doctor": Mount(
+        "interfaces.cli.doctor", "Check this machine and this project; say what to fix.", _MACHINE
     ),
-    "lift": Mount("interfaces.cli.lift", "End a halt, with name and reason."),
-    "halts": Mount("interfaces.cli.halts", "What people have stopped: by whom, why, since when."),
-    "canary": Mount("interfaces.cli.canary", "New strategies trade few users first: list, promote, stop."),
-    "config": Mount("interfaces.cli.config", "Settings in force, secrets masked."),
-    "doctor": Mount("interfaces.cli.doctor", "Check this machine and this project; say what to fix."),
-    "version": Mount("interfaces.cli.version", "Version of the project and of what it stands on."),
+    "version": Mount("interfaces.cli.version", "Version of the project and of what it stands on.", _MACHINE),
 }
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,10 +1,10 @@
 """The page of a period decided again: per moment who was approved then and now, and which rule changed it."""
 
-import os
 from pathlib import Path
 from typing import Any
 
-from interfaces.reports.page import POLICY, STYLES
+from interfaces import shell
+from interfaces.reports.page import STYLES
 from interfaces.reports.sections import simple_table
 from interfaces.run.report_sections import name_of, text
 
@@ -13,11 +13,7 @@ _MOST_ROWS = 200
 
 def write_page(outcome: dict[str, Any], path: Path) -> Path:
     """Write the page of `resources.replays.ReplayOutcome.to_dict()` whole or not at all; return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page(outcome), encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return shell.write_whole(page(outcome), path)
 
 
 def page(outcome: dict[str, Any]) -> str:
@@ -33,11 +29,7 @@ def page(outcome: dict[str, Any]) -> str:
     body = "".join(_moment(each, k) for k, each in enumerate(told))
     style = "".join(path.read_text(encoding="utf-8") for path in STYLES)
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>Sluice: {text(outcome['replay_id'], 60)}</title><style>{style}</style></head>"
+        f"{shell.head(text(outcome['replay_id'], 60), style)}"
         '<body class="backtest"><a class="skip" href="#main">Skip to the decisions</a>'
         f'<header><p class="brand"><b>Sluice</b>, decisions again</p><h1>{head}</h1>'
         f'<p class="when">{text(outcome["replay_id"], 60)}, {text(outcome["code_now"], 40)}</p></header>'

@@ -137,7 +137,7 @@ def _pair(row: dict[str, object], shown: Sequence[tuple[str, str, str]], page: s
     name = name_of(str(row["symbol"]))
     linked = name if page is None else f'<a href="{text(page, 200)}">{name}</a>'
     cells = "".join(
-        f'<td class="n">{coloured(row[key])}</td>' if unit == "signed" else cell(row[key], unit)  # type: ignore[arg-type]
+        f'<td class="n">{coloured(row[key])}</td>' if unit == "signed" else cell(row[key], unit)  # type: ignore[arg-type]  # a number, by its unit
         for key, _, unit in shown
     )
     return f"<tr><th>{linked}</th>{cells}</tr>"

@@ -124,14 +124,14 @@ def _mark(row: dict[str, object]) -> Mark:
     opened, closed = row["open_time"], row["close_time"]
     words = (
         f"{opened:%Y-%m-%d %H:%M} to {closed:%Y-%m-%d %H:%M}: "
-        f"{say.percent(row['profit_ratio'], 2, signed=True)}, {row['exit_reason']}"  # type: ignore[arg-type]
+        f"{say.percent(row['profit_ratio'], 2, signed=True)}, {row['exit_reason']}"  # type: ignore[arg-type]  # a column of numbers
     )
     return Mark(
         open_ms=int(opened.timestamp() * 1000),  # type: ignore[attr-defined]  # a Datetime column
-        close_ms=int(closed.timestamp() * 1000),  # type: ignore[attr-defined]
-        open_rate=float(row["open_rate"]),  # type: ignore[arg-type]
-        close_rate=float(row["close_rate"]),  # type: ignore[arg-type]
-        profit_ratio=float(row["profit_ratio"]),  # type: ignore[arg-type]
+        close_ms=int(closed.timestamp() * 1000),  # type: ignore[attr-defined]  # a Datetime column
+        open_rate=float(row["open_rate"]),  # type: ignore[arg-type]  # a column of numbers
+        close_rate=float(row["close_rate"]),  # type: ignore[arg-type]  # a column of numbers
+        profit_ratio=float(row["profit_ratio"]),  # type: ignore[arg-type]  # a column of numbers
         words=text(words, 200),
     )
 

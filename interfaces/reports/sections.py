@@ -40,7 +40,7 @@ def figures(report: BacktestReport) -> str:
         value, unit = rows[key]["value"], str(rows[key]["unit"])
         # Only what can be lost is coloured.
         is_signed = key in ("total_return", "market_change")
-        told = coloured(value) if is_signed else text(shown(value, unit))  # type: ignore[arg-type]
+        told = coloured(value) if is_signed else text(shown(value, unit))  # type: ignore[arg-type]  # a number, by its key
         cells.append(f"<div><dt>{label}</dt><dd>{told}</dd></div>")
     return f'<dl class="figures">{"".join(cells)}</dl>'
 

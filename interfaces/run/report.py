@@ -4,10 +4,10 @@ Here: the page, its head and foot, and writing it. Sections are in report_sectio
 charts.py, the look in report.css. The page asks nothing of any other address: its own policy forbids it.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from interfaces import shell
 from interfaces.run import report_sections as sections
 from interfaces.run import wording as say
 from interfaces.run.record import RunRecord
@@ -15,8 +15,6 @@ from interfaces.run.report_equity import equity
 from interfaces.run.report_sections import text
 
 _STYLE = Path(__file__).with_name("report.css")
-# Nothing is loaded, nothing runs: even text that slipped through as markup could do nothing.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 Section = tuple[str, str, Callable[[RunRecord], str]]
 SECTIONS: tuple[Section, ...] = (
@@ -33,30 +31,16 @@ SECTIONS: tuple[Section, ...] = (
 
 def write_report(record: RunRecord, path: Path) -> Path:
     """Write the page of `record` to `path`, whole or not at all, and return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page(record), encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return shell.write_whole(page(record), path)
 
 
 def page(record: RunRecord) -> str:
     """Return the page as text. Sections that have nothing to tell are left out."""
     filled = [(name, title, body) for name, title, make in SECTIONS if (body := make(record))]
-    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in filled)
-    body = "".join(
-        f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{title}</h2>{content}</section>'
-        for name, title, content in filled
-    )
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>Sluice: run of {text(record.world)}</title>"
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>"
+        f"{shell.head(f'run of {text(record.world)}', _STYLE.read_text(encoding='utf-8'))}<body>"
         '<a class="skip" href="#main">Skip to the figures</a>'
-        f'{_header(record)}<main id="main"><nav aria-label="Sections"><ul>{links}</ul></nav>{body}</main>'
+        f"{_header(record)}{shell.main(filled)}"
         f"{_footer(record)}</body></html>\n"
     )
 

@@ -6,17 +6,16 @@ nothing of any address: its own policy forbids it, and allows the one script tha
 
 import base64
 import hashlib
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from interfaces import shell
 from interfaces.run import report
 from interfaces.run.report_sections import text
 from interfaces.xray import figures as say
 from interfaces.xray import sections
 from interfaces.xray.chart import Mark, chart
-from trading.market.errors import BadInput
 from trading.xray.symbol.company import GRAVE
 from trading.xray.symbol.view import SymbolXray
 
@@ -37,36 +36,20 @@ SECTIONS: tuple[Section, ...] = (
 
 def write_page(view: SymbolXray, path: Path) -> Path:
     """Write the page of `view` to `path`, whole or not at all, and return the path."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    whole = page(view)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(whole, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
-    return path
+    return shell.write_whole(page(view), path)
 
 
 def page(view: SymbolXray) -> str:
     """Return the page as text. Sections that have nothing to tell are left out."""
     filled = [(name, title, body) for name, title, make in SECTIONS if (body := make(view))]
-    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in filled)
-    body = "".join(
-        f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{title}</h2>{content}</section>'
-        for name, title, content in filled
-    )
     script = _script()
+    title = f"{text(view.symbol)} at {say.moment(view.at)}"
+    quiet = '<meta name="referrer" content="no-referrer">'
+    head = shell.head(title, _style(), policy=_policy(script), more=quiet)
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
-        f"<title>Sluice: {text(view.symbol)} at {say.moment(view.at)}</title>"
-        f'<style>{_style()}</style></head><body class="xray">'
+        f'{head}<body class="xray">'
         f'<a class="skip" href="#main">Skip to the sections</a>{_header(view)}'
-        f'<main id="main"><nav aria-label="Sections"><ul>{links}</ul></nav>{body}</main>'
+        f"{shell.main(filled)}"
         f"{_footer(view)}{f'<script>{script}</script>' if view.bars else ''}</body></html>\n"
     )
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from interfaces.cli.main import COMMANDS, app, run
 
 ROOT = Path(__file__).resolve().parents[2]
+PANELS = tuple(dict.fromkeys(mount.panel for mount in COMMANDS.values()))
 HEAVY = (
     "dagster",
     "dbt",
@@ -66,6 +67,20 @@ def test_help_imports_nothing_heavy():
     assert loaded & set(HEAVY) == set()
     for name in COMMANDS:
         assert f" {name} " in result.stdout
+
+
+def test_help_shows_each_command_under_its_heading():
+    """Nearly forty commands are read by what they are for; the order is that of the declaration."""
+    lines = python("from interfaces.cli.main import run; run(['--help'])").stdout.splitlines()
+    starts = {panel: k for k, line in enumerate(lines) for panel in PANELS if f" {panel} ─" in line}
+    assert list(starts) == list(PANELS)
+    above = {name: max(k for k in starts.values() if k < at) for name, at in _rows(lines).items()}
+    assert above == {name: starts[mount.panel] for name, mount in COMMANDS.items()}
+
+
+def _rows(lines):
+    """Return in which line the help shows each command."""
+    return {name: k for name in COMMANDS for k, line in enumerate(lines) if line.startswith(f"│ {name} ")}
 
 
 def test_help_costs_little_more_than_typer_itself():

@@ -4,31 +4,20 @@ The second pass comes one bar later and stands on the first: looks are appended,
 again, the model learns from what the first pass decided.
 """
 
-import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 import polars as pl
 import pytest
 
-from interfaces.run.line import JobResult, Line
 from pipelines.definitions import defs
-from pipelines.windows import days_of_history
-from resources.settings import load_settings
-from tests.assets.embedded import embedded_world
+from tests.assets.line_world import BAR, two_passes
 from trading.market.errors import NoVersion
 from trading.market.lineage import GROUNDS, PREFIXES
-from trading.market.timeframes import timeframe, to_ms
+from trading.market.timeframes import to_ms
 from trading.store.candle_checks import impossible_bars
-from trading.store.candles import CandleStore
-from trading.store.lake import Lake
 from trading.store.lines import read_lines
 
-BAR = timeframe("15m")
-BARS = 1000
-# Two minutes into a bar: the first pass ends inside it.
-START = "2026-08-17T12:02:00Z"
 STAGES = {
     *("markets", "validated_markets", "tickers", "liquid_symbols", "screened_symbols", "indicators"),
     *(
@@ -45,59 +34,11 @@ STAGES = {
 BESIDE = {"funnel_markets", "ohlcv_days", "candle_scans", "backtest_trades", "approval_rules"}
 
 
-@dataclass
-class Pass:
-    """One run of `research`, the market time at which it ended, and the newest versions after it."""
-
-    result: JobResult
-    ended: datetime
-    versions: dict[str, str]
-
-
-@dataclass
-class World:
-    lake: Lake
-    candles: CandleStore
-    passes: list[Pass]
-    instance: dg.DagsterInstance
-
-    def events(self, which: int, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
-        run_id = self.passes[which].result.run_id
-        return [
-            record.event_log_entry.dagster_event
-            for record in self.instance.get_records_for_run(run_id, of_type=kind).records
-        ]
-
-    def read(self, which: int, asset: str) -> pl.DataFrame:
-        return self.lake.read(asset, self.passes[which].versions[asset])
-
-    def kept(self, which: int) -> set[str]:
-        return set(self.read(which, "liquid_symbols").filter("is_kept")["symbol"])
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Two passes over a market of 80 pairs, one bar apart."""
-    home = tmp_path_factory.mktemp("line")
-    with embedded_world(home, symbols=80, start=START) as market:
-        settings = load_settings()
-        line = Line(home / "unused", settings.world_dir / "dagster.log")
-        lake, passes = Lake(settings.lake_dir), []
-        for _ in range(2):
-            result = line.run("research", tags=days_of_history(market.now(), BAR, BARS))
-            newest = {asset: lake.latest(asset).version_id for asset in lake.assets()}
-            passes.append(Pass(result, market.now(), newest))
-            _one_bar_on(market)
-        yield World(lake, CandleStore(settings.lake_dir), passes, dg.DagsterInstance.get())
-
-
-def _one_bar_on(market):
-    """Let market time run to two minutes into the next bar."""
-    target = BAR.next_ms(BAR.floor_ms(to_ms(market.now()))) + 120_000
-    market.set_speed(900.0)
-    while to_ms(market.now()) < target:
-        time.sleep(0.02)
-    market.set_speed(1.0)
+    with two_passes(tmp_path_factory.mktemp("line")) as made:
+        yield made
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -194,6 +194,11 @@ def test_no_trade_is_an_answer(files: Path, capsys) -> None:
         ),
         (None, ["--fee", "1"], "fee must lie in [0, 1), was 1.0"),
         (None, ["--slots", "-2"], "slots must be 0 (no limit) or more, was -2"),
+        (
+            None,
+            ["--slots", "99999999999999999999"],
+            "slots must be at most 1,000,000, was 99999999999999999999",
+        ),
         (None, ["--mode", "fast"], "--mode must be default or freqtrade, was 'fast'"),
         (None, ["--markets", "/nowhere.json"], "/nowhere.json cannot be read as JSON"),
         (None, ["--out", "/nowhere/t.parquet"], "trades cannot be written to /nowhere/t.parquet"),

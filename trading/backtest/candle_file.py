@@ -17,6 +17,8 @@ from trading.market.ticks import Grid
 
 COLUMNS = ("symbol", "ts", "open", "high", "low", "close", "volume")
 _PRICES = ("open", "high", "low", "close")
+_LAST_MS = 7_258_118_400_000  # 2200-01-01: microseconds taken for milliseconds lie beyond
+_MOST_FILLED = 50_000_000  # bars of all symbols once holes are filled: some 5 GB
 _RULES = ("tick", "step", "min_amount", "min_cost", "maker", "taker", "fees", "fee_asset", "fee_discount")
 
 
@@ -52,8 +54,8 @@ def read_candles(path: Path) -> CandleFile:
     Raises
     ------
     InvalidBars
-        If there are none, a column is missing, a symbol has one bar only, or a bar cannot have been printed
-        or is not after the one before it: the first such row is named.
+        If there are none, a column is missing or of another type, a symbol has one bar only, or a bar
+        cannot have been printed or is not after the one before it: the first such row is named.
     """
     try:
         frame = pl.read_parquet(path)
@@ -69,6 +71,7 @@ def candle_file(frame: pl.DataFrame) -> CandleFile:
         raise InvalidBars(f"candles need the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
     if frame.is_empty():
         raise InvalidBars("candles must have at least two bars per symbol, found none at all")
+    _check_types(frame.schema)
     table = frame.select(
         pl.col("symbol").cast(pl.String),
         _ms(frame.schema["ts"]).alias("ts"),
@@ -109,7 +112,7 @@ def filled(candles: CandleFile) -> CandleFile:
     Raises
     ------
     InvalidBars
-        If a bar lies off the grid of the bars before it.
+        If a bar lies off the grid of the bars before it, or the holes are too wide to fill.
     """
     bars, bar_ms = candles.bars, candles.bar_ms
     steps = np.ones(len(bars.open_ms), np.int64)
@@ -122,6 +125,12 @@ def filled(candles: CandleFile) -> CandleFile:
         raise InvalidBars(f"bars must lie on a grid of {bar_ms} ms, {_when(candles, place + 1)} does not")
     if (steps == 1).all():
         return candles
+    total = int(steps.sum())
+    if total > _MOST_FILLED:
+        raise InvalidBars(
+            f"holes filled every {bar_ms} ms (the smallest step of the file) would make {total:,} bars, "
+            f"at most {_MOST_FILLED:,}; the widest ends before {_when(candles, int(steps.argmax()) + 1)}"
+        )
     source = np.repeat(np.arange(len(steps)), steps)
     is_new = np.concatenate([[False], source[1:] == source[:-1]])
     nth = np.arange(len(source)) - np.repeat(np.cumsum(steps) - steps, steps)
@@ -146,11 +155,19 @@ def _ms(dtype: pl.DataType) -> pl.Expr:
     raise InvalidBars(f"ts must be a time or whole milliseconds UTC, was {dtype}")
 
 
+def _check_types(schema: pl.Schema) -> None:
+    if schema["symbol"].base_type() not in {pl.String, pl.Categorical, pl.Enum}:
+        raise InvalidBars(f"symbol must be text, was {schema['symbol']}")
+    for name in COLUMNS[2:]:
+        if not schema[name].is_numeric():
+            raise InvalidBars(f"{name} must be numbers, was {schema[name]}")
+
+
 def _check_values(table: pl.DataFrame) -> None:
     values = [pl.col(name) for name in (*_PRICES, "volume")]
     is_bad = pl.any_horizontal(
         pl.col("symbol").is_null(),
-        pl.col("ts").is_null(),
+        ~pl.col("ts").is_between(0, _LAST_MS),
         *(value.is_null() | ~value.is_finite() for value in values),
         *(pl.col(name) <= 0 for name in _PRICES),
         pl.col("high") < pl.max_horizontal("open", "close", "low"),
@@ -161,6 +178,11 @@ def _check_values(table: pl.DataFrame) -> None:
     if not bad.is_empty():
         row = bad.row(0, named=True)
         shown = ", ".join(f"{name} {row[name]}" for name in COLUMNS)
+        if row["ts"] is not None and not 0 <= row["ts"] <= _LAST_MS:
+            raise InvalidBars(
+                f"row {row['row']}: ts must be a time from 1970 to 2200, or milliseconds UTC of one "
+                f"(0 to {_LAST_MS}), was {row['ts']} ms"
+            )
         raise InvalidBars(
             f"row {row['row']}: a bar must have 0 < low <= open, close <= high and volume >= 0, was {shown}"
         )
@@ -186,7 +208,12 @@ def _check_order(table: pl.DataFrame, open_ms: Ints, offsets: Ints) -> int:
         raise InvalidBars(
             f"row {row['row']}: bars must ascend in time, {row['symbol']} at {row['ts']} ms {what}"
         )
-    return int(steps[inside].min())
+    bar_ms = int(steps[inside].min())
+    if bar_ms % 1000:
+        raise InvalidBars(
+            f"bars must be whole seconds apart, the smallest step was {bar_ms} ms; is ts in milliseconds UTC?"
+        )
+    return bar_ms
 
 
 def _when(candles: CandleFile, row: int) -> str:
@@ -212,7 +239,7 @@ def _market(symbol: str, rules: object) -> MarketRules:
 def _least(symbol: str, name: str, rules: Mapping[str, Any]) -> float:
     value = rules.get(name, 0) or 0
     try:
-        number = float(value)
+        number = -1.0 if value is True else float(value)
     except (TypeError, ValueError):
         number = -1.0
     if not 0 <= number < 1e15:

@@ -117,9 +117,10 @@ def _as_freqtrade(job: Job, k: int, t: int, n: int, wanted: float) -> int:
     num, den, last = venue.tick_num[k], venue.tick_den[k], bars.offsets[k + 1]
     if venue.decimals[t] >= 0:
         num, den = 1, 10 ** int(venue.decimals[t])
-    rate = tick_near(bars.open[t], num, den)
-    stake = _peer_stake(wanted, rate, venue.min_amount[k], venue.min_cost[k])
-    steps = steps_in(stake / rate, venue.step_num[k], venue.step_den[k])
+    asked = bars.open[t]  # freqtrade sizes by the open as it stands, and only the order's price is rounded
+    rate = tick_near(asked, num, den)
+    stake = _peer_stake(wanted, asked, venue.min_amount[k], venue.min_cost[k])
+    steps = steps_in(stake / asked, venue.step_num[k], venue.step_den[k])
     if steps == 0:
         book.counts[TOO_SMALL] += 1
         return -1

@@ -93,7 +93,8 @@ def _walk(job: Job, startup: int, place: int, first: int, sums: Sums, first_day:
     own = sums.own[place, first : first + symbols]
     while k < symbols:
         count, k, t = by_symbol(job, startup, k, t, symbols)
-        add_book(job.book, count, job.bars.open_ms, first_day, sums.total[place], sums.daily[place], own)
+        totals = (sums.total[place], sums.daily[place], own)
+        add_book(job.book, count, job.bars.open_ms, first_day, job.terms.is_freqtrade, *totals)
 
 
 class _Venues:

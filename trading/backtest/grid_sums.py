@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+import numpy as np
+
 from trading.backtest.compiled import digest, lean
 from trading.backtest.entries import ENTRIES_MACHINE
 from trading.backtest.job import GOT, LEAVE, OWNER, SPENT, Book
@@ -29,16 +31,18 @@ def _add(sums: Floats, net: float) -> None:
 def _build(machine: int) -> Callable[..., None]:
     @lean(cache=True, nogil=True)
     def run(
-        book: Book, count: int, open_ms: Ints, first_day: int, total: Floats, daily: Floats, own: Floats
-    ) -> None:
+        book: Book, count: int, open_ms: Ints, first_day: int, is_freqtrade: bool,
+        total: Floats, daily: Floats, own: Floats,
+    ) -> None:  # fmt: skip
         """Add the first `count` trades of a book: to all, to the UTC day of the exit, to the symbol's own.
 
-        `own` has a row per symbol of the block, or none.
+        `own` has a row per symbol of the block, or none. freqtrade's money is rounded to eight decimals.
         """
         if machine == 0:
             return
         for n in range(count):
-            net = book.rates[n, GOT] / book.rates[n, SPENT] - 1.0
+            got, spent = book.rates[n, GOT], book.rates[n, SPENT]
+            net = np.rint((got - spent) * 1e8) / 1e8 / spent if is_freqtrade else got / spent - 1.0
             _add(total, net)
             daily[open_ms[book.rows[n, LEAVE]] // DAY_MS - first_day] += net
             if len(own) > 0:

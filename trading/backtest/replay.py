@@ -27,6 +27,7 @@ from trading.market.errors import BadInput, InvalidBars
 from trading.risk.exit_machine import MOST_TICKS
 
 _OFF = Guards()
+_MOST_SLOTS = 1_000_000
 # Why a signal was not traded, an addition not bought, a part not sold; and where it is counted.
 LEFT_OUT = {
     "no_slot": book.NO_SLOT,
@@ -112,6 +113,8 @@ def replay(
         raise BadInput(f"fee must lie in [0, 1), was {fee}")
     if slots < 0:
         raise BadInput(f"slots must be 0 (no limit) or more, was {slots}")
+    if slots > _MOST_SLOTS:
+        raise BadInput(f"slots must be at most {_MOST_SLOTS:,}, was {slots}")
     if strategy.stake == 0 and strategy.sizing.risk == 0 and slots == 0:
         raise BadInput('stake.amount = "slots" shares the wallet by slots: give --slots, which was 0')
     if mode is Mode.FREQTRADE and (strategy.additions or strategy.parts):

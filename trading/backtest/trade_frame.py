@@ -78,7 +78,7 @@ def _columns(symbols: list[str], job: AnyJob, rows: Ints, rates: Floats) -> dict
         "open_rate": rate(book.OPEN_RATE),
         "close_rate": rate(book.CLOSE_RATE),
         "amount": lambda order: (steps * venue.step_num[k] / venue.step_den[k])[order],
-        "profit_ratio": lambda order: (rates[:, book.GOT] / rates[:, book.SPENT] - 1)[order],
+        "profit_ratio": lambda order: _profit(rates, is_freqtrade=job.terms.is_freqtrade)[order],
         "exit_reason": lambda order: reasons.gather(code[order]),
         "signal_ts": time(signal),
         "open_mark": rate(book.OPEN_MARK),
@@ -87,6 +87,12 @@ def _columns(symbols: list[str], job: AnyJob, rows: Ints, rates: Floats) -> dict
         "is_ambiguous": lambda order: doubt[order] == 1,
         "dust": rate(book.DUST),
     }
+
+
+def _profit(rates: Floats, *, is_freqtrade: bool) -> Floats:
+    """Return what a trade brought in parts of what it cost; freqtrade rounds the money to eight decimals."""
+    got, spent = rates[:, book.GOT], rates[:, book.SPENT]
+    return np.round(got - spent, 8) / spent if is_freqtrade else got / spent - 1
 
 
 def _in_order(open_ms: Ints, bar_ms: int) -> NDArray[np.intp]:

@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trading.backtest.candle_file import candle_file, filled, read_candles, read_markets
+from trading.backtest.candle_file import MarketRules, candle_file, filled, read_candles, read_markets
 from trading.backtest.replay import Mode, replay
 from trading.backtest.strategy_file import parse_strategy
 from trading.market.errors import BadInput, InvalidBars
+from trading.market.ticks import Grid
 
 STRATEGY = parse_strategy('[entry]\nwhen = "close > 1"\n[risk]\nstoploss = 0.1\n[stake]\namount = 5\n')
 
@@ -69,6 +70,46 @@ def test_a_missing_column_and_a_missing_file_are_named(tmp_path: Path) -> None:
         read_candles(tmp_path / "none.parquet")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (pl.col("close").cast(pl.String), "close must be numbers, was String"),
+        (pl.concat_list("volume").alias("volume"), "volume must be numbers, was List"),
+        (pl.lit(7).alias("symbol"), "symbol must be text, was Int32"),
+        (pl.col("ts").cast(pl.String), "ts must be a time or whole milliseconds UTC, was String"),
+        # The year 2024 in microseconds, and bars of five minutes in seconds.
+        (pl.col("ts") * 1000 + 1_704_067_200_000_000, "row 0: ts must be a time from 1970 to 2200"),
+        (pl.col("ts") // 200 + 1_704_067_200, "whole seconds apart, the smallest step was 300 ms"),
+    ],
+)
+def test_a_column_of_another_kind_is_refused(change: pl.Expr, message: str) -> None:
+    """What polars could not convert, and times of another unit, are told before anything is computed."""
+    with pytest.raises(InvalidBars, match=message):
+        candle_file(frame(GOOD).with_columns(change))
+
+
+def test_holes_too_wide_to_fill_are_refused() -> None:
+    """A second, then a hole of fifty years: 1.6 billion bars are not made, the bound is told."""
+    rows = [("A", ts, 2.0, 2.0, 2.0, 2.0, 1.0) for ts in (0, 1000, 1_577_836_800_000)]
+    with pytest.raises(InvalidBars, match=r"would make 1,577,836,801 bars, at most 50,000,000"):
+        filled(candle_file(frame(rows)))
+
+
+def test_freqtrade_sizes_by_the_open_before_it_is_rounded() -> None:
+    """Tick 10: an open of 9319 is paid at 9320, but 1000 / 9319 buys 0.10730, where 9320 would buy 0.10729.
+
+    Found against freqtrade itself (seeded 30m walks of whole prices under a tick of 10, 56 of 59 amounts).
+    """
+    rows = [bar("A", place, 9319.0) for place in range(40)]
+    rules = parse_strategy('[entry]\nwhen = "close > 1"\n[risk]\nstoploss = 0.1\n[stake]\namount = 1000\n')
+    market = {"A": MarketRules(Grid.of(10), Grid.of("0.00001", "step"))}
+    trades = replay(candle_file(frame(rows)), rules, Mode.FREQTRADE, fee=0.001, markets=market).trades
+    assert trades["open_rate"].to_list() == [9320.0]
+    assert trades["amount"].to_list() == [0.1073]
+    # 0.1073 × 9320 × 0.002 = 2.000072 of 1001.036036 paid, in money of eight decimals.
+    assert trades["profit_ratio"].to_list() == [pytest.approx(-2.000072 / 1001.036036, abs=1e-15)]
+
+
 def test_holes_are_filled_at_the_close_before_them_without_volume() -> None:
     """Two bars are missing after the first: they repeat its close; other symbols are left alone."""
     found = filled(
@@ -95,6 +136,7 @@ def test_a_bar_off_the_grid_cannot_be_filled_around() -> None:
         ({"A": {"tick": "x"}}, "tick of A must be a positive number"),
         ({"A": {"step": -1}}, "step of A must be a positive number"),
         ({"A": {"min_cost": -1}}, "min_cost of A must be a number from 0 on"),
+        ({"A": {"min_cost": True}}, "min_cost of A must be a number from 0 on, was True"),
         ({"A": {"tik": 1}}, "unknown key 'tik'"),
         ({"A": 1}, "must map to its rules"),
         ([], "must map symbols"),

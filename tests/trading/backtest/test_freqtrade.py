@@ -65,5 +65,8 @@ def test_every_trade_is_freqtrade_s(of, tmp_path: Path) -> None:
     both = ours.join(theirs, on=key, how="full", suffix="_theirs")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_theirs")) for name in exact)
     assert both.filter(differs).is_empty(), both.filter(differs).select(sorted(both.columns))
-    assert (both["profit_ratio"] - both["profit_ratio_theirs"]).abs().max() < 1e-9
+    # Money of eight decimals: the same but for a tie of the ninth, which is then one unit apart.
+    apart = (both["profit_ratio"] - both["profit_ratio_theirs"]).abs()
+    assert (apart * both["amount"] * both["open_rate"]).max() < 1.1e-8
+    assert (apart < 1e-12).mean() > 0.95
     assert len(ours) == len(theirs) >= 200

@@ -4,13 +4,14 @@ Numbers come in, text goes out. Lines stretch to their box and keep their stroke
 and are scrolled sideways where a screen is narrow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from interfaces.run.charts import UNITS, Scale, figure, scale
+from interfaces.run.report_sections import text
 
 MOST_POINTS = 800
 MOST_BARS = 180
@@ -153,4 +154,11 @@ def _trade(mark: Mark, across, up) -> str:  # type: ignore[no-untyped-def]  # tw
         f'<g class="trade {css}"><title>{mark.words}</title>'
         f'<path class="way" d="M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"/>'
         f'<path class="in" d="{entry}"/><path class="out" d="{leave}"/></g>'
+    )
+
+
+def scale_marks(vertical: Scale, write: Callable[[float], str]) -> str:
+    """Return the numbers beside a drawing."""
+    return "".join(
+        f'<span style="top:{vertical.up(mark):.1f}%">{text(write(mark))}</span>' for mark in vertical.marks
     )

@@ -42,9 +42,9 @@ def equity(report: BacktestReport) -> str:
     below = "".join(f"<span>{at:%Y-%m-%d}</span>" for at in ends)
     return (
         f'<p class="lead">{text(told, 400)}</p>'
-        f'<div class="plot"><div class="y" aria-hidden="true">{_marks(top, quote)}</div>'
+        f'<div class="plot"><div class="y" aria-hidden="true">{drawings.scale_marks(top, quote)}</div>'
         f'<div>{line}</div></div><div class="plot low">'
-        f'<div class="y" aria-hidden="true">{_marks(bottom, say.percent)}</div>'
+        f'<div class="y" aria-hidden="true">{drawings.scale_marks(bottom, say.percent)}</div>'
         f'<div>{fall}</div><div class="x" aria-hidden="true">{below}</div></div>'
     )
 
@@ -64,7 +64,7 @@ def exposure(report: BacktestReport) -> str:
     drawing = charts_of.steps(
         "open-positions", "Open positions", told, drawings.tallest(points), vertical, span=span
     )
-    marks = _marks(vertical, lambda mark: f"{mark:g}")
+    marks = drawings.scale_marks(vertical, lambda mark: f"{mark:g}")
     return (
         f'<p class="lead">{text(told, 200)}</p><div class="plot low">'
         f'<div class="y" aria-hidden="true">{marks}</div><div>{drawing}</div></div>'
@@ -113,9 +113,10 @@ def _chart(report: BacktestReport, bars: pl.DataFrame, symbol: str, number: int)
     head = f"{name_of(symbol)} <small>{len(trades):,} trades, {coloured(earned, 'quote')}</small>"
     first, last = own["time"][0], own["time"][-1]
     ends = "".join(f"<span>{at:%Y-%m-%d}</span>" for at in (first, first + (last - first) / 2, last))
+    prices = drawings.scale_marks(vertical, lambda price: f"{price:.5g}")
     return (
         f'<h3>{head}</h3><div class="scroll" tabindex="0"><div class="plot priced">'
-        f'<div class="y" aria-hidden="true">{_marks(vertical, lambda price: f"{price:.5g}")}</div>'
+        f'<div class="y" aria-hidden="true">{prices}</div>'
         f'<div>{drawing}</div><div class="x" aria-hidden="true">{ends}</div></div></div>'
     )
 
@@ -133,10 +134,4 @@ def _mark(row: dict[str, object]) -> Mark:
         close_rate=float(row["close_rate"]),  # type: ignore[arg-type]  # a column of numbers
         profit_ratio=float(row["profit_ratio"]),  # type: ignore[arg-type]  # a column of numbers
         words=text(words, 200),
-    )
-
-
-def _marks(vertical, write) -> str:  # type: ignore[no-untyped-def]  # a scale, and how its values are written
-    return "".join(
-        f'<span style="top:{vertical.up(mark):.1f}%">{text(write(mark))}</span>' for mark in vertical.marks
     )

@@ -1,6 +1,6 @@
 """A search as a page and as JSON: the verdict, the best, where luck ends; then the winner's report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from interfaces.reports import report as reports
 from interfaces.reports.page import write_html
 from interfaces.reports.report import BacktestReport, evidence, make_report
 from interfaces.reports.wording import name, shown
-from interfaces.run.charts import Scale
 from interfaces.run.report_sections import text
 
 if TYPE_CHECKING:
@@ -155,13 +154,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = F
     )
 
 
-def scale_marks(vertical: Scale, write: Callable[[float], str]) -> str:
-    """Return the numbers beside a drawing."""
-    return "".join(
-        f'<span style="top:{vertical.up(mark):.1f}%">{text(write(mark))}</span>' for mark in vertical.marks
-    )
-
-
 def _verdict(found: "SearchResult") -> str:
     rows = [[row["question"], row["answer"], row["meaning"]] for row in figures(found.verdict)]
     values = ", ".join(f"{key} = {value}" for key, value in found.best.values.items())
@@ -188,7 +180,7 @@ def _spread(found: "SearchResult") -> str:
         "sharpes", "Sharpe ratios", told, drawings.thinned(places, values), vertical, "equity"
     )
     flat = drawings.line("luck", "Luck", told, [(0.0, luck), (places[-1], luck)], vertical, "under")
-    marks = scale_marks(vertical, lambda mark: f"{mark:g}")
+    marks = drawings.scale_marks(vertical, lambda mark: f"{mark:g}")
     return (
         f'<p class="lead">{text(told, 400)}</p><div class="plot">'
         f'<div class="y" aria-hidden="true">{marks}</div>'

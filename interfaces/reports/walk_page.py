@@ -10,7 +10,7 @@ from interfaces.reports import drawings
 from interfaces.reports import report as reports
 from interfaces.reports.page import write_html
 from interfaces.reports.report import BacktestReport, make_report
-from interfaces.reports.search_page import scale_marks, seen, table
+from interfaces.reports.search_page import seen, table
 from interfaces.reports.wording import shown
 from interfaces.run.report_sections import text
 
@@ -107,7 +107,7 @@ def _chart(inside: drawings.Points, outside: drawings.Points) -> str:
     lines = drawings.line("inside", "Inside", told, inside, vertical, "equity") + drawings.line(
         "outside", "Outside", told, outside, vertical, "under"
     )
-    marks = scale_marks(vertical, lambda mark: shown(mark, "ratio"))
+    marks = drawings.scale_marks(vertical, lambda mark: shown(mark, "ratio"))
     return (
         f'<p class="lead">{told}</p><div class="plot"><div class="y" aria-hidden="true">{marks}</div>'
         f'<div class="layers">{lines}</div></div>'

@@ -56,15 +56,37 @@ def replay_with_minutes(
             detail=detail, with_fills=with_fills,
         )  # fmt: skip
 
-    found = run(None)
+    return in_rounds(
+        run,
+        lambda found: ambiguous_spans(found, candles.bar_ms),
+        lambda spans: whole_minutes(fetch(spans), spans, candles),
+    )
+
+
+def in_rounds[Run](
+    run: Callable[[CandleFile | None], Run],
+    spans_of: Callable[[Run], pl.DataFrame],
+    minutes_of: Callable[[pl.DataFrame], pl.DataFrame],
+) -> Run:
+    """Return what `run` finds once its ambiguous bars are told, or nothing more is: ten rounds at most.
+
+    Parameters
+    ----------
+    run : callable
+        A backtest with the finer candles it is given (None = none).
+    spans_of : callable
+        The ambiguous bars of what it found (`SPANS`).
+    minutes_of : callable
+        The whole finer candles of spans that were not asked for before (`whole_minutes`); may be empty.
+    """
+    found, held = run(None), pl.DataFrame()
     asked = pl.DataFrame(schema=SPANS)
-    held = pl.DataFrame()
     for _ in range(_ROUNDS):
-        spans = ambiguous_spans(found, candles.bar_ms).join(asked, on=["symbol", "start_ms"], how="anti")
+        spans = spans_of(found).join(asked, on=["symbol", "start_ms"], how="anti")
         if spans.is_empty():
             break
         asked = pl.concat([asked, spans])
-        minutes = whole_minutes(fetch(spans), spans, candles)
+        minutes = minutes_of(spans)
         if minutes.is_empty():
             break
         held = pl.concat([held, minutes]) if held.height else minutes

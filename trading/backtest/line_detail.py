@@ -9,10 +9,8 @@ from collections.abc import Callable
 import polars as pl
 
 from trading.backtest.candle_file import COLUMNS, CandleFile, candle_file
-from trading.backtest.detail import SPANS, FetchMinutes, whole_minutes
+from trading.backtest.detail import FetchMinutes, in_rounds, whole_minutes
 from trading.backtest.engine import BacktestResult
-
-_ROUNDS = 10
 
 
 def with_minutes(
@@ -35,25 +33,14 @@ def with_minutes(
         Asked once per round for bars not asked before; minutes that do not show a bar's own high and low do
         not tell.
     """
-    found, held = run(None), pl.DataFrame()
-    asked = pl.DataFrame(schema=SPANS)
-    for _ in range(_ROUNDS):
-        spans = _ambiguous(found, bar_ms).join(asked, on=["symbol", "start_ms"], how="anti")
-        if spans.is_empty():
-            break
-        asked = pl.concat([asked, spans])
+
+    def minutes_of(spans: pl.DataFrame) -> pl.DataFrame:
         # Two bars at least: a file of candles knows its step by them.
-        own = candles.join(spans.select("symbol").unique(), on="symbol", how="semi").sort(
-            "symbol", "open_time"
-        )
-        minutes = whole_minutes(
-            fetch(spans), spans, candle_file(own.rename({"open_time": "ts"}).select(COLUMNS))
-        )
-        if minutes.is_empty():
-            break
-        held = pl.concat([held, minutes]) if held.height else minutes
-        found = run(candle_file(held.sort("symbol", "ts")))
-    return found
+        own = candles.join(spans.select("symbol").unique(), on="symbol", how="semi")
+        bars = own.sort("symbol", "open_time").rename({"open_time": "ts"}).select(COLUMNS)
+        return whole_minutes(fetch(spans), spans, candle_file(bars))
+
+    return in_rounds(run, lambda found: _ambiguous(found, bar_ms), minutes_of)
 
 
 def _ambiguous(found: BacktestResult, bar_ms: int) -> pl.DataFrame:

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from trading.market.clock import Clock, SystemClock
 from trading.market.errors import BadInput, MissingData, StoreError
-from trading.store.order_log.sqlite_copy import copy_sqlite, force_to_disk, remove_journal
+from trading.store.files import sync_path
+from trading.store.order_log.sqlite_copy import copy_sqlite, remove_journal
 from trading.store.order_log.upgrade import refuse_newer, sqlite_path, status
 
 MANIFEST = "manifest.json"
@@ -71,9 +72,9 @@ def back_up(url: str, folder: Path, wall: Clock | None = None) -> Backup:
         )
         (beside / MANIFEST).write_text(json.dumps(asdict(made), indent=1, sort_keys=True))
         for path in (file, beside / MANIFEST, beside):
-            force_to_disk(path)
+            sync_path(path)
         beside.rename(folder)
-        force_to_disk(folder.parent)
+        sync_path(folder.parent)
     except OSError as error:
         raise StoreError(f"backup to {folder} failed, nothing is left of it: {error}") from error
     finally:
@@ -138,10 +139,10 @@ def put_back(folder: Path, url: str, prepare: Prepare, wall: Clock | None = None
         shutil.copyfile(folder / found.file, beside)
         prepare(f"sqlite:///{beside}", found)
         remove_journal(beside)
-        force_to_disk(beside)
+        sync_path(beside)
         kept = _keep(path, at)
         beside.replace(path)
-        force_to_disk(path.parent)
+        sync_path(path.parent)
     except OSError as error:
         raise StoreError(f"backup {folder} cannot be put at {path}: {error}") from error
     finally:

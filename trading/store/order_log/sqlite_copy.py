@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from trading.market.errors import StoreError
+from trading.store.files import sync_path
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
@@ -26,22 +27,13 @@ def copy_sqlite(source: Path, target: Path) -> None:
             # One step: in several, a commit of another process would begin the copy anew.
             old.backup(new, pages=-1)
             new.execute("PRAGMA journal_mode=DELETE")  # one file, no -wal beside it
-        force_to_disk(beside)
+        sync_path(beside)
         beside.replace(target)
-        force_to_disk(target.parent)
+        sync_path(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"cannot copy {source} to {target}: {error}") from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-def force_to_disk(path: Path) -> None:
-    """Return when a file, or the names in a folder, would survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def remove_journal(path: Path) -> None:

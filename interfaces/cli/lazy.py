@@ -12,6 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command as command_of
 
+_COMPLETION = ("install_completion", "show_completion")
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -54,4 +56,6 @@ def load(mount: Mount, name: str) -> Any:
     app: typer.Typer = import_module(mount.module).app
     command = command_of(app)
     command.name = name
+    # Typer takes each module's app for a program of its own; completion is the whole program's.
+    command.params = [each for each in command.params if each.name not in _COMPLETION]
     return command

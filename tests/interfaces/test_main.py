@@ -9,8 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from interfaces.cli.lazy import load
 from interfaces.cli.main import COMMANDS, app, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +78,15 @@ def test_help_shows_each_command_under_its_heading():
     assert list(starts) == list(PANELS)
     above = {name: max(k for k in starts.values() if k < at) for name, at in _rows(lines).items()}
     assert above == {name: starts[mount.panel] for name, mount in COMMANDS.items()}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_completion_is_offered_once_and_not_by_each_command(name):
+    """Its two options stand in the help of `sluice`; a command's help tells of the command."""
+    assert "install_completion" in {each.name for each in get_command(app).params}
+    assert not {"install_completion", "show_completion"} & {
+        each.name for each in load(COMMANDS[name], name).params
+    }
 
 
 def _rows(lines):

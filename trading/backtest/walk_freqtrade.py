@@ -13,8 +13,8 @@ from trading.risk.freqtrade_exits import FreqtradeNumbers
 FREQTRADE_MACHINE = digest(freqtrade_exits, sys.modules[__name__])
 _machine = compiled(freqtrade_exits)
 _exit_bar, _raised, _profit = _machine.exit_bar, _machine.raised_stop, _machine.profit_of
-_first_stop, tick_near = _machine.first_stop, _machine.tick_near
-_FORCED = 6
+_first_stop, tick_near, _stop_rate = _machine.first_stop, _machine.tick_near, _machine.stop_rate
+_ROI, _TRAILED, _FORCED = 2, 3, 6
 _MINUTE_MS = 60_000
 _SURE = 4e-15
 _MOST_DECIMALS = 18  # ten to the power of more is no int64
@@ -100,6 +100,12 @@ def hold_freqtrade(  # noqa: PLR0917 - compiled: by position
         age = (bars.open_ms[t] - bars.open_ms[first]) // _MINUTE_MS
         told = is_exit[t - 1] and not is_entry[t - 1]
         code, rate = _exit_bar(bars.open[t], high, low, entry, stop, start, age, told, numbers, fee)
+        if code == _ROI and t == first and entry < bars.open[t] and rate > bars.close[t] < bars.open[t]:
+            # Bought below the open (it was rounded down), in a falling bar: freqtrade does not believe that
+            # the high came later, and asks the next exit in its order.
+            is_trailed = stop != start and stop >= low
+            code = _TRAILED if is_trailed else 0
+            rate = _stop_rate(bars.open[t], high, low, stop, True, numbers)
         if code != 0:
             rounded = tick_near(rate, num, den)
             if low <= rounded <= high:

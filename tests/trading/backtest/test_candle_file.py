@@ -110,6 +110,23 @@ def test_freqtrade_sizes_by_the_open_before_it_is_rounded() -> None:
     assert trades["profit_ratio"].to_list() == [pytest.approx(-2.000072 / 1001.036036, abs=1e-15)]
 
 
+@pytest.mark.parametrize(("open_", "reason"), [(9316.0, "roi"), (9324.0, "force_exit")])
+def test_freqtrade_takes_no_target_in_a_falling_first_bar_entered_below_its_open(open_, reason) -> None:
+    """Bought at 9320 both times; its rule against highs that came first bites where the open lay above that.
+
+    The bar's high of 9600 passed the target of 1 %, its close of 9310 lies below the open.
+    """
+    last = bar("A", 2, open_, high=9600.0, low=9300.0, close=9310.0)
+    rows = [*(bar("A", place, 9310.0) for place in range(2)), last, bar("A", 3, 9320.0), bar("A", 4, 9320.0)]
+    text = (
+        '[entry]\nwhen = "close > 1"\n[risk]\nstoploss = 0.1\nroi = { "0" = 0.01 }\n[stake]\namount = 1000\n'
+    )
+    rules = parse_strategy("startup = 1\n" + text)
+    market = {"A": MarketRules(Grid.of(10), Grid.of("0.00001", "step"))}
+    trades = replay(candle_file(frame(rows)), rules, Mode.FREQTRADE, fee=0.0, markets=market).trades
+    assert (trades["open_rate"][0], trades["exit_reason"][0]) == (9320.0, reason)
+
+
 def test_holes_are_filled_at_the_close_before_them_without_volume() -> None:
     """Two bars are missing after the first: they repeat its close; other symbols are left alone."""
     found = filled(

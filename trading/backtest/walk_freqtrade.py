@@ -88,12 +88,13 @@ def hold_freqtrade(  # noqa: PLR0917 - compiled: by position
     """Follow a position entered at the open of row `first`, up to row `last` (not included).
 
     It was bought at the tick nearest to the open. Returns (row, code, rate) of its exit; what is open after
-    the last bar is sold at that bar's open. A sale whose rounded rate lies outside its bar is not filled
-    there: the next bar decides anew.
+    the last bar is sold at that bar's open. A sale whose rounded rate lies outside its bar rests as an order
+    until a bar reaches it, or another exit takes its place.
     """
     entry = tick_near(bars.open[first], num, den)
     start = _first_stop(entry, numbers, num, den)
     stop = start
+    resting, asked = 0, 0.0
     for t in range(first, last):
         high, low = bars.high[t], bars.low[t]
         stop = _raised(stop, high, low, _profit(entry, high, fee), numbers, num, den)
@@ -107,7 +108,7 @@ def hold_freqtrade(  # noqa: PLR0917 - compiled: by position
             code = _TRAILED if is_trailed else 0
             rate = _stop_rate(bars.open[t], high, low, stop, True, numbers)
         if code != 0:
-            rounded = tick_near(rate, num, den)
-            if low <= rounded <= high:
-                return t, code, rounded
+            resting, asked = code, tick_near(rate, num, den)
+        if resting != 0 and low <= asked <= high:
+            return t, resting, asked
     return last - 1, _FORCED, tick_near(bars.open[last - 1], num, den)

@@ -127,6 +127,27 @@ def test_freqtrade_takes_no_target_in_a_falling_first_bar_entered_below_its_open
     assert (trades["open_rate"][0], trades["exit_reason"][0]) == (9320.0, reason)
 
 
+def test_a_freqtrade_sale_outside_its_bar_rests_until_a_bar_reaches_it() -> None:
+    """Tick 10: sold by signal at an open of 9316, which is the high: 9320 is reached by the next bar only."""
+    rows = [
+        *(bar("A", place, 9310.0) for place in range(2)),
+        bar("A", 2, 9000.0),
+        bar("A", 3, 9000.0, high=9100.0, close=9100.0),
+        bar("A", 4, 9316.0, low=9200.0, close=9250.0),
+        bar("A", 5, 9260.0, high=9330.0, low=9250.0, close=9300.0),
+        bar("A", 6, 9300.0),
+    ]
+    text = '[entry]\nwhen = "close == 9000"\n[exit]\nwhen = "close == 9100"\n'
+    text += "[risk]\nstoploss = 0.1\n[stake]\namount = 1000\n"
+    market = {"A": MarketRules(Grid.of(10), Grid.of("0.00001", "step"))}
+    rules = parse_strategy("startup = 1\n" + text)
+    trade = replay(candle_file(frame(rows)), rules, Mode.FREQTRADE, fee=0.0, markets=market).trades.row(
+        0, named=True
+    )
+    assert (trade["close_rate"], trade["exit_reason"]) == (9320.0, "exit_signal")
+    assert trade["close_ts"].minute == 5
+
+
 def test_holes_are_filled_at_the_close_before_them_without_volume() -> None:
     """Two bars are missing after the first: they repeat its close; other symbols are left alone."""
     found = filled(

@@ -25,10 +25,8 @@ D = Decimal
 def sell(
     log, fill_id: str, amount: str, price: str, *, attempt: int = 1, fee: str = "0", asset: str = "USDT"
 ):
-    coid = f"x{attempt}"
-    close = replace(
-        intent(), coid=coid, intent_id=f"i{coid}", leg=Leg.CLOSE, attempt=attempt, exit_reason="s"
-    )
+    coid, planned = f"x{attempt}", intent(amount=D(amount))
+    close = replace(planned, coid=coid, intent_id=f"i{coid}", leg=Leg.CLOSE, attempt=attempt, exit_reason="s")
     assert log.orders.plan_close(replace(close, reserved=D(0)))
     state = order(f"O{coid}", coid, OrderStatus.FILLED, amount, amount, side="sell")
     sold = fill(fill_id, f"O{coid}", side="sell", amount=amount, price=price, fee=fee, fee_asset=asset)

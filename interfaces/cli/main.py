@@ -150,14 +150,13 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run `arguments` and return the exit code; errors of ours become one sentence on stderr."""
-    from trading.market.errors import BadInput, SluiceError
+    from trading.market.errors import SluiceError
 
     try:
         app(arguments, prog_name="sluice")
     except SluiceError as error:
         print(f"sluice: {error}", file=sys.stderr)
-        is_wrong_use = isinstance(error, BadInput) and arguments[:1] == ["backtest"]  # others still say 1
-        return 2 if is_wrong_use else 1
+        return 1
     except KeyboardInterrupt:
         print("sluice: interrupted", file=sys.stderr)
         return 130

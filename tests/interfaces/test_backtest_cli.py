@@ -104,6 +104,16 @@ def test_candles_that_no_market_printed_are_one_sentence_and_write_nothing(
     assert not any(path.exists() for path in outs)
 
 
+def test_a_wrong_value_is_wrong_use_behind_options_of_the_whole_program_too(
+    files: Path, capsys, monkeypatch
+) -> None:
+    """`sluice --log-level info backtest …` says the same as without: one sentence, exit code 2."""
+    monkeypatch.setenv("SLUICE_LOG_LEVEL", "info")  # the option sets it; put back afterwards
+    asked = ["--candles", str(files / "candles.parquet"), "--strategy", str(files / "rules.toml")]
+    assert run(["--log-level", "info", "backtest", *asked, "--fee", "1"]) == 2
+    assert capsys.readouterr().err.strip().splitlines() == ["sluice: fee must lie in [0, 1), was 1.0"]
+
+
 PARTS = (
     STRATEGY
     + """[[risk.partial]]

@@ -13,6 +13,7 @@ from resources.store import Store
 from resources.strategies import line_strategy
 from trading.backtest.shipped import DEFAULT
 from trading.backtest.validation import lookahead
+from trading.execution.handover import exits_of
 from trading.indicators.settings import IndicatorSettings
 from trading.indicators.table import indicator_table
 from trading.market.errors import MissingData
@@ -20,7 +21,6 @@ from trading.market.frames import CANDLES
 from trading.market.instruments import cut
 from trading.market.lineage import Version
 from trading.market.timeframes import to_ms
-from trading.risk.exits import ExitRules
 from trading.signals.conditions import is_across
 from trading.signals.strategy import SignalRules
 from trading.xray.regime import market_regime
@@ -100,7 +100,7 @@ def trades_again(store: Store) -> tuple[pl.DataFrame, int]:
     chosen = pl.col("symbol").is_in(candles["symbol"].unique().to_list())
     told = store.lake.read("signals", signals.version_id).filter(chosen)
     members = store.lake.read("backtest_universe").filter(chosen)
-    exits = ExitRules(**_plain(json.loads(version.params)["ExitRules"]))
+    exits = exits_of(version)
 
     def make(left: pl.DataFrame, cut: datetime) -> pl.DataFrame:
         until = pl.col("open_time") <= cut

@@ -1,0 +1,1 @@
+"""Drills: trouble made on purpose, and what the invariants say afterwards (docs/reliability.md)."""

@@ -1,41 +1,27 @@
 """Open positions watched, and left: stop, target and maximum hold by the one exit machine of `trading.risk`.
 
-A symbol whose delisting is announced with a time is left before it, whatever the price; and everything of a
-user who asked to close all.
+Why a position is left: `exit_reasons.py`; how it is sold: `selling.py`.
 
-Exits arm from the order log alone, so they are armed the moment a process starts. Once an exit has
-begun it goes on until nothing sellable is left, whatever the price does then. A print that the price watch
-doubts sells nothing: the second look, a second later, decides.
+Exits arm from the order log alone, so they are armed the moment a process starts. A print that the
+price watch doubts sells nothing: the second look, a second later, decides.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from functools import partial
 
 import structlog
 
 from trading.exchange.gateway import Quote
 from trading.exchange.throttle import Priority, priority
-from trading.execution.coid import client_order_id, intent_id
 from trading.execution.desk import Desk
+from trading.execution.exit_reasons import ExitReasons
 from trading.execution.fleet_result import FleetResult
-from trading.execution.pace import Pace
+from trading.execution.selling import Seller
 from trading.execution.wire import Wire
 from trading.market.errors import SluiceError
-from trading.market.orders import Balance, OrderType, Side
-from trading.market.symbols import Market
-from trading.risk.exits import ExitRules, PriceBar, exit_decision
-from trading.risk.slices import slice_amount
-from trading.store.order_log.positions import assets
-from trading.store.order_log.records import IN_FLIGHT, PENDING, ZERO, Intent, IntentStatus, Leg, Trade
-from trading.users.gates import CLOSE_ALL
+from trading.store.order_log.records import IN_FLIGHT, Intent, IntentStatus, Leg, Trade
 
 _log = structlog.get_logger("execution.exits")
-
-DELISTING = "delisting"  # the exit reason of a position whose symbol stops trading
-FLATTEN = "flatten"  # of a position that a person ordered sold
-MOST_S = 30.0  # between two attempts to leave one position
-_NEVER_MS = 2**62  # an exit does not expire
 
 
 class Exits:
@@ -43,13 +29,9 @@ class Exits:
 
     def __init__(self, desk: Desk, wire: Wire) -> None:
         self._desk = desk
-        self._wire = wire
-        self._pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)
-        self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
-        self._closing: set[str] = set()  # users who asked to close everything
+        self._reasons = ExitReasons(desk)
+        self._seller = Seller(desk, wire)
         self._result = FleetResult(desk.log)
-        self._has_limits: bool | None = None  # whether an entry may rest; not known yet
-        self._room: dict[str, Decimal] = {}  # base units a flatten may still sell in this step
 
     async def step(self) -> int:
         """Look once at all open trades; return how many there are. Goes before all other requests."""
@@ -64,10 +46,8 @@ class Exits:
             self._note_result(trades, {})
             return 0
         before = self._desk.log.orders.exits_of_open_trades()
-        lead_ms = self._desk.settings.delisting_lead_s * 1000
-        self._room.clear()
-        self._leaving = self._desk.log.news_holds.leaving(self._desk.now_ms(), lead_ms)
-        self._closing = {request.user_id for request in self._desk.log.wishes.open_requests(CLOSE_ALL)}
+        self._seller.begin()
+        self._reasons.refresh()
         quotes = await self._desk.quotes(trade.symbol for trade in trades)
         self._note_result(trades, quotes)
         paid = {trade.symbol: (trade.open_price, trade.opened_ms) for trade in trades}
@@ -92,195 +72,14 @@ class Exits:
             await self._desk.durably(partial(self._desk.log.orders.void, intent.coid, why))
 
     async def _watch(self, trade: Trade, before: list[Intent], quote: Quote | None) -> None:
-        if any(intent.status in IN_FLIGHT for intent in before) or not self._pace.is_due(trade.trade_id):
+        if any(intent.status in IN_FLIGHT for intent in before) or not self._seller.pace.is_due(
+            trade.trade_id
+        ):
             return
         try:
-            reason = self._reason(trade, before, quote)
+            reason = self._reasons.of(trade, before, quote)
             if reason is not None:
-                await self._leave(trade, before, reason, quote)
+                await self._seller.leave(trade, before, reason, quote)
         except SluiceError as error:
-            self._pace.put_off(trade.trade_id)
+            self._seller.pace.put_off(trade.trade_id)
             _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
-
-    def _reason(self, trade: Trade, before: list[Intent], quote: Quote | None) -> str | None:
-        begun = [intent for intent in before if intent.status is not IntentStatus.VOID]
-        if self._desk.fleet.selling(trade.user_id, trade.symbol) is not None:
-            return begun[-1].exit_reason if begun else FLATTEN
-        # A flatten that was lifted sells no more; any other exit that has begun goes on.
-        if begun and begun[-1].exit_reason != FLATTEN:
-            return begun[-1].exit_reason
-        if trade.user_id in self._closing:
-            return CLOSE_ALL
-        if trade.symbol in self._leaving:
-            return DELISTING
-        is_over = self._desk.now_ms() >= trade.deadline_ms
-        if quote is None:
-            return "max_hold" if is_over else None
-        # One rule book for backtest and live: here a bar is an instant, and the hold is 1 when over.
-        rules = ExitRules(
-            stop_loss=float(trade.stop_loss),
-            take_profit=None if trade.take_profit is None else float(trade.take_profit),
-            max_hold_bars=1,
-        )
-        now, tick = PriceBar.at(float(quote.bid)), self._desk.market(trade.symbol).tick
-        found = exit_decision(rules, now, entry=float(trade.open_price), bars_held=int(is_over), tick=tick)
-        return None if found is None else found.reason
-
-    async def _leave(self, trade: Trade, before: list[Intent], reason: str, quote: Quote | None) -> None:
-        if self._entry_is_out(trade):
-            return
-        if quote is None:
-            await self._stuck(trade, "no bid")
-            return
-        market = self._desk.market(trade.symbol)
-        sellable = market.floor_amount(trade.held)
-        if _is_dust(sellable, quote.bid, market):
-            value = trade.held * quote.bid
-            why = f"{reason}: {trade.held:f} left, too little to sell"
-            write_off = partial(self._desk.log.ledger.write_off, trade.trade_id, value_quote=value)
-            await self._desk.durably(partial(write_off, reason=why, at_ms=self._desk.now_ms()))
-            return
-        free, total = await self._sellable(trade, before, sellable)
-        if total < sellable and any(intent.status is IntentStatus.LOST for intent in before):
-            await self._stuck(trade, "a lost exit seems to have sold; waiting for its fills")
-            return
-        amount = market.floor_amount(min(sellable, free))
-        if _is_dust(amount, quote.bid, market):
-            await self._stuck(trade, "free balance is below the position")
-            return
-        if reason == FLATTEN:
-            amount = self._slice(trade.symbol, amount, quote, market)
-        if amount > 0:
-            limit = _limit(self._band(before), quote.bid, amount, market)
-            clear = self._clear_of_ours(trade.symbol, limit, quote, market)
-            if clear is not None:
-                await self._sell(trade, before, reason, amount, clear)
-
-    def _clear_of_ours(self, symbol: str, limit: Decimal, quote: Quote, market: Market) -> Decimal | None:
-        """Return a limit at which no user's resting entry can be hit, or None: wait for its cancellation.
-
-        Entries that rest at the limit or above are cancelled. Meanwhile the exit sells one tick above the
-        highest of them, if anybody else bids there.
-        """
-        ours = [intent for intent in self._resting() if intent.symbol == symbol and _bids(intent) >= limit]
-        if not ours:
-            return limit
-        self._wire.unwanted.update(intent.coid for intent in ours)
-        above = max(_bids(intent) for intent in ours) + market.tick
-        return above if above <= quote.bid else None
-
-    def _resting(self) -> list[Intent]:
-        """Return entries of all users that rest or may be about to; none is looked for where none can be."""
-        if self._has_limits is False:
-            return []
-        out = self._desk.log.orders.find(statuses=PENDING, leg=Leg.OPEN)
-        limits = [intent for intent in out if intent.type is OrderType.LIMIT]
-        # Left over from other settings: once gone, no more come.
-        self._has_limits = bool(limits) or self._desk.settings.entry_type is OrderType.LIMIT
-        busy = self._wire.busy
-        return [each for each in limits if each.status is not IntentStatus.NEW or each.coid in busy]
-
-    def _slice(self, symbol: str, amount: Decimal, quote: Quote, market: Market) -> Decimal:
-        """Return what a flatten sells now: of all users together, a share of what stands at the best bid."""
-        room = self._room.setdefault(symbol, quote.bid_amount * self._desk.settings.flatten_share)
-        part = slice_amount(amount, room, quote.bid, market)
-        self._room[symbol] = room - part
-        return part
-
-    def _entry_is_out(self, trade: Trade) -> bool:
-        """Whether the entry may still fill; it is cancelled first, the exit follows when it is settled."""
-        entries = self._desk.log.orders.find(trade_id=trade.trade_id, leg=Leg.OPEN, statuses=PENDING)
-        self._wire.unwanted.update(intent.coid for intent in entries)
-        return bool(entries)
-
-    async def _sellable(self, trade: Trade, before: list[Intent], amount: Decimal) -> tuple[Decimal, Decimal]:
-        """Return free and total base units at the venue.
-
-        The first attempt does not ask: the venue itself refuses a sale above the free balance, and a
-        stop should not wait for one more round trip. Any attempt after it does.
-        """
-        if not before:
-            return amount, amount
-        base = assets(trade.symbol)[0]
-        found = (await self._desk.account(trade.user_id).balances()).get(base)
-        balance = found if found is not None else Balance(base, ZERO, ZERO)
-        return balance.free, balance.free + balance.locked
-
-    async def _sell(
-        self, trade: Trade, before: list[Intent], reason: str, amount: Decimal, price: Decimal
-    ) -> None:
-        attempt = 1 + max((intent.attempt for intent in before), default=0)
-        key = (trade.user_id, trade.signal_set_id, trade.symbol, Leg.CLOSE, attempt)
-        intent = Intent(
-            coid=client_order_id(*key),
-            intent_id=intent_id(*key),
-            trade_id=trade.trade_id,
-            user_id=trade.user_id,
-            signal_set_id=trade.signal_set_id,
-            signal_id=trade.signal_id,
-            approval_id=trade.approval_id,
-            symbol=trade.symbol,
-            leg=Leg.CLOSE,
-            attempt=attempt,
-            side=Side.SELL,
-            type=OrderType.IOC,
-            amount=amount,
-            price=price,
-            reserved=ZERO,
-            stop_loss=trade.stop_loss,
-            take_profit=trade.take_profit,
-            max_hold_s=0,
-            expires_ms=_NEVER_MS,
-            created_ms=self._desk.now_ms(),
-            exit_reason=reason,
-        )
-        if not await self._desk.durably(partial(self._desk.log.orders.plan_close, intent)):
-            return
-        in_vain = _in_vain(before)
-        if in_vain == 0:
-            self._pace.forget(trade.trade_id)
-        else:
-            self._pace.put_off(trade.trade_id)
-        if in_vain >= self._desk.settings.exit_alert_attempts:
-            await self._tell(trade, f"{self._desk.settings.exit_alert_attempts} attempts sold nothing")
-        await self._wire.send(intent)
-
-    def _band(self, before: list[Intent]) -> Decimal:
-        bands = self._desk.settings.exit_bands
-        return bands[min(_in_vain(before), len(bands) - 1)]
-
-    async def _stuck(self, trade: Trade, reason: str) -> None:
-        self._pace.put_off(trade.trade_id)
-        if self._pace.tries(trade.trade_id) >= 3:  # a moment's disagreement is no alarm
-            await self._tell(trade, reason)
-
-    async def _tell(self, trade: Trade, reason: str) -> None:
-        hold_up = partial(self._desk.log.ledger.hold_up, trade.trade_id, reason, self._desk.now_ms())
-        if await self._desk.durably(hold_up):
-            _log.warning("exit_held_up", user=trade.user_id, symbol=trade.symbol, reason=reason)
-
-
-def _bids(entry: Intent) -> Decimal:
-    return ZERO if entry.price is None else entry.price
-
-
-def _in_vain(before: list[Intent]) -> int:
-    """Return how many attempts in a row, up to the last one, reached the venue's door and sold nothing."""
-    count = 0
-    for intent in reversed(before):
-        if intent.filled > 0:
-            break
-        count += intent.status is not IntentStatus.VOID
-    return count
-
-
-def _is_dust(amount: Decimal, bid: Decimal, market: Market) -> bool:
-    return amount <= 0 or amount < market.min_amount or amount * bid < market.min_cost
-
-
-def _limit(band: Decimal, bid: Decimal, amount: Decimal, market: Market) -> Decimal:
-    """Return the sell limit: `band` below the bid, but not so low that the venue calls it too small."""
-    price = market.price_down(bid * (1 - band))
-    if price <= 0 or amount * price < market.min_cost:
-        return market.price_down(bid)
-    return price

@@ -19,7 +19,8 @@ import pytest
 
 from trading.exchange.pool import ExchangeSettings, GatewayPool
 from trading.execution.desk import Desk
-from trading.execution.venue_audit import VenueAudit, lost_and_doubled
+from trading.execution.invariants import Judgement
+from trading.execution.venue_audit import lost_and_doubled
 from trading.market.orders import SignalSet, TradeSignal
 from trading.simulator.accounts import demo_credentials
 from trading.store.cache import SignalStream, UserCache, connect
@@ -161,7 +162,7 @@ async def make_signals(base_url: str, count: int, number: int) -> SignalSet:
     )
 
 
-async def audit(base_url: str, log: OrderLog) -> VenueAudit:
+async def audit(base_url: str, log: OrderLog) -> Judgement:
     async with GatewayPool(ExchangeSettings(base_url=base_url, rate_per_s=300)) as pool:
         await pool.public.markets()
         return await lost_and_doubled(open_desk(pool, log))

@@ -29,15 +29,16 @@ class CachedTrades:
             If the server cannot be reached; its URL is not in the message.
         """
         try:
-            position = None if trade.is_closed else _position(trade)
+            position = None if trade.is_closed else position_view(trade)
             await self._cache.put_position(trade.user_id, trade.symbol, position, version=version)
             if trade.is_closed:
-                await self._cache.add_trade(trade.user_id, _closed(trade), version=version)
+                await self._cache.add_trade(trade.user_id, closed_view(trade), version=version)
         except RedisError as error:
             raise StoreError(f"user cache cannot be written: {type(error).__name__}") from error
 
 
-def _position(trade: Trade) -> dict[str, object]:
+def position_view(trade: Trade) -> dict[str, object]:
+    """Return what the cache shows of an open trade."""
     return {
         "trade_id": trade.trade_id,
         "symbol": trade.symbol,
@@ -51,7 +52,8 @@ def _position(trade: Trade) -> dict[str, object]:
     }
 
 
-def _closed(trade: Trade) -> dict[str, object]:
+def closed_view(trade: Trade) -> dict[str, object]:
+    """Return what the cache shows of a closed one."""
     return {
         "trade_id": trade.trade_id,
         "symbol": trade.symbol,

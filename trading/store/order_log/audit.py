@@ -19,22 +19,28 @@ def breaks(database: Database) -> list[str]:
     nothing; each intent's executed quantity is that of its fills and never above the intended one; and all
     that `entries_audit` checks of the double-entry ledger.
     """
+    return [said for found in breaks_by_kind(database).values() for said in found]
+
+
+def breaks_by_kind(database: Database) -> dict[str, list[str]]:
+    """Return the same by kind: positions, fills, unbalanced, reservations, marks."""
     with database.read() as connection:
         fills = connection.execute(sa.select(schema.fills)).mappings().all()
         trades = connection.execute(sa.select(schema.trades)).mappings().all()
         intents = connection.execute(sa.select(schema.intents)).mappings().all()
-        found = entry_breaks(connection)
+        of_entries = entry_breaks(connection)
     by_trade: dict[str, list[sa.RowMapping]] = {}
     by_coid: dict[str, Decimal] = {}
     for fill in fills:
         by_trade.setdefault(fill["trade_id"], []).append(fill)
         by_coid[fill["coid"]] = by_coid.get(fill["coid"], ZERO) + fill["amount"]
+    positions = []
     for trade in trades:
-        found += _trade_breaks(trade, by_trade.pop(trade["trade_id"], []))
-    found += [f"fills of trade {trade_id} belong to no trade" for trade_id in by_trade]
-    for intent in intents:
-        found += _intent_breaks(intent, by_coid.get(intent["coid"], ZERO))
-    return found
+        positions += _trade_breaks(trade, by_trade.pop(trade["trade_id"], []))
+    positions += [f"fills of trade {trade_id} belong to no trade" for trade_id in by_trade]
+    booked = [line for row in intents for line in _intent_breaks(row, by_coid.get(row["coid"], ZERO))]
+    found = {"positions": positions, "fills": booked}
+    return {kind: found.get(kind, []) + of_entries.get(kind, []) for kind in {**found, **of_entries}}
 
 
 def _trade_breaks(trade: sa.RowMapping, fills: list[sa.RowMapping]) -> list[str]:

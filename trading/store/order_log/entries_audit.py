@@ -15,8 +15,8 @@ from trading.store.order_log.schema_ledger import high_water, ledger_entries
 _Sums = defaultdict[tuple[str, str, str], Decimal]  # (ref, account, asset) -> units
 
 
-def entry_breaks(connection: sa.Connection) -> list[str]:
-    """Return every way in which the entries are wrong.
+def entry_breaks(connection: sa.Connection) -> dict[str, list[str]]:
+    """Return every way in which the entries are wrong, by kind.
 
     Checked: each transaction sums to zero in each asset; every execution is booked, exactly as it was, and
     nothing else is; each trade's position, dust and P&L, and what each order reserves, are what the entries
@@ -30,15 +30,19 @@ def entry_breaks(connection: sa.Connection) -> list[str]:
     sums: _Sums = defaultdict(Decimal)
     for row in rows:
         sums[row["ref"], row["account"], row["asset"]] += row["amount"]
-    found = _unbalanced(rows) + _against_fills(rows, fills)
     other_fees: dict[str, Decimal] = defaultdict(Decimal)
     for fill in fills:
         if fill["fee_asset"] not in assets(fill["symbol"]) and fill["fee_quote"] is not None:
             other_fees[fill["trade_id"]] += fill["fee_quote"]
-    for trade in trades:
-        found += _of_trade(trade, sums, other_fees[trade["trade_id"]])
-    found += [line for intent in intents for line in _of_intent(intent, sums)]
-    return found + _of_marks(trades, marks)
+    return {
+        "unbalanced": _unbalanced(rows),
+        "fills": _against_fills(rows, fills),
+        "positions": [
+            line for trade in trades for line in _of_trade(trade, sums, other_fees[trade["trade_id"]])
+        ],
+        "reservations": [line for intent in intents for line in _of_intent(intent, sums)],
+        "marks": _of_marks(trades, marks),
+    }
 
 
 def _unbalanced(rows: Sequence[sa.RowMapping]) -> list[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Exchange, Valkey, engine and the Dagster UI on 127.0.0.1:3000.")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
+METRICS_PORT = 9464  # of the engine; taken by another world, it is a warning there
 _UI_READY_S = 180.0
 _STOP_S = 15.0
 
@@ -128,7 +129,9 @@ def _cache(children: ExitStack, settings: "Settings") -> dict[str, str]:
 def _engine(children: ExitStack, environment: Mapping[str, str], logs: Path) -> "Child":
     from interfaces.run.children import Child
 
-    child = Child("engine", ["trade"], log=logs / "engine.log", env=environment)
+    child = Child(
+        "engine", ["trade", "--metrics-port", str(METRICS_PORT)], log=logs / "engine.log", env=environment
+    )
     children.callback(child.stop)
     return child
 
@@ -179,6 +182,7 @@ def _say(world: "World", port: int, logs: Path, exchange: str) -> None:
     )
     print(f"Dagster    http://{HOST}:{port}/asset-groups")
     print(f"Exchange   {exchange} (point ccxt's mexc class at it: sluice exchange serve --help)")
+    print(f"Metrics    http://{HOST}:{METRICS_PORT}/metrics (Prometheus)")
     print(f"Logs       {logs}")
     print("Ctrl-C ends everything.", flush=True)
 

@@ -19,6 +19,10 @@ def trade(
     seed: Annotated[
         int | None, Option(min=0, help="Seed of the embedded exchange's accounts; default: the world's.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        Option(min=0, max=65535, help="Serve Prometheus metrics on 127.0.0.1 (0 = any port); default: not."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Trade for every user of the current world until told to stop (Ctrl-C, SIGTERM)."""
@@ -52,6 +56,7 @@ def trade(
                     until_idle=until_idle,
                     for_seconds=for_seconds,
                     live_refusal=live_refusal(settings),
+                    metrics_port=metrics_port,
                 )
             )
     finally:

@@ -17,7 +17,15 @@ from pathlib import Path
 from trading.exchange.budget import Budget, Place, Priority
 from trading.market.errors import BadInput
 
-__all__ = ["MOST_RATE_PER_S", "Limiter", "LimiterStats", "Priority", "chosen_priority", "priority"]
+__all__ = [
+    "MOST_RATE_PER_S",
+    "Limiter",
+    "LimiterLook",
+    "LimiterStats",
+    "Priority",
+    "chosen_priority",
+    "priority",
+]
 
 # More than an exchange on loopback serves; a limit above it is none, and an infinite one would make tokens
 # that the budget's file cannot hold.
@@ -57,6 +65,15 @@ class LimiterStats:
     wait_s: float = 0.0
     http_429: int = 0
     held_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LimiterLook:
+    """How a limiter stands now: tokens (below 0: in debt), weight per second, who waits by level."""
+
+    tokens: float
+    pace_per_s: float
+    waiting: dict[Priority, int]
 
 
 @dataclass(slots=True)
@@ -123,6 +140,12 @@ class Limiter:
             self._settle()
             self._budget.leave()
         return self.rate_per_s * self._budget.share
+
+    def look(self) -> LimiterLook:
+        """Return how it stands now; from its event loop, spends nothing."""
+        pace = self.pace_per_s
+        waiting = {level: len(queue) for level, queue in zip(Priority, self._queues, strict=True)}
+        return LimiterLook(self._budget.tokens, pace, waiting)
 
     async def acquire(self, weight: int = 1, level: Priority = Priority.SCAN) -> None:
         """Wait until a request of `weight` may go; more urgent levels overtake."""

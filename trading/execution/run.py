@@ -22,6 +22,7 @@ from trading.execution.engine import Engine
 from trading.execution.heartbeat import Heartbeat, only_engine
 from trading.execution.intake import SetStream
 from trading.execution.key_watch import KeyWatch
+from trading.execution.metrics_server import serving_metrics
 from trading.execution.projection import CachedTrades
 from trading.execution.settings import EngineSettings
 from trading.market.errors import BadInput, ExchangeError
@@ -63,6 +64,7 @@ async def run_engine(
     for_seconds: float | None = None,
     stop: asyncio.Event | None = None,
     live_refusal: str | None = ONLY_EMBEDDED,
+    metrics_port: int | None = None,
 ) -> EngineSummary:
     """Trade until SIGTERM or SIGINT, until nothing is left to do, or for some wall seconds.
 
@@ -81,6 +83,8 @@ async def run_engine(
 
     live_refusal : str or None
         Why users in live mode enter nothing; None = live is open.
+    metrics_port : int, optional
+        Of the Prometheus endpoint on loopback; None = none.
 
     Raises
     ------
@@ -120,6 +124,7 @@ async def run_engine(
             exports=state_dir / EXPORTS,
             forget=None if cache is None else cache.forget,
         )
+        await open_now.enter_async_context(serving_metrics(engine, pool.limiter, metrics_port))
         if await _markets(desk, stop):
             _log.info("engine_started", users=len(desk.users.all()), markets=len(desk.markets))
             await engine.run(stop, until_idle=until_idle, for_seconds=for_seconds)

@@ -15,6 +15,7 @@ from trading.execution.liquidity import Liquidity
 from trading.execution.price_watch import PriceWatch
 from trading.execution.protections import Protections
 from trading.execution.settings import EngineSettings
+from trading.execution.told import Told
 from trading.market.clock import Clock, SystemClock
 from trading.market.errors import StoreError, SymbolHalted
 from trading.market.symbols import Market
@@ -48,6 +49,7 @@ class Desk:
     fleet: FleetGates = field(init=False)
     protections: Protections = field(init=False)
     canary: CanaryGate = field(init=False)
+    told: Told = field(init=False)
     unreplayed: set[str] = field(default_factory=set)  # after a restore: nothing of theirs leaves yet
     trouble: str | None = None  # what the log refused last, until the operator was told
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Desk:
         if self.log.restores.pending() is not None:
             self.unreplayed = {user.user_id for user in self.users.all()}
         self.gates = EntryGates(self.log, self.live_refusal)
+        self.told = Told(self.log, self.wall)
         liquidity = Liquidity(self.public, self.settings.exit_bands[-1])
         book = FleetBook(self.log, self.wall)
         self.fleet = FleetGates(

@@ -23,7 +23,8 @@ from trading.risk.refusal import Refusal
 from trading.risk.sizing import position_size
 from trading.store.order_log.accounts import Standing
 from trading.store.order_log.positions import assets
-from trading.store.order_log.records import ZERO, Event, Intent, Leg, Skip
+from trading.store.order_log.records import ZERO, Intent, Leg, Skip
+from trading.users.proof import in_words
 from trading.users.user import User
 
 
@@ -86,8 +87,8 @@ class Entries:
                 free = {asset: balance.free for asset, balance in balances.items()}
             except BadCredentials as error:
                 free = {}
-                closed_gate = _Refused("account", f"the exchange account cannot be used: {error}")
-                await self._tell(user, batch, error)
+                closed_gate = _Refused("account", in_words(error)[1])
+                await self._desk.told.note(user.user_id, error)
             intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
         plan = partial(self._desk.log.orders.plan_entries, place=place, at_ms=now_ms)
         # Nothing awaits between the decision and here, so no other user decided on the same room.
@@ -213,13 +214,6 @@ class Entries:
     def _shut(self, user: User) -> _Refused | None:
         gate = self._desk.gates.closed(user)
         return None if gate is None else _Refused(gate.rule, gate.reason)
-
-    async def _tell(self, user: User, batch: SignalSet, error: BadCredentials) -> None:
-        event_id = f"account_trouble:{user.user_id}:{batch.signal_set_id}"
-        payload: dict[str, object] = {"reason": str(error)}
-        at_ms = self._desk.now_ms()
-        event = Event(event_id, user.user_id, "account_trouble", payload, at_ms)
-        await self._desk.durably(partial(self._desk.log.outbox.post, event))
 
 
 def _closed_gate(user: User, standing: Standing) -> _Refused | None:

@@ -82,4 +82,5 @@ class Exits:
                 await self._seller.leave(trade, before, reason, quote)
         except SluiceError as error:
             self._seller.pace.put_off(trade.trade_id)
+            await self._desk.told.note(trade.user_id, error)
             _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")

@@ -53,6 +53,7 @@ class Follow:
             await self.look(intent)
         except SluiceError as error:
             self._pace.put_off(intent.coid)
+            await self._desk.told.note(intent.user_id, error)
             _log.info("look_failed", user=intent.user_id, coid=intent.coid, error=f"{error!r}")
 
     async def look(self, intent: Intent) -> None:

@@ -117,6 +117,7 @@ class Intake:
             try:
                 planned += await self._entries.plan(user, batch, quotes, place=place)
             except SluiceError as error:  # this user is offered the set again until it expires
+                await self._desk.told.note(user.user_id, error)
                 _log.warning("user_not_served", user=user.user_id, error=f"{error!r}")
                 return
             await self._send_planned(user)

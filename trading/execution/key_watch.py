@@ -38,12 +38,16 @@ class KeyWatch:
             (max(keys[user.user_id].checked_wall_ms or 0, self._tried.get(user.user_id, 0)), user)
             for user in users
         ]
+        # A key that the venue refused a moment ago is not left until tomorrow.
+        doubted = self._desk.told.doubted
+        due = [(0 if user.user_id in doubted else at_ms, user) for at_ms, user in due]
         due = [(at_ms, user) for at_ms, user in due if now_ms - at_ms >= DAY_MS]
         if not due:
             return None
         user = min(due, key=lambda pair: (pair[0], pair[1].user_id))[1]
         # One that could not be asked is due again in an hour, not at once: others wait.
         self._tried[user.user_id] = now_ms - DAY_MS + 3_600_000
+        doubted.discard(user.user_id)
         bench = Bench(self._desk.markets, self._desk.quotes, self._smallest)
         try:
             proof = await check_key(self._desk.log, user, self._access(user), bench, now_ms=now_ms)

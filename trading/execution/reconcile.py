@@ -82,6 +82,7 @@ class Reconcile:
             await self._holdings(user_id, gateway)
         except SluiceError as error:
             self._pace.put_off(user_id)
+            await self._desk.told.note(user_id, error)
             _log.warning("reconcile_failed", user=user_id, error=f"{error!r}")
         else:
             self.ready.add(user_id)

@@ -30,7 +30,7 @@ from trading.market.errors import (
 )
 from trading.market.orders import OrderType
 from trading.risk.refusal import Refusal
-from trading.store.order_log.records import PENDING, Event, Intent, IntentStatus, Leg, Skip
+from trading.store.order_log.records import PENDING, Intent, IntentStatus, Leg, Skip
 
 _log = structlog.get_logger("execution.wire")
 
@@ -147,6 +147,7 @@ class Wire:
 
     async def _answer(self, intent: Intent, error: ExchangeError | BadInput) -> None:
         said = f"{type(error).__name__}: {error}"
+        await self._desk.told.note(intent.user_id, error)
         if isinstance(error, ExchangeError) and not isinstance(error, OrderRefused) and self._is_new(intent):
             return  # something before the wire failed: it stays NEW and is sent later, or voided
         bound = _log.bind(user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
@@ -155,7 +156,7 @@ class Wire:
             await self._desk.durably(partial(self._orders.doubt, intent.coid, said))
             bound.warning("order_outcome_unknown", said=said)
             return
-        event = self._rejection(intent, error)
+        event = self._desk.told.refusal(intent, error)
         await self._desk.durably(partial(self._orders.reject, intent.coid, said, event=event))
         bound.info("order_rejected", said=said)
         if isinstance(error, _PASSING) and intent.leg is Leg.OPEN:
@@ -163,11 +164,6 @@ class Wire:
 
     def _is_new(self, intent: Intent) -> bool:
         return self._orders.get(intent.coid).status is IntentStatus.NEW
-
-    def _rejection(self, intent: Intent, error: Exception) -> Event:
-        kind = "account_trouble" if isinstance(error, BadCredentials) else "order_rejected"
-        payload: dict[str, object] = {"symbol": intent.symbol, "reason": str(error), "leg": intent.leg.value}
-        return Event(f"{kind}:{intent.coid}", intent.user_id, kind, payload, self._desk.now_ms())
 
     async def _try_again(self, intent: Intent) -> None:
         attempt = intent.attempt + 1

@@ -13,7 +13,10 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         f"Closed {p['symbol']} at {p['close_price']} ({p['exit_reason']}): "
         f"{p['pnl_quote']} in quote units ({p['mode']})."
     ),
-    "order_rejected": lambda p: f"The exchange refused an order in {p['symbol']}: {p['reason']}",
+    "order_rejected": lambda p: (
+        f"The exchange refused the {p.get('what', 'order')} of {p['symbol']}: {p['reason']}."
+    ),
+    "clock_skew": lambda p: f"Nothing can be signed, entries and exits wait: {p['reason']}.",
     "order_lost": lambda p: (
         f"An order in {p['symbol']} was sent and cannot be found at the exchange. No new entry in "
         f"{p['symbol']} until it is explained; if it turns up it is taken over. {p['reason']}"
@@ -42,13 +45,16 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "halt_lifted": lambda p: f"Halt lifted: {p['text']}.",
     "canary": lambda p: f"{p['text']}.",
     "depeg": lambda p: f"{p['text']}.",
-    "account_trouble": lambda p: f"The exchange account cannot be used: {p['reason']}",
+    "account_trouble": lambda p: (
+        f"Your exchange account cannot be used, nothing is bought or sold on it until it can: {p['reason']}"
+    ),
 }
 _ALERTS = frozenset(
     {
         "order_lost",
         "exit_held_up",
         "account_trouble",
+        "clock_skew",
         "run_failed",
         "symbol_suspended",
         "look_not_believed",

@@ -181,6 +181,7 @@ class Entries:
             stop_loss=signal.stop_loss,
             take_profit=signal.take_profit,
             max_hold_s=signal.max_hold_s,
+            exits=signal.exits,
             expires_ms=to_ms(batch.expires_at),
             created_ms=self._desk.now_ms(),
         )

@@ -19,7 +19,7 @@ from trading.exchange.gateway import AccountGateway
 from trading.execution.coid import LENGTH, client_order_id, intent_id, trade_id
 from trading.execution.desk import Desk
 from trading.execution.settle import Settler
-from trading.market.orders import OrderState, OrderStatus, Side, TradeSignal
+from trading.market.orders import PLAIN, OrderState, OrderStatus, Side, TradeSignal
 from trading.market.timeframes import HOUR_MS, to_ms
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import ZERO, Intent, Leg, Trade
@@ -115,6 +115,7 @@ class Replay:
             stop_loss=signal.stop_loss if signal else settings.orphan_stop,
             take_profit=signal.take_profit if signal else None,
             max_hold_s=signal.max_hold_s if signal else settings.orphan_hold_s,
+            exits=signal.exits if signal else PLAIN,
             expires_ms=_NEVER_MS,
             created_ms=to_ms(state.at),
             exit_reason=None if is_open else "before the restore",

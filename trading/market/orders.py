@@ -5,6 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.market.exit_terms import ExitTerms
+
+PLAIN = ExitTerms()
+
 
 class Side(StrEnum):
     """Buy or sell."""
@@ -104,8 +108,8 @@ class Balance:
 class TradeSignal:
     """One symbol's entry inside a signal set, with its exits and the ids it rests on.
 
-    `limit_price` bounds the entry; `stop_loss`, `take_profit` and `trailing` are fractions of the
-    entry price (0.02 = 2 %), None = not used; `max_hold_s` is in market seconds.
+    `limit_price` bounds the entry; `stop_loss` and `take_profit` are fractions of the entry price (0.02 =
+    2 %), None = not used; `max_hold_s` is in market seconds; `exits` are the other rules that end the trade.
     `signal_id` and `approval_id` are lineage ids. `capacity_quote`: what all users together may stake on it,
     None = not measured.
     """
@@ -121,11 +125,26 @@ class TradeSignal:
     cluster: int = -1
     features: dict[str, float] = field(default_factory=dict)
     capacity_quote: Decimal | None = None
+    exits: ExitTerms = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class ExitWord:
+    """What research says of one held symbol at the close of a bar.
+
+    `signal_id` is the row of `signals` that says leave; None = it was looked at and may stay.
+    """
+
+    symbol: str
+    signal_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class SignalSet:
-    """An immutable, expiring batch of entries: the one thing that crosses from Dagster to the engine.
+    """An immutable, expiring batch: the one thing that crosses from Dagster to the engine.
+
+    A set of entries has `signals`. A set of exits has `words`, one for each symbol that is held under the
+    strategy whose exit signals `exit_source` names; it is offered to nobody, trades are left on it.
 
     `bar_time` is the open time of the closed bar the signals come from; `created_at` and
     `expires_at` are market time. Nothing in an expired set is ever traded. `rests_on` names what the
@@ -141,3 +160,5 @@ class SignalSet:
     versions: tuple[str, ...] = ()
     strategy_id: str = ""
     rests_on: dict[str, str] = field(default_factory=dict)
+    words: tuple[ExitWord, ...] = ()
+    exit_source: str = ""

@@ -21,7 +21,7 @@ from trading.store.order_log.entries import Entries
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.positions import BookedFill, Sums, add_up, fee_in_quote
 from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
-from trading.store.order_log.rows import intent_of, trade_of
+from trading.store.order_log.rows import intent_of, terms_text, trade_of
 
 _TRADES, _INTENTS, _FILLS = schema.trades, schema.intents, schema.fills
 
@@ -182,6 +182,7 @@ class Ledger:
             "mode": mode,
             "stop_loss": intent.stop_loss,
             "take_profit": intent.take_profit,
+            "exits": terms_text(intent.exits),
             "stop_price": ZERO,
             "deadline_ms": 0,
         }
@@ -297,12 +298,16 @@ def _trade_values(sums: Sums, before: Trade | None) -> dict[str, Any]:
 
 
 def _exit_levels(intent: Intent, sums: Sums) -> dict[str, Any]:
-    entry = sums.bought_cost / sums.bought
+    entry, terms = sums.bought_cost / sums.bought, intent.exits
     target = intent.take_profit
+    if terms.ladder and terms.ladder[0][0] == 0:
+        target = terms.ladder[0][1]
+    # As the backtest does: the entry bar is the one that the entry falls into, ages are whole bars of it.
+    since_ms = sums.first_ms if terms.bar is None else terms.bar.floor_ms(sums.first_ms)
     return {
         "stop_price": entry * (1 - intent.stop_loss),
         "target_price": None if target is None else entry * (1 + target),
-        "deadline_ms": sums.first_ms + intent.max_hold_s * 1000,
+        "deadline_ms": since_ms + intent.max_hold_s * 1000,
     }
 
 

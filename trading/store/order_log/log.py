@@ -11,6 +11,7 @@ from trading.store.order_log import audit, frames, schema
 from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.canaries import Canaries
 from trading.store.order_log.database import Database
+from trading.store.order_log.exit_states import ExitStates
 from trading.store.order_log.group_commit import GroupCommit, Writer
 from trading.store.order_log.halts import Halts
 from trading.store.order_log.history import History
@@ -34,7 +35,8 @@ class OrderLog:
     and round trips), `outbox` (events), `suspensions` (symbols held back for review),
     `news_holds` (symbols that news closes), `halts` (what people ordered to stop), `keys` (sealed exchange
     keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user), `history`
-    (of one user), `takeover` (users from elsewhere). The methods here are what other rooms read and write.
+    (of one user), `takeover` (users from elsewhere), `exits` (what open trades remember, what research said
+    of them). The methods here are what other rooms read and write.
 
     Parameters
     ----------
@@ -59,6 +61,7 @@ class OrderLog:
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox)
         self.canaries = Canaries(self.database, clock)
+        self.exits = ExitStates(self.database)
         self.halts = Halts(self.database, clock, self.outbox)
         self.restores = Restores(self.database, clock, self.halts)
         self.ledger = Ledger(self.database, clock, self.outbox)

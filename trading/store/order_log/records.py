@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from trading.market.orders import OrderRequest, OrderType, Side
+from trading.market.exit_terms import ExitTerms
+from trading.market.orders import PLAIN, OrderRequest, OrderType, Side
 
 ZERO = Decimal(0)
 
@@ -45,7 +46,8 @@ class Intent:
     """One order we mean to place, with everything needed to place, find and protect it after a crash.
 
     `amount` in base units, `price` the limit in quote units (None = market), `reserved` in quote units.
-    `stop_loss` and `take_profit` are fractions of the entry price, `max_hold_s` market seconds.
+    `stop_loss` and `take_profit` are fractions of the entry price, `max_hold_s` market seconds, `exits` the
+    other rules that end the trade.
     """
 
     coid: str
@@ -75,6 +77,7 @@ class Intent:
     filled_cost: Decimal = ZERO
     reason: str | None = None
     sent_wall_ms: int | None = None
+    exits: ExitTerms = PLAIN
 
     def request(self) -> OrderRequest:
         """Return the order as the venue is asked for it."""
@@ -136,6 +139,7 @@ class Trade:
     closed_ms: int | None
     exit_reason: str | None
     held_up: str | None
+    exits: ExitTerms = PLAIN
 
     @property
     def held(self) -> Decimal:

@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from trading.market.orders import OrderType, Side
+from trading.market.exit_terms import ExitTerms
+from trading.market.orders import PLAIN, OrderType, Side
 from trading.store.order_log.records import Intent, IntentStatus, Leg, Trade
 
 _INTENT_FIELDS = tuple(item.name for item in fields(Intent))
@@ -19,6 +20,7 @@ def intent_of(row: sa.RowMapping) -> Intent:
     values["side"] = Side(values["side"])
     values["type"] = OrderType(values["type"])
     values["status"] = IntentStatus(values["status"])
+    values["exits"] = ExitTerms.of_text(values["exits"])
     return Intent(**values)
 
 
@@ -27,9 +29,16 @@ def intent_row(intent: Intent, wall_ms: int) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(intent, name) for name in _INTENT_FIELDS}
     for name in ("leg", "side", "type", "status"):
         row[name] = row[name].value
+    row["exits"] = terms_text(intent.exits)
     return row | {"created_wall_ms": wall_ms, "changed_wall_ms": wall_ms}
 
 
 def trade_of(row: sa.RowMapping) -> Trade:
     """Read one row of `trades`."""
-    return Trade(**{name: row[name] for name in _TRADE_FIELDS})
+    values = {name: row[name] for name in _TRADE_FIELDS}
+    return Trade(**(values | {"exits": ExitTerms.of_text(values["exits"])}))
+
+
+def terms_text(terms: ExitTerms) -> str | None:
+    """Return how terms are kept; None = nothing beside stop, target and longest hold, ages without bars."""
+    return None if terms == PLAIN else terms.to_text()

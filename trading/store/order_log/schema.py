@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 # The revision that these tables are at: the newest file in migrations/versions. Raise it with every new one.
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = sa.MetaData()
 
@@ -124,6 +124,7 @@ intents = sa.Table(
     sa.Column("created_wall_ms", sa.BigInteger, nullable=False),
     sa.Column("sent_wall_ms", sa.BigInteger),
     sa.Column("changed_wall_ms", sa.BigInteger, nullable=False),
+    sa.Column("exits", sa.Text),  # the other rules that end the trade (`ExitTerms`); null = none
     sa.UniqueConstraint("user_id", "signal_set_id", "symbol", "leg", "attempt"),
 )
 
@@ -180,6 +181,7 @@ trades = sa.Table(
     sa.Column("closed_ms", sa.BigInteger),
     sa.Column("exit_reason", sa.Text),
     sa.Column("held_up", sa.Text),  # why its exit cannot go on by itself; null = nothing in the way
+    sa.Column("exits", sa.Text),  # as in `intents`, of the first entry
 )
 
 skips = sa.Table(

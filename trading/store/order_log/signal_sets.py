@@ -10,10 +10,13 @@ import sqlalchemy as sa
 
 from trading.market.clock import Clock
 from trading.market.errors import BadInput, NoVersion
-from trading.market.orders import SignalSet, TradeSignal
+from trading.market.exit_terms import ExitTerms
+from trading.market.orders import ExitWord, SignalSet, TradeSignal
 from trading.market.timeframes import to_ms
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.exit_states import word_rows
+from trading.store.order_log.schema_exits import exit_words
 
 
 def to_json(batch: SignalSet) -> str:
@@ -28,6 +31,8 @@ def to_json(batch: SignalSet) -> str:
         "versions": list(batch.versions),
         "rests_on": dict(batch.rests_on),
         "strategy_id": batch.strategy_id,
+        "words": {word.symbol: word.signal_id for word in batch.words},
+        "exit_source": batch.exit_source,
     }
     return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
@@ -45,6 +50,8 @@ def from_json(text: str) -> SignalSet:
         versions=tuple(raw["versions"]),
         rests_on=raw.get("rests_on", {}),  # sets written before there was one
         strategy_id=raw.get("strategy_id", ""),  # same
+        words=tuple(ExitWord(*word) for word in raw.get("words", {}).items()),  # same
+        exit_source=raw.get("exit_source", ""),  # same
     )
 
 
@@ -61,6 +68,7 @@ def _signal_json(signal: TradeSignal) -> dict[str, Any]:
         "cluster": signal.cluster,
         "features": finite(signal.features),
         "capacity_quote": None if signal.capacity_quote is None else format(signal.capacity_quote, "f"),
+        "exits": signal.exits.to_text(),
     }
 
 
@@ -78,6 +86,7 @@ def _signal(raw: dict[str, Any]) -> TradeSignal:
         cluster=raw["cluster"],
         features=raw["features"],
         capacity_quote=None if capacity is None else Decimal(capacity),
+        exits=ExitTerms.of_text(raw.get("exits")),  # sets written before there were any
     )
 
 
@@ -108,6 +117,9 @@ def check(batch: SignalSet) -> None:
             raise BadInput(f"capacity_quote of {where} must not be negative, was {signal.capacity_quote}")
         if signal.max_hold_s < 1:
             raise BadInput(f"max_hold_s of {where} must be at least 1, was {signal.max_hold_s}")
+        signal.exits.check(where, signal.take_profit)
+    if batch.words and not batch.exit_source:
+        raise BadInput(f"signal set {batch.signal_set_id} has words of exits, so exit_source must be named")
 
 
 class SignalSets:
@@ -140,6 +152,7 @@ class SignalSets:
                 return False
             rows = [_decision(batch, signal) for signal in batch.signals]
             self._database.insert_new(connection, schema.decisions, rows)
+            self._database.insert_new(connection, exit_words, word_rows(batch, self._wall.now_ms()))
         return True
 
     def get(self, signal_set_id: str) -> SignalSet:
@@ -165,11 +178,12 @@ class SignalSets:
             return connection.scalar(query) or 0
 
     def live(self, now_ms: int) -> list[str]:
-        """Return ids of the sets that have not expired at `now_ms`, oldest first."""
-        table = schema.signal_sets
+        """Return ids of the sets of entries that have not expired at `now_ms`, oldest first."""
+        table, entries = schema.signal_sets, schema.decisions
         query = (
             sa.select(table.c.signal_set_id)
             .where(table.c.expires_ms > now_ms)
+            .where(sa.exists().where(entries.c.signal_set_id == table.c.signal_set_id))
             .order_by(table.c.created_ms, table.c.signal_set_id)
         )
         with self._database.read() as connection:

@@ -154,7 +154,7 @@ class Entries:
         limits = self._desk.settings.limits(user.max_positions)
         over = refusal(signal.symbol, size.cost, purse.held, purse.equity, limits)
         if over is not None:
-            raise _Refused("limit", over)
+            raise _Refused.of(over)
         resting = self._desk.protections.refusal(user.user_id, signal.symbol, self._desk.now_ms())
         if resting is not None:
             raise _Refused.of(resting)

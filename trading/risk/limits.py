@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trading.market.errors import BadInput
+from trading.risk.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,23 @@ class PositionLimits:
 
 def refusal(
     symbol: str, cost: Decimal, held: Mapping[str, Decimal], capital: Decimal, limits: PositionLimits
-) -> str | None:
-    """Return why a new position of `cost` quote units may not be opened, or None when it may.
+) -> Refusal | None:
+    """Return the bound that a new position of `cost` quote units would break, or None when it may be opened.
+
+    Rules: `held`, `max_positions`, `symbol_cost`, `max_exposure`, each but the first with value and bound.
 
     `held` maps each symbol with an open or pending position to its cost in quote units.
     """
     if symbol in held:
-        return f"{symbol} already has a position"
+        return Refusal("held", f"{symbol} already has a position")
     if len(held) >= limits.max_positions:
-        return f"{len(held)} positions are open, the limit is {limits.max_positions}"
+        said = f"{len(held)} positions are open, the limit is {limits.max_positions}"
+        return Refusal("max_positions", said, Decimal(len(held)), Decimal(limits.max_positions))
     if limits.max_symbol_cost is not None and cost > limits.max_symbol_cost:
-        return f"{symbol} would cost {cost:f}, the limit per symbol is {limits.max_symbol_cost}"
-    exposure = sum(held.values(), Decimal(0)) + cost
-    if exposure > capital * limits.max_exposure:
-        return f"exposure would be {exposure:f}, the limit is {capital * limits.max_exposure:f}"
+        said = f"{symbol} would cost {cost:f}, the limit per symbol is {limits.max_symbol_cost}"
+        return Refusal("symbol_cost", said, cost, limits.max_symbol_cost)
+    exposure, bound = sum(held.values(), Decimal(0)) + cost, capital * limits.max_exposure
+    if exposure > bound:
+        said = f"exposure would be {exposure:f}, the limit is {bound:f}"
+        return Refusal("max_exposure", said, exposure, bound)
     return None

@@ -2,4 +2,6 @@
 
 from interfaces.cli.main import main
 
-main()
+# A child of `multiprocessing` imports its parent's main module under another name.
+if __name__ == "__main__":
+    main()

@@ -105,6 +105,9 @@ COMMANDS = {
         "What the rate limit allows a fleet: mass stop, restart, in simulated time.",
         _MACHINE,
     ),
+    "drill": Mount(
+        "interfaces.cli.drill", "Kill, starve, flood it on real processes; what the invariants say.", _MACHINE
+    ),
     "config": Mount("interfaces.cli.config", "Settings in force, secrets masked.", _MACHINE),
     "doctor": Mount(
         "interfaces.cli.doctor", "Check this machine and this project; say what to fix.", _MACHINE

@@ -1,5 +1,6 @@
 """One JSON line per request; never a secret, a signature or a whole key."""
 
+import time
 from pathlib import Path
 from typing import IO
 
@@ -28,8 +29,9 @@ class RequestLog:
         market_ms: int,
         fault: str | None,
     ) -> None:
-        """Write one line: what was asked, by the end of which key, and what came of it."""
+        """Write one line: when it was read, what was asked, by the end of which key, what came of it."""
         line = {
+            "wall_ms": round((time.time() - seconds) * 1000, 1),
             "market_ms": market_ms,
             "method": method,
             "path": path,

@@ -39,6 +39,8 @@ class EmbeddedValkey:
     ----------
     directory : Path
         Where its data lies; started again on the same directory it has the same content.
+    port : int, optional
+        Where it listens; None = a free port.
 
     Raises
     ------
@@ -46,7 +48,8 @@ class EmbeddedValkey:
         If it does not start, or a server holds the directory and does not answer.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, port: int | None = None) -> None:
+        self._wanted_port = port
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._password = _password(self.directory / "password")
@@ -88,6 +91,13 @@ class EmbeddedValkey:
                     return
                 time.sleep(0.01)
 
+    def kill(self) -> None:
+        """End the server at once, as a power cut would (drills); what was not yet on disk is gone."""
+        os.kill(self.pid, signal.SIGKILL)
+        until = time.monotonic() + _STOP_S
+        while self.is_running() and time.monotonic() < until:
+            time.sleep(0.01)
+
     def __enter__(self) -> Self:
         return self
 
@@ -111,7 +121,7 @@ class EmbeddedValkey:
         # The server inherits the lock and so holds the directory exactly as long as it lives.
         try:
             for _ in range(_PORT_TRIES):
-                port = _free_port()
+                port = _free_port() if self._wanted_port is None else self._wanted_port
                 process = self._launch(port, lock)
                 if _answers(port, self._password, process):
                     self._child, self.pid, self.port = process, process.pid, port

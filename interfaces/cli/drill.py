@@ -1,0 +1,136 @@
+"""`sluice drill`: trouble made on purpose, on real processes, and what the invariants say afterwards."""
+
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Option
+
+from interfaces.cli.output import AsJson, print_json, print_table, progress
+from interfaces.drill.catalogue import DRILLS, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trading.execution.drills.result import DrillResult
+
+app = typer.Typer(
+    help="Make trouble on real processes, and see what comes of it. Nothing of yours is touched.",
+    invoke_without_command=True,
+)
+Users = Annotated[int, Option(min=1, max=2_000, help="Paper users, made for the drill.")]
+Seed = Annotated[int, Option(min=0, help="Of market, faults and moments: the same seed, the same trouble.")]
+
+
+@app.callback(invoke_without_command=True)
+def drill(context: typer.Context) -> None:
+    """Make trouble on real processes, and see what comes of it. Nothing of yours is touched.
+
+    Each drill starts an embedded exchange, a Valkey and an engine of its own in a temporary folder, makes its
+    trouble, and holds the exchange's own lists and request log against the order log. Everything is removed
+    afterwards, after Ctrl-C, too; where an invariant broke, the folder stays as evidence. Exit code 1 if one
+    broke. `sluice drill` lists the drills; what a verdict means: docs/how-to/run-a-drill.md.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    print_table(
+        [{"drill": each.name, "what it does": each.sentence} for each in DRILLS.values()],
+        title="sluice drill NAME [--users U] [--seed S] [--json]; `all` runs each once",
+    )
+
+
+@app.command()
+def kill(
+    runs: Annotated[int, Option(min=1, max=100_000, help="How often it is killed.")] = 20,
+    what: Annotated[Target, Option(help="Which process.")] = Target.ENGINE,
+    users: Users = 8,
+    seed: Seed = 7,
+    cold: Annotated[
+        bool, Option("--cold", help="Start engines by a new interpreter (5 s each), not by fork.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """`kill -9` of a real process at random moments: while starting, recovering, with orders in flight.
+
+    The venue meanwhile is slow, drops connections before and after accepting, hides orders, fills in parts,
+    lists fills late and twice, and does not de-duplicate client order ids. A few hundred runs take minutes:
+    `sluice drill kill --runs 300` is the nightly one.
+    """
+    from interfaces.drill.stage import StageSettings
+
+    settings = StageSettings(users=users, seed=seed, is_cold=cold)
+    _finish("kill", as_json=as_json, settings=settings, runs=runs, what=what)
+
+
+def _finish(name: str, *, as_json: bool, **options: Any) -> None:
+    """Run one drill, show what came of it, and end with 1 if something broke."""
+    result = _run(name, **options)
+    _show(result, as_json=as_json)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _run(name: str, **options: Any) -> "DrillResult":
+    # Ended in order by whoever ends us: a service manager or a time limit sends SIGTERM.
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with progress(name) as told:
+            return DRILLS[name].run(say=_speaker(), progress=told, **options)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _speaker() -> "Callable[[str], None]":
+    from interfaces.cli.output import console
+
+    screen, began = console(stderr=True), time.monotonic()
+
+    def say(text: str) -> None:
+        screen.print(f"{time.monotonic() - began:6.1f} s  {text}", soft_wrap=True)
+
+    return say
+
+
+def _show(result: "DrillResult", *, as_json: bool) -> None:
+    if as_json:
+        print_json(result.as_dict())
+        return
+    from trading.execution.invariants import Invariant
+
+    meanings = {each.value: each.meaning for each in Invariant}
+    print_table(
+        [{"injected": kind, "times": times} for kind, times in sorted(result.injected.items())],
+        title=f"{result.drill}: {result.runs:,} runs, seed {result.seed}",
+    )
+    print_table([{"figure": name, "value": _words(value)} for name, value in result.figures.items()])
+    verdicts = [
+        {
+            "verdict": "holds" if verdict.holds else "BROKEN" if verdict.broken else "not judged",
+            "invariant": f"{name}: {meanings[name]}" if name in meanings else name.replace("_", " "),
+            "checked": verdict.checked,
+            "broken": len(verdict.broken),
+        }
+        for name, verdict in sorted(result.invariants.items())
+    ]
+    print_table(verdicts)
+    for kind in ("lost", "doubled", "ledger_breaks"):
+        print(f"{kind.replace('_', ' ')}: {len(getattr(result, kind))}")
+    found = result.as_dict()["found"]
+    for line in [f"! {kind}: {sentence}" for kind, lines in found.items() for sentence in lines]:
+        print(line)
+    for note in result.notes:
+        print(f"note: {note}")
+    print("passed" if result.passed else "FAILED: what to do is in docs/how-to/run-a-drill.md")
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(_words(part) for part in value)
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,115 @@
+"""The embedded exchange of a drill: its faults and levers, its prices, what it noted of each request."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from interfaces.run.market import MarketControl
+
+Rule = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One pair as the venue lists and quotes it."""
+
+    wire: str
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    bid_amount: Decimal
+    turnover: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One line of the venue's request log. `wall_s` is when it had been read, seconds since the epoch."""
+
+    wall_s: float
+    method: str
+    path: str
+    params: Mapping[str, str]
+    key_end: str | None
+    status: int
+    code: int | None
+    fault: str | None
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it asked for a new order."""
+        return self.method == "POST" and self.path.endswith("/order")
+
+    @property
+    def coid(self) -> str:
+        """Client order id, empty where there is none."""
+        return self.params.get("newClientOrderId", "")
+
+
+class VenueControl(MarketControl):
+    """What a drill does to the exchange."""
+
+    def set_faults(self, rules: Sequence[Rule], *, seed: int = 1) -> None:
+        """Put `rules` in the place of all faults; an empty list ends them."""
+        self._post("/sluice/faults", {"seed": seed, "rules": [dict(rule) for rule in rules]})
+
+    def hits(self) -> dict[str, int]:
+        """Return how often each kind of the present plan struck."""
+        found: dict[str, int] = {}
+        rules: Any = self._get("/sluice/faults")["rules"]
+        for rule in rules:
+            found[rule["kind"]] = found.get(rule["kind"], 0) + int(rule["hits"])
+        return found
+
+    def pull(self, action: str, wire: str, **options: object) -> None:
+        """Pull a lever now."""
+        self._post("/sluice/events", {"action": action, "symbol": wire, **options})
+
+    def move(self, wire: str, ratio: float) -> None:
+        """Let a pair's price jump by `ratio` and stay there."""
+        self.pull("relist", wire, ratio=ratio)
+
+    def pairs(self) -> list[Pair]:
+        """Return what is traded in USDT and has both sides, most traded first."""
+        listed: Any = self._get("/api/v3/exchangeInfo")["symbols"]
+        books = {row["symbol"]: row for row in self._list("/api/v3/ticker/bookTicker")}
+        days = {row["symbol"]: row for row in self._list("/api/v3/ticker/24hr")}
+        found = [
+            Pair(
+                wire=row["symbol"],
+                symbol=f"{row['baseAsset']}/{row['quoteAsset']}",
+                bid=Decimal(books[row["symbol"]]["bidPrice"]),
+                ask=Decimal(books[row["symbol"]]["askPrice"]),
+                bid_amount=Decimal(books[row["symbol"]]["bidQty"]),
+                turnover=float(days[row["symbol"]]["quoteVolume"] or 0),
+            )
+            for row in listed
+            if row["quoteAsset"] == "USDT" and row["isSpotTradingAllowed"] and row["symbol"] in books
+        ]
+        whole = [pair for pair in found if pair.bid > 0 and pair.ask > 0]
+        return sorted(whole, key=lambda pair: -pair.turnover)
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        found: Any = self._get(path)
+        return list(found)
+
+
+def requests(path: Path) -> Iterator[Request]:
+    """Return the venue's request log, oldest first; a line that is being written is left out."""
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            row = json.loads(line)
+            yield Request(
+                wall_s=row["wall_ms"] / 1000,
+                method=row["method"],
+                path=row["path"],
+                params=row["params"],
+                key_end=row["key_end"],
+                status=row["status"],
+                code=row["code"],
+                fault=row["fault"],
+            )

@@ -1,13 +1,19 @@
 """Open positions watched, and left: stop, target and maximum hold by the one exit machine of `trading.risk`.
 
-Why a position is left: `exit_reasons.py`; how it is sold: `selling.py`.
+Why a position is left: `exit_reasons.py`; how it is sold: `selling.py`; when one look is enough:
+`second_look.py`.
 
-Exits arm from the order log alone, so they are armed the moment a process starts. A print that the
-price watch doubts sells nothing: the second look, a second later, decides.
+Exits arm from the order log alone, so they are armed the moment a process starts. With a live feed a quote
+that crosses a level sells at once (`heard`), and `tick` is the net below it: it reads the log again, asks for
+quotes that no stream brings, and goes on with what was begun. Without one, `step` does all of it. A print
+that the price watch doubts sells nothing: the look a second later decides.
 """
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
 from functools import partial
+from hashlib import blake2b
 
 import structlog
 
@@ -16,71 +22,239 @@ from trading.exchange.throttle import Priority, priority
 from trading.execution.desk import Desk
 from trading.execution.exit_reasons import ExitReasons
 from trading.execution.fleet_result import FleetResult
+from trading.execution.live_prices import LivePrices
+from trading.execution.look_again import LookAgain
+from trading.execution.open_book import OpenBook
+from trading.execution.second_look import STOPS, SecondLook, Seen
 from trading.execution.selling import Seller
 from trading.execution.wire import Wire
 from trading.market.errors import SluiceError
-from trading.store.order_log.records import IN_FLIGHT, Intent, IntentStatus, Leg, Trade
+from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus, Leg, Trade
 
 _log = structlog.get_logger("execution.exits")
+POLL_WEIGHT = 10  # of one call for all quotes
 
 
 class Exits:
-    """Watches every open trade with one call for all quotes, and sells."""
+    """Watches every open trade, and sells. `live` are the streamed quotes; None = all quotes are polled."""
 
-    def __init__(self, desk: Desk, wire: Wire) -> None:
+    def __init__(self, desk: Desk, wire: Wire, live: LivePrices | None = None) -> None:
         self._desk = desk
+        self._wire = wire
+        self._live = live
+        self.book = OpenBook(desk.log)
+        self.looks = SecondLook(desk.wall, desk.settings.second_look_most_s)
         self._reasons = ExitReasons(desk)
         self._seller = Seller(desk, wire)
+        self._again = LookAgain(desk, self.heard, self._seller.depth.seen)
         self._result = FleetResult(desk.log)
+        self._doubted: set[str] = set()  # symbols whose newest quote is not believed yet
+        self._acting: dict[str, asyncio.Task[None] | None] = {}  # trades being sold just now
+        self._gate = asyncio.Semaphore(desk.settings.concurrency)
+        self._sweep_due_s = self._poll_due_s = float("-inf")
 
     async def step(self) -> int:
         """Look once at all open trades; return how many there are. Goes before all other requests."""
         with priority(Priority.EXIT):
-            return await self._step()
+            return await self._sweep()
 
-    async def _step(self) -> int:
+    async def tick(self) -> None:
+        """Do what is due: a sweep within its share of a core, between two of them what cannot wait."""
+        with priority(Priority.EXIT):
+            if self._live is None or time.monotonic() >= self._sweep_due_s:
+                await self._sweep()
+                return
+            await self._live.follow(self._wanted())
+            now_ms = self._desk.now_ms()
+            over = [trade for trade in self.book.trades() if now_ms >= trade.deadline_ms]
+            quotes = await self._ask(self.book.trades())
+            urgent = {trade.trade_id: trade for trade in (*over, *self.book.begun())}
+            polled = [trade for symbol in quotes for trade in self.book.of(symbol)]
+            await self._sell(self._due(dict.fromkeys((*polled, *urgent.values()))))
+
+    def heard(self, quote: Quote) -> None:
+        """Take a quote that has just come: what it crosses is sold by tasks of their own."""
+        self._again.drop(quote.symbol)
+        seen = self._take({quote.symbol: quote})[quote.symbol]
+        if quote.symbol in self._doubted:
+            self._again.want(quote.symbol, self._desk.settings.jumps.confirm_after_s)
+            return
+        crossed = {trade.trade_id: trade for trade in self.book.crossed(quote.symbol, quote.bid)}
+        for trade_id in self.looks.waiting(quote.symbol):
+            trade = self.book.get(trade_id)
+            if trade is not None:
+                crossed.setdefault(trade_id, trade)
+        self._start((trade, reason) for trade in crossed.values() if (reason := self._reason(trade, seen)))
+
+    def booked(self, trade_id: str) -> None:
+        """An order of this trade was booked: it is armed, or its exit goes on, at once."""
+        trade = self.book.renew(trade_id)
+        if trade is None or self._live is None:
+            return
+        seen = self.looks.newest(trade.symbol)
+        if seen is not None and trade.symbol not in self._doubted:
+            reason = self._reason(trade, seen)
+            self._start([(trade, reason)] if reason else [])
+
+    async def close(self) -> None:
+        """Wait for the sales that are under way; ask for nothing more."""
+        await self._again.close()
+        await asyncio.gather(*(task for task in self._acting.values() if task is not None))
+
+    async def _sweep(self) -> int:
         self._desk.fleet.refresh()
         await self._void_unsent()
-        trades = self._desk.log.ledger.open_trades()
+        began_s = time.thread_time()
+        self.book.refresh()
+        trades = self.book.trades()
+        spent_s = time.thread_time() - began_s
         if not trades:
             self._note_result(trades, {})
             return 0
-        before = self._desk.log.orders.exits_of_open_trades()
-        self._seller.begin()
+        self._seller.depth.begin()
         self._reasons.refresh()
-        quotes = await self._desk.quotes(trade.symbol for trade in trades)
+        if self._live is not None:
+            await self._live.follow(self._wanted())
+        quotes = await self._ask(trades)
         self._note_result(trades, quotes)
-        paid = {trade.symbol: (trade.open_price, trade.opened_ms) for trade in trades}
-        believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())
-        await self._desk.together(
-            partial(self._watch, trade, before.get(trade.trade_id, []), quotes.get(trade.symbol))
-            for trade in trades
-            if trade.user_id not in self._desk.unreplayed
-            and (trade.symbol in believed or trade.symbol not in quotes)
-        )
+        began_s = time.thread_time()
+        due = self._due(trades)
+        spent_s += time.thread_time() - began_s
+        self._sweep_due_s = time.monotonic() + spent_s / self._desk.settings.sweep_share
+        await self._sell(due)
+        if self._live is None:
+            await self._second_look(trades)
         return len(trades)
+
+    async def _second_look(self, trades: list[Trade]) -> None:
+        """Ask again at once for what one look has crossed; a look for the sake of a doubt waits its time."""
+        symbols = self.looks.symbols_waiting()
+        if symbols:
+            self._take(await self._desk.quotes(symbols))
+            await self._sell(self._due(trade for trade in trades if trade.symbol in symbols))
+
+    async def _ask(self, trades: Iterable[Trade]) -> Mapping[str, Quote]:
+        """Return quotes of held symbols; those that no stream brings are asked for, as often as may be."""
+        symbols = {trade.symbol for trade in trades}
+        served = {} if self._live is None else self._live.served()
+        missing = symbols - served.keys()
+        found = {symbol: quote for symbol, quote in served.items() if symbol in symbols}
+        if self._live is None or (missing and time.monotonic() >= self._poll_due_s):
+            rate = float(self._desk.exit_rate_per_s or 20) * self._desk.settings.fallback_share
+            self._poll_due_s = time.monotonic() + POLL_WEIGHT / rate
+            polled = await self._desk.quotes(missing)
+            for symbol in missing - polled.keys():
+                self.looks.gone(symbol)
+            self._take(polled)
+            found |= polled
+        return found
+
+    def _take(self, quotes: Mapping[str, Quote]) -> dict[str, Seen]:
+        """Note new observations, and whether they are believed."""
+        paid = {}
+        for symbol in quotes:
+            trade = next(iter(self.book.of(symbol)), None)
+            if trade is not None:
+                paid[symbol] = trade.open_price, trade.opened_ms
+        believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())
+        self._doubted = (self._doubted - quotes.keys()) | (quotes.keys() - believed)
+        return {symbol: self.looks.observe(quote) for symbol, quote in quotes.items()}
+
+    def _due(self, trades: Iterable[Trade]) -> list[tuple[Trade, str]]:
+        """Return what is to be left now, with the reason, in an order that the seed decides."""
+        found = []
+        for trade in trades:
+            if trade.symbol in self._doubted:
+                continue
+            reason = self._reason(trade, self.looks.newest(trade.symbol))
+            if reason is not None:
+                found.append((trade, reason))
+        return found
+
+    def _reason(self, trade: Trade, seen: Seen | None) -> str | None:
+        """Return why `trade` is to be left now, if it is and may be."""
+        before = self.book.attempts(trade.trade_id)
+        is_out = any(intent.status in IN_FLIGHT for intent in before)
+        if is_out or trade.trade_id in self._acting or trade.user_id in self._desk.unreplayed:
+            return None
+        if not self._seller.pace.is_due(trade.trade_id):
+            return None
+        quote = None if seen is None else seen.executable
+        try:
+            reason = self._reasons.of(trade, before, quote)
+        except SluiceError as error:
+            self._failed(trade, error)
+            return None
+        is_begun = any(intent.status is not IntentStatus.VOID for intent in before)
+        if reason in STOPS and not is_begun and seen is not None:
+            return reason if self._is_confirmed(trade, seen) else None
+        if self.looks.calm(trade) and reason is None:
+            _log.info("bad_print", user=trade.user_id, symbol=trade.symbol, stop=str(trade.stop_price))
+        return reason
+
+    def _is_confirmed(self, trade: Trade, seen: Seen) -> bool:
+        if self.looks.confirms(trade, seen):
+            return True
+        if self._live is not None:
+            self._again.want(trade.symbol, self._desk.settings.second_look_s)
+        return False
+
+    async def _sell(self, due: Iterable[tuple[Trade, str]]) -> None:
+        """Sell; with a live feed by tasks of their own, else this waits for the last one."""
+        tasks = self._start(due)
+        if self._live is None:
+            await asyncio.gather(*tasks)
+
+    def _start(self, due: Iterable[tuple[Trade, str]]) -> list[asyncio.Task[None]]:
+        tasks = []
+        for trade, reason in sorted(due, key=lambda each: self._turn(each[0])):
+            self.looks.forget(trade)
+            task = asyncio.create_task(self._leave(trade, reason))
+            self._acting[trade.trade_id] = task
+            tasks.append(task)
+        return tasks
+
+    def _turn(self, trade: Trade) -> bytes:
+        """Return the place of a trade among those left together: by seed and day, no user is always last."""
+        day = self._desk.now_ms() // 86_400_000
+        return blake2b(
+            f"{self._desk.settings.seed}|{day}|{trade.user_id}|{trade.symbol}".encode(), digest_size=8
+        ).digest()
+
+    async def _leave(self, trade: Trade, reason: str) -> None:
+        try:
+            with priority(Priority.EXIT):
+                async with self._gate:
+                    # It may have waited long: position, attempts and price are read anew.
+                    now = self.book.renew(trade.trade_id)
+                    seen = self.looks.newest(trade.symbol)
+                    if now is not None:
+                        quote = None if seen is None else seen.executable
+                        await self._seller.leave(now, self.book.attempts(trade.trade_id), reason, quote)
+        except SluiceError as error:
+            self._failed(trade, error)
+            await self._desk.told.note(trade.user_id, error)
+        finally:
+            self._acting.pop(trade.trade_id, None)
+        self.book.renew(trade.trade_id)
+
+    def _failed(self, trade: Trade, error: SluiceError) -> None:
+        self._seller.pace.put_off(trade.trade_id)
+        _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
 
     def _note_result(self, trades: list[Trade], quotes: Mapping[str, Quote]) -> None:
         fall = self._result.note(trades, quotes, self._desk.now_ms())
         if fall is not None:
             self._desk.fleet.book.drawdown = fall
 
+    def _wanted(self) -> set[str]:
+        """Return the symbols that are held, or about to be."""
+        coming = self._desk.log.orders.find(statuses=PENDING, leg=Leg.OPEN)
+        return self.book.symbols | {intent.symbol for intent in coming}
+
     async def _void_unsent(self) -> None:
         """An exit that was written and not sent (a crash between) has an old price: plan it anew."""
         for intent in self._desk.log.orders.find(statuses=[IntentStatus.NEW], leg=Leg.CLOSE):
-            why = "not sent before the engine stopped"
-            await self._desk.durably(partial(self._desk.log.orders.void, intent.coid, why))
-
-    async def _watch(self, trade: Trade, before: list[Intent], quote: Quote | None) -> None:
-        if any(intent.status in IN_FLIGHT for intent in before) or not self._seller.pace.is_due(
-            trade.trade_id
-        ):
-            return
-        try:
-            reason = self._reasons.of(trade, before, quote)
-            if reason is not None:
-                await self._seller.leave(trade, before, reason, quote)
-        except SluiceError as error:
-            self._seller.pace.put_off(trade.trade_id)
-            await self._desk.told.note(trade.user_id, error)
-            _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
+            if intent.trade_id not in self._acting and intent.coid not in self._wire.busy:
+                why = "not sent before the engine stopped"
+                await self._desk.durably(partial(self._desk.log.orders.void, intent.coid, why))

@@ -5,6 +5,7 @@ orders since it was made. Not being found proves nothing at once; only time and 
 LOST, and a LOST one is still looked for, ever more rarely, and taken over if it turns up.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -29,13 +30,14 @@ MARGIN_MS = HOUR_MS
 
 
 class Follow:
-    """Looks after every order that may be at the venue."""
+    """Looks after every order that may be at the venue. `booked` is told of each trade that changed."""
 
     def __init__(self, desk: Desk, wire: Wire) -> None:
         self._desk = desk
         self._wire = wire
         self._settler = Settler(desk)
         self._pace = Pace(desk.wall, desk.settings.follow_s, MOST_S)
+        self.booked: Callable[[str], None] = lambda _trade_id: None
 
     async def step(self) -> int:
         """Look once at every order that is due, exits first; return how many were looked at."""
@@ -71,6 +73,8 @@ class Follow:
             event = self._event("order_found", intent)
             await self._desk.durably(partial(self._desk.log.outbox.post, event))
         booking = await self._settler.settle(gateway, intent, state)
+        if booking.trade is not None or booking.intent.status is IntentStatus.DONE:
+            self.booked(intent.trade_id)
         if booking.intent.status is IntentStatus.DONE:
             self._pace.forget(intent.coid)
             self._wire.unwanted.discard(intent.coid)

@@ -24,12 +24,13 @@ class Pace:
         """Return how often `key` was put off."""
         return self._tries.get(key, 0)
 
-    def put_off(self, key: str, *, most_s: float | None = None) -> None:
-        """Count a try in vain and set the next one."""
+    def put_off(self, key: str, *, most_s: float | None = None, least_s: float = 0.0) -> None:
+        """Count a try in vain and set the next one, in no less than `least_s`."""
         tries = self._tries.get(key, 0)
         most_ms = self._most_ms if most_s is None else most_s * 1000
         self._tries[key] = tries + 1
-        self._due_ms[key] = self._wall.now_ms() + min(self._first_ms * 2 ** min(tries, 30), most_ms)
+        pause_ms = max(min(self._first_ms * 2 ** min(tries, 30), most_ms), least_s * 1000)
+        self._due_ms[key] = self._wall.now_ms() + pause_ms
 
     def forget(self, key: str) -> None:
         """Drop what is known of `key`."""

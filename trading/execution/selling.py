@@ -1,6 +1,8 @@
 """How a position is sold: what is sellable, at which limit, in which slices, and what stands in the way.
 
-Never more than min(position, free balance), never into another user's resting entry.
+Never more than min(position, free balance), never into another user's resting entry, and all users
+together no more of a symbol on one look than its bids bear (`selling_depth.py`). What follows a refusal:
+`exit_ladder.py`.
 """
 
 from decimal import Decimal
@@ -11,18 +13,20 @@ import structlog
 from trading.exchange.gateway import Quote
 from trading.execution.coid import client_order_id, intent_id
 from trading.execution.desk import Desk
+from trading.execution.exit_ladder import Step, last_refusal
 from trading.execution.exit_reasons import FLATTEN
 from trading.execution.pace import Pace
+from trading.execution.selling_depth import Depth
 from trading.execution.wire import Wire
 from trading.market.orders import Balance, OrderType, Side
 from trading.market.symbols import Market
-from trading.risk.slices import slice_amount
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import PENDING, ZERO, Intent, IntentStatus, Leg, Trade
 
 _log = structlog.get_logger("execution.selling")
 
 MOST_S = 30.0  # between two attempts to leave one position
+MOST_REFUSED_S = 120.0  # ... where nothing helps but a person
 _NEVER_MS = 2**62  # an exit does not expire
 
 
@@ -34,11 +38,7 @@ class Seller:
         self._wire = wire
         self.pace = Pace(desk.wall, desk.settings.watch_s, MOST_S)  # by trade
         self._has_limits: bool | None = None  # whether an entry may rest; not known yet
-        self._room: dict[str, Decimal] = {}  # base units a flatten may still sell in this step
-
-    def begin(self) -> None:
-        """Begin a look at all positions: what a flatten may sell in it is counted anew."""
-        self._room.clear()
+        self.depth = Depth(desk.public, desk.settings)
 
     async def leave(self, trade: Trade, before: list[Intent], reason: str, quote: Quote | None) -> None:
         """Sell, write off, or say what stands in the way. Does nothing while the entry may still fill."""
@@ -63,13 +63,21 @@ class Seller:
         if _is_dust(amount, quote.bid, market):
             await self._stuck(trade, "free balance is below the position")
             return
-        if reason == FLATTEN:
-            amount = self._slice(trade.symbol, amount, quote, market)
+        refused = last_refusal(before)
+        step = None if refused is None else refused[0].step
+        if step is Step.SMALLER and refused is not None:
+            amount = max(market.floor_amount(amount / 2 ** refused[1]), _least_sale(quote.bid, market))
+        if before:
+            await self.depth.look(trade.symbol)
+        band = ZERO if step is Step.NARROW else self._band(before)
+        limit = _limit(band, quote.bid, amount, market)
+        amount = self.depth.take(trade.symbol, amount, quote, limit, market, is_flatten=reason == FLATTEN)
         if amount > 0:
-            limit = _limit(self._band(before), quote.bid, amount, market)
+            limit = _limit(band, quote.bid, amount, market)
             clear = self._clear_of_ours(trade.symbol, limit, quote, market)
             if clear is not None:
-                await self._sell(trade, before, reason, amount, clear)
+                kind = OrderType.LIMIT if step is Step.REST else OrderType.IOC
+                await self._sell(trade, before, reason, (amount, clear, kind))
 
     def _clear_of_ours(self, symbol: str, limit: Decimal, quote: Quote, market: Market) -> Decimal | None:
         """Return a limit at which no user's resting entry can be hit, or None: wait for its cancellation.
@@ -95,13 +103,6 @@ class Seller:
         busy = self._wire.busy
         return [each for each in limits if each.status is not IntentStatus.NEW or each.coid in busy]
 
-    def _slice(self, symbol: str, amount: Decimal, quote: Quote, market: Market) -> Decimal:
-        """Return what a flatten sells now: of all users together, a share of what stands at the best bid."""
-        room = self._room.setdefault(symbol, quote.bid_amount * self._desk.settings.flatten_share)
-        part = slice_amount(amount, room, quote.bid, market)
-        self._room[symbol] = room - part
-        return part
-
     def _entry_is_out(self, trade: Trade) -> bool:
         """Whether the entry may still fill; it is cancelled first, the exit follows when it is settled."""
         entries = self._desk.log.orders.find(trade_id=trade.trade_id, leg=Leg.OPEN, statuses=PENDING)
@@ -122,8 +123,13 @@ class Seller:
         return balance.free, balance.free + balance.locked
 
     async def _sell(
-        self, trade: Trade, before: list[Intent], reason: str, amount: Decimal, price: Decimal
+        self,
+        trade: Trade,
+        before: list[Intent],
+        reason: str,
+        terms: tuple[Decimal, Decimal, OrderType],
     ) -> None:
+        amount, price, kind = terms
         attempt = 1 + max((intent.attempt for intent in before), default=0)
         key = (trade.user_id, trade.signal_set_id, trade.symbol, Leg.CLOSE, attempt)
         intent = Intent(
@@ -138,7 +144,7 @@ class Seller:
             leg=Leg.CLOSE,
             attempt=attempt,
             side=Side.SELL,
-            type=OrderType.IOC,
+            type=kind,
             amount=amount,
             price=price,
             reserved=ZERO,
@@ -159,10 +165,24 @@ class Seller:
         if in_vain >= self._desk.settings.exit_alert_attempts:
             await self._tell(trade, f"{self._desk.settings.exit_alert_attempts} attempts sold nothing")
         await self._wire.send(intent)
+        await self._answered(trade, before, self._desk.log.orders.get(intent.coid))
+
+    async def _answered(self, trade: Trade, before: list[Intent], last: Intent) -> None:
+        """Do what the ladder says of a refusal: wait, read the listing anew, tell a person."""
+        refused = last_refusal([*before, last])
+        if refused is None:
+            return
+        rung, in_a_row = refused
+        most_s = MOST_REFUSED_S if rung.step is Step.PERSON else None
+        self.pace.put_off(trade.trade_id, most_s=most_s, least_s=rung.wait_s)
+        if rung.step is Step.RELIST:
+            await self._desk.load_markets()
+        if in_a_row >= rung.alert_after:
+            await self._tell(trade, f"{rung.said} ({(last.reason or '').partition(':')[0]})")
 
     def _band(self, before: list[Intent]) -> Decimal:
         bands = self._desk.settings.exit_bands
-        return bands[min(_in_vain(before), len(bands) - 1)]
+        return bands[min(_in_vain(before, refused_too=False), len(bands) - 1)]
 
     async def _stuck(self, trade: Trade, reason: str) -> None:
         self.pace.put_off(trade.trade_id)
@@ -179,14 +199,24 @@ def _bids(entry: Intent) -> Decimal:
     return ZERO if entry.price is None else entry.price
 
 
-def _in_vain(before: list[Intent]) -> int:
-    """Return how many attempts in a row, up to the last one, reached the venue's door and sold nothing."""
+def _in_vain(before: list[Intent], *, refused_too: bool = True) -> int:
+    """Return how many attempts in a row, up to the last one, left and sold nothing.
+
+    A refused one says nothing of the price: it does not widen the band.
+    """
+    nothing = {IntentStatus.VOID} if refused_too else {IntentStatus.VOID, IntentStatus.REJECTED}
     count = 0
     for intent in reversed(before):
         if intent.filled > 0:
             break
-        count += intent.status is not IntentStatus.VOID
+        count += intent.status not in nothing
     return count
+
+
+def _least_sale(bid: Decimal, market: Market) -> Decimal:
+    """Return the least amount that is no dust."""
+    least = max(market.min_amount, market.min_cost / bid, market.step)
+    return -(-least // market.step) * market.step
 
 
 def _is_dust(amount: Decimal, bid: Decimal, market: Market) -> bool:

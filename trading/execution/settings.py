@@ -47,6 +47,17 @@ class EngineSettings:
         again under a new id, up to this many times.
     exit_bands : tuple of Decimal
         How far below the bid the limit of the first, second, ... exit attempt lies; the last repeats.
+    exit_depths : Decimal
+        Of what stands at the best bid: so much one look lets all users together sell of a symbol, where the
+        book beyond it is not known. Where it is, all bids within the attempt's band.
+    second_look_s : float
+        A stop that one quote crosses waits so long for the stream's next one; then the book is asked for.
+    second_look_most_s : float
+        Two looks further apart than this are not one crossing: the second counts as a first.
+    fallback_share : float
+        Of the address's rate, at most so much is spent on polling held symbols whose stream does not serve.
+    sweep_share : float
+        Of a core, at most so much is spent on reading the whole log of positions again.
     exit_alert_attempts : int
         After so many exit attempts that sold nothing, somebody is told; the attempts go on, slower.
     flatten_share : Decimal
@@ -99,6 +110,11 @@ class EngineSettings:
     entry_timeout_market_s: int = 300
     entry_attempts: int = 3
     exit_bands: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.01"), Decimal("0.03"), Decimal("0.05"))
+    exit_depths: Decimal = Decimal(3)
+    second_look_s: float = 0.1
+    second_look_most_s: float = 5.0
+    fallback_share: float = 0.25
+    sweep_share: float = 0.05
     exit_alert_attempts: int = 8
     flatten_share: Decimal = Decimal(1)
     max_position_share: Decimal = Decimal("0.10")
@@ -126,9 +142,20 @@ class EngineSettings:
             raise BadInput(f"exit_bands must be fractions in [0, 1), were {self.exit_bands}")
         if not self.flatten_share > 0:
             raise BadInput(f"flatten_share must be above 0, was {self.flatten_share}")
+        self._check_exits()
         for name in ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s", "volume_s"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} must be above 0, was {getattr(self, name)}")
+
+    def _check_exits(self) -> None:
+        if not self.exit_depths > 0:
+            raise BadInput(f"exit_depths must be above 0, was {self.exit_depths}")
+        for name in ("fallback_share", "sweep_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise BadInput(f"{name} must lie in (0, 1], was {getattr(self, name)}")
+        for name in ("second_look_s", "second_look_most_s"):
+            if not getattr(self, name) >= 0:
+                raise BadInput(f"{name} must not be negative, was {getattr(self, name)}")
 
     def sizing(self, risk_per_trade: Decimal, share: Decimal = Decimal(1)) -> SizingRules:
         """Return the sizing rules of a user who risks `risk_per_trade`; `share` of it for a canary."""

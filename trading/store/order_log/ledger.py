@@ -23,6 +23,7 @@ from trading.store.order_log.positions import BookedFill, Sums, add_up, fee_in_q
 from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
 from trading.store.order_log.rows import intent_of, terms_text, trade_of
 
+_AT_ONCE = 500  # values of one statement
 _TRADES, _INTENTS, _FILLS = schema.trades, schema.intents, schema.fills
 
 
@@ -241,6 +242,20 @@ class Ledger:
     def all_trades(self, user_id: str | None = None) -> list[Trade]:
         """Return every trade, oldest first."""
         return self._trades(sa.true(), user_id)
+
+    def open_versions(self) -> dict[str, int]:
+        """Return the version of every trade that still holds something, by trade id, oldest first."""
+        query = sa.select(_TRADES.c.trade_id, _TRADES.c.version).where(_TRADES.c.is_closed.is_(False))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id))
+            return {row.trade_id: row.version for row in rows}
+
+    def some(self, trade_ids: Sequence[str]) -> list[Trade]:
+        """Return those of `trade_ids` under which something was executed, oldest first."""
+        found: list[Trade] = []
+        for start in range(0, len(trade_ids), _AT_ONCE):
+            found += self._trades(_TRADES.c.trade_id.in_(trade_ids[start : start + _AT_ONCE]), None)
+        return found
 
     def get(self, trade_id: str) -> Trade:
         """Return one trade.

@@ -1,0 +1,231 @@
+"""A stop needs an executable bid and a second, newer look: one bad print sells nothing, a real move does."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+import pytest
+
+from tests.trading.execution.fake_venue import D, FakePublic
+from tests.trading.execution.world import World
+from trading.exchange.gateway import Quote
+from trading.execution.exits import Exits
+from trading.market.clock import SystemClock
+
+AAA = "AAA/USDT"
+
+
+class Bids(FakePublic):
+    """A public gateway whose quotes of AAA follow a script; the last line repeats."""
+
+    script: list[tuple[str, str]]
+
+    async def quotes(self, symbols):
+        found = await super().quotes(symbols)
+        if AAA in found and self.script:
+            bid, amount = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+            found[AAA] = replace(found[AAA], bid=D(bid), bid_amount=D(amount))
+        return found
+
+
+async def holding(tmp_path):
+    """An engine that holds AAA, bought at 100 with the stop at 95, whose next bids can be written down."""
+    world = World(tmp_path, symbols=(AAA,))
+    engine = await world.boot()
+    for _ in range(4):
+        await engine.step()
+        world.wall.advance(400)
+        world.clock.advance(1000)
+    public = engine.desk.public
+    scripted = Bids(public.venue, public.switch)
+    scripted.script = []
+    engine.desk.public = scripted
+    for bid in ("98.5", "97", "95.6"):  # small steps: none is doubted
+        scripted.script = [(bid, "1000")]
+        await engine.exits.step()
+        world.wall.advance(400)
+        world.clock.advance(60_000)
+    return world, engine, scripted
+
+
+@pytest.mark.parametrize(
+    ("bids", "sells"),
+    [
+        ([("94.9", "1000"), ("95.4", "1000")], False),  # the second look is above the stop: a bad print
+        ([("94.9", "1000"), ("94.8", "1000")], True),  # it says the same
+        ([("94.9", "0"), ("94.8", "0")], False),  # nobody stands behind the bid
+        ([("94.9", "1000"), ("94.8", "0")], False),  # ... at the second look
+    ],
+)
+async def test_stop_within_the_jump_bound_needs_two_looks(tmp_path, bids, sells):
+    """94.9 after 95.6 is a fall of 0.7 %, far within the bound of 2 %: only the second look protects."""
+    world, engine, public = await holding(tmp_path)
+    public.script = [*bids, ("95.4", "1000")]
+    await engine.exits.step()
+    assert (len(world.venue.requests) == 2) == sells
+    if not sells:
+        world.wall.advance(400)
+        await engine.exits.step()
+        assert len(world.venue.requests) == 1
+
+
+async def test_bad_print_is_counted(tmp_path):
+    """First look below the stop, second above: one bad print, and the next one starts from the beginning."""
+    world, engine, public = await holding(tmp_path)
+    public.script = [("94.9", "1000"), ("95.4", "1000")]
+    await engine.exits.step()
+    public.script = [("94.9", "1000"), ("95.4", "1000")]
+    await engine.exits.step()
+    assert engine.exits.looks.bad_prints == 2
+    assert len(world.venue.requests) == 1
+
+
+async def test_bad_print_beyond_the_jump_bound_sells_nothing_either(tmp_path):
+    """A print of 10 is doubted; a second later the price is where it was."""
+    world, engine, public = await holding(tmp_path)
+    public.script = [("10", "1000"), ("95.5", "1000")]
+    await engine.exits.step()
+    for _ in range(4):
+        world.wall.advance(500)
+        await engine.exits.step()
+    assert len(world.venue.requests) == 1
+
+
+async def test_target_needs_no_second_look(tmp_path):
+    """A bid at the target sells with its first look: by the second it may be gone."""
+    world, engine, public = await holding(tmp_path)
+    for bid in ("97", "98.5", "100", "102", "104", "106", "108", "109.5"):
+        public.script = [(bid, "1000")]
+        await engine.exits.step()
+        world.wall.advance(400)
+        world.clock.advance(120_000)
+    asked = []
+    before = public.quotes
+
+    async def count(symbols):
+        asked.append(symbols)
+        return await before(symbols)
+
+    public.quotes = count
+    public.script = [("110.5", "1000")]
+    await engine.exits.step()
+    assert [request.side.value for _, request in world.venue.requests] == ["buy", "sell"]
+    assert len(asked) == 1
+
+
+@dataclass
+class Stream:
+    """Quotes of a stream that serves AAA while it is up."""
+
+    quote: Quote | None = None
+    is_up: bool = True
+    followed: set[str] = field(default_factory=set)
+
+    async def follow(self, symbols) -> None:
+        self.followed |= set(symbols)
+
+    def served(self) -> Mapping[str, Quote]:
+        return {AAA: self.quote} if self.is_up and self.quote is not None else {}
+
+
+async def streaming(tmp_path):
+    """As `holding`, with exits that hear quotes from a stream, and a real clock for waiting."""
+    world, engine, _ = await holding(tmp_path)
+    stream = Stream()
+    engine.desk.settings = replace(engine.desk.settings, second_look_s=0.02, watch_s=0.02)
+    engine.desk.wall = SystemClock()
+    exits = Exits(engine.desk, engine.wire, stream)  # type: ignore[arg-type]
+    engine.follow.booked = exits.booked
+
+    def push(bid: str, amount: str = "1000") -> None:
+        stream.quote = Quote(AAA, D(bid), D(bid), D(amount), D(1000), world.clock.now())
+        world.venue.prices[AAA] = D(bid)
+        exits.heard(stream.quote)
+
+    push("95.6")
+    await exits.step()
+    return world, engine, exits, stream, push
+
+
+async def test_pushed_quote_sells_at_once_and_its_second_push_confirms(tmp_path):
+    """No step, no poll: two pushes below the stop and the sale is out."""
+    world, _, exits, _, push = await streaming(tmp_path)
+    push("94.9")
+    push("94.8")
+    await exits.close()
+    assert [request.side.value for _, request in world.venue.requests] == ["buy", "sell"]
+
+
+async def test_stream_that_brings_no_second_push_is_looked_behind(tmp_path):
+    """The book is asked for after `second_look_s`; it says the same, so the stop fires."""
+    world, _, exits, _, push = await streaming(tmp_path)
+    push("94.9")
+    assert len(world.venue.requests) == 1
+    await asyncio.sleep(0.1)
+    await exits.close()
+    assert len(world.venue.requests) == 2
+
+
+async def test_the_same_quote_read_twice_is_one_look(tmp_path):
+    """Sweeps read what the stream said last: that is no second observation."""
+    world, engine, exits, _, push = await streaming(tmp_path)
+    engine.desk.settings = replace(engine.desk.settings, second_look_s=60.0)
+    push("94.9")
+    for _ in range(3):
+        await exits.step()
+    await exits.close()
+    assert len(world.venue.requests) == 1
+
+
+async def test_book_that_contradicts_the_push_sells_nothing(tmp_path):
+    """The pushed bid was a bad print: the book stands above the stop."""
+    world, _, exits, _, push = await streaming(tmp_path)
+    push("94.9")
+    world.venue.prices[AAA] = D("95.5")
+    await asyncio.sleep(0.1)
+    await exits.close()
+    assert len(world.venue.requests) == 1
+    assert exits.looks.bad_prints == 1
+
+
+async def test_dead_stream_is_polled_within_its_reserve(tmp_path):
+    """The stream is down: held symbols are asked for, once per weight 10 over a quarter of the rate."""
+    world, engine, exits, stream, _ = await streaming(tmp_path)
+    stream.is_up = False
+    engine.desk.exit_rate_per_s = D(1000)  # a quarter of it pays for 25 looks a second: one in 40 ms
+    asked = []
+    before = engine.desk.public.quotes
+
+    async def count(symbols):
+        asked.append(symbols)
+        return await before(symbols)
+
+    engine.desk.public.quotes = count
+    engine.desk.public.script = [("94.9", "1000"), ("94.8", "1000")]
+    began = time.monotonic()
+    for _ in range(20):
+        await exits.tick()
+        await asyncio.sleep(0.01)
+    passed_s = time.monotonic() - began
+    await exits.close()
+    assert [request.side.value for _, request in world.venue.requests] == ["buy", "sell"]
+    assert 2 <= len(asked) <= passed_s / 0.04 + 2
+
+
+async def test_partly_sold_position_goes_on_without_waiting_for_a_sweep(tmp_path):
+    """The first order sells half; its booking starts the next one."""
+    world, engine, exits, _, push = await streaming(tmp_path)
+    world.faults.share = D("0.5")
+    push("94.9")
+    push("94.8")
+    await asyncio.sleep(0.05)
+    world.faults.share = D(1)
+    for _ in range(10):
+        await engine.follow.step()
+        await asyncio.sleep(0.02)
+    await exits.close()
+    await engine.follow.step()
+    assert not engine.desk.log.ledger.open_trades()
+    assert isinstance(await engine.desk.public.order_book(AAA), pl.DataFrame)

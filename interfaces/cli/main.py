@@ -31,6 +31,11 @@ COMMANDS = {
     "backtest": Mount(
         "interfaces.cli.backtest", "A strategy file over a candle file, by two sets of fill rules.", _RESEARCH
     ),
+    "replay-day": Mount(
+        "interfaces.cli.replay_day",
+        "A day of trading through the backtest: the same, and if not, why.",
+        _RESEARCH,
+    ),
     "strategies": Mount(
         "interfaces.cli.strategies", "Strategies that come with Sluice: list, show, measure.", _RESEARCH
     ),

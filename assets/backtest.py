@@ -136,10 +136,10 @@ def every_verdict_has_a_reason(store: Store) -> dg.AssetCheckResult:
 @dg.asset_check(asset=approved_symbols, description="What was approved can be handed to the live engine.")
 def approvals_can_be_handed_over(store: Store) -> dg.AssetCheckResult:
     """Warn where pairs are approved under exits that a signal set cannot carry: nothing will be traded."""
-    from trading.execution.handover import exits_of, not_carried
+    from trading.execution.handover import not_carried
 
     results = store.lake.latest("backtest_results")
-    refusal = None if results is None else not_carried(exits_of(results))
+    refusal = None if results is None else not_carried(results)
     approved = store.lake.read("approved_symbols")["is_approved"].sum()
     passed = refusal is None or not approved
     return verdict(passed, dg.AssetCheckSeverity.WARN, approved=approved, refused=refusal or "")

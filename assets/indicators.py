@@ -40,14 +40,15 @@ def indicators(
     those that have fallen out or were delisted since: a backtest of today's list knows who survived. What a
     name meant before its present instrument is a series of its own, named by the instrument's id.
     """
+    from resources.held import with_held
     from resources.universe import research_series
     from trading.indicators.settings import IndicatorSettings
     from trading.indicators.table import indicator_table
 
     settings, rules = load_settings(store.world), IndicatorSettings()
-    # Between scans only what may be traded counts; a backtest needs what has fallen out since as well.
+    # Between scans only what may be traded or is held counts; a backtest needs what has fallen out as well.
     bars = (
-        store.bars(settings.timeframe, settings.history_bars, symbols=store.approved())
+        store.bars(settings.timeframe, settings.history_bars, symbols=with_held(store, store.approved()))
         if config.only_approved
         else research_series(store)
     )

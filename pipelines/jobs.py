@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.partitions import DAY
 from resources.cache import SignalBus
-from resources.handover import pending_signal_set
+from resources.handover import pending_sets
 from resources.order_log import OrderLogResource
 from resources.store import Store
 
@@ -49,26 +49,28 @@ marts = dg.define_asset_job("marts", selection=MARTS, description="Rebuild the w
 def hand_over(
     context: dg.OpExecutionContext, store: Store, order_log: OrderLogResource, bus: SignalBus
 ) -> None:
-    """Write the pending signal set to the order log, once, and announce its id. No keys, no fan-out."""
-    batch = pending_signal_set(store)
-    if batch is None:
-        context.log.info("nothing to hand over: no approved symbol wants in at the newest closed bar")
+    """Write the pending signal sets to the order log, once, and announce their ids. No keys, no fan-out."""
+    batches = pending_sets(store)
+    if not batches:
+        context.log.info("nothing to hand over: no approved symbol wants in, none that is held has news")
         return
     with order_log.open() as log:
-        is_new = log.write_signal_set(batch)
-    is_announced = bus.announce(batch.signal_set_id)
+        is_new = [log.write_signal_set(batch) for batch in batches]
+    is_announced = [bus.announce(batch.signal_set_id) for batch in batches]
     context.add_output_metadata(
         {
-            "signal set": batch.signal_set_id,
-            "symbols": ", ".join(s.symbol for s in batch.signals),
-            "expires (market time)": batch.expires_at.isoformat(),
-            "new": is_new,
-            "announced": is_announced,
+            "signal sets": ", ".join(batch.signal_set_id for batch in batches),
+            "symbols": ", ".join(s.symbol for batch in batches for s in batch.signals),
+            "leave": ", ".join(word.symbol for batch in batches for word in batch.words if word.signal_id),
+            "held and looked at": sum(len(batch.words) for batch in batches),
+            "expire (market time)": ", ".join(batch.expires_at.isoformat() for batch in batches),
+            "new": sum(is_new),
+            "announced": sum(is_announced),
         }
     )
 
 
-@dg.job(description="Hand the pending entries to the trading engine: SQL first, then the stream.")
+@dg.job(description="Hand pending entries and exits to the trading engine: SQL first, then the stream.")
 def live_trading_job() -> None:
     """Run `hand_over`."""
     hand_over()

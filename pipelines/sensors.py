@@ -3,9 +3,10 @@
 import dagster as dg
 
 from pipelines.jobs import live_trading_job
-from resources.handover import pending_signal_set
+from resources.handover import held_symbols_told, pending_exit_set, pending_signal_set
 from resources.order_log import OrderLogResource
 from resources.store import Store
+from trading.market.lineage import digest
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
 
@@ -14,28 +15,32 @@ RUNNING = dg.DefaultSensorStatus.RUNNING
     job=live_trading_job,
     minimum_interval_seconds=4,
     default_status=RUNNING,
-    description="Hand over a signal set when an approved symbol wants in at the newest closed bar.",
+    description="Hand over signal sets: approved symbols that want in, what is said of held ones.",
 )
 def approved_symbols_sensor(
     context: dg.SensorEvaluationContext, store: Store
 ) -> dg.RunRequest | dg.SkipReason:
-    """Start `live_trading_job` when an approved symbol wants in at the newest closed bar.
+    """Start `live_trading_job` when an approved symbol wants in, or one that is held was looked at.
 
-    The run key is the signal set's id, a pure function of the tables: one set, one run. An interval of
-    four seconds means every loop of the daemon (its floor is five). The cursor names approvals too:
-    research publishes them seconds after the signals, and a tick may fall in between.
+    The run key is the signal sets' ids, pure functions of tables and held symbols: one set, one run. An
+    interval of four seconds means every loop of the daemon (its floor is five). The cursor names approvals
+    too: research publishes them seconds after the signals, and a tick may fall in between; and what is held.
     """
     newest, approvals = store.lake.latest("signals"), store.lake.latest("approved_symbols")
     if newest is None:
         return dg.SkipReason("no signals yet: run the `research` job")
     seen = f"{newest.version_id} {approvals.version_id if approvals else 'without approvals'}"
+    held = held_symbols_told(store)
+    if held:
+        seen += f" {digest(*held)}"
     if context.cursor == seen:
         return dg.SkipReason(f"have been looked at: {seen}")
-    batch = pending_signal_set(store)
+    leaving, batch = pending_exit_set(store), pending_signal_set(store)
     context.update_cursor(seen)
-    if batch is None:
+    if batch is None and leaving is None:
         return dg.SkipReason("no approved symbol wants in at the newest closed bar")
-    return dg.RunRequest(run_key=batch.signal_set_id, tags={"sluice/signal_set": batch.signal_set_id})
+    key = " ".join(found.signal_set_id for found in (leaving, batch) if found is not None)
+    return dg.RunRequest(run_key=key, tags={"sluice/signal_set": key})
 
 
 @dg.run_failure_sensor(

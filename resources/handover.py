@@ -1,15 +1,24 @@
-"""The set of entries that the newest tables ask for; read from the lake, decided in the domain."""
+"""The sets that the newest tables ask for, of entries and of exits; read here, decided in the domain."""
 
 import polars as pl
 import structlog
 
+from resources.held import has_log, waiting_for
 from resources.settings import load_settings
 from resources.store import Store
 from resources.strategies import told_strategy
-from trading.execution.handover import build_signal_set, exits_of, with_groups
+from trading.execution.handover import (
+    HandoverRules,
+    build_exit_set,
+    build_signal_set,
+    exit_source_of,
+    exits_of,
+    with_groups,
+)
+from trading.market.lineage import Version
 from trading.market.listing import from_frame
 from trading.market.orders import SignalSet
-from trading.market.timeframes import timeframe
+from trading.market.timeframes import from_ms, timeframe, to_ms
 from trading.risk.betas import market_betas
 from trading.store.lake import Lake
 
@@ -40,8 +49,54 @@ def pending_signal_set(store: Store) -> SignalSet | None:
         exits_of(results),
         timeframe=timeframe(load_settings(store.world).timeframe),
         at=store.as_of(),
+        rules=_rules(store),
+        source=exit_source_of(ours["strategy"]),
     )
     return None if batch is None else with_groups(batch, _clusters(lake), _betas(lake))
+
+
+def held_symbols_told(store: Store) -> list[str]:
+    """Return held symbols that wait for exit signals of the newest bar, by name.
+
+    Held is what the order log says: trades of the strategy (name and digest) that the newest signals are of,
+    entered before their newest bar closed.
+    """
+    signals = store.lake.latest("signals")
+    if signals is None or not has_log(store.world):
+        return []
+    return waiting_for(store.world, _source_of(signals), _newest_close_ms(store))
+
+
+def pending_exit_set(store: Store) -> SignalSet | None:
+    """Return what the newest signals say of the symbols that wait for their exit signals, or None."""
+    lake, held = store.lake, held_symbols_told(store)
+    signals = lake.latest("signals")
+    if not held or signals is None or lake.latest("indicators") is None:
+        return None
+    bar, closed_ms = timeframe(load_settings(store.world).timeframe), _newest_close_ms(store)
+    newest = pl.lit(from_ms(closed_ms - bar.ms)).cast(pl.Datetime("ms", "UTC"))
+    bars = pl.scan_parquet(lake.data_path("indicators")).filter(pl.col("open_time") == newest)
+    judged = bars.select("symbol").collect()["symbol"].unique().to_list()
+    table, source = (signals, lake.read("signals")), _source_of(signals)
+    return build_exit_set(table, judged, held, source, timeframe=bar, at=store.as_of(), rules=_rules(store))
+
+
+def pending_sets(store: Store) -> list[SignalSet]:
+    """Return the sets to hand over now: exits go first."""
+    found = (pending_exit_set(store), pending_signal_set(store))
+    return [batch for batch in found if batch is not None]
+
+
+def _source_of(signals: Version) -> str:
+    return exit_source_of(told_strategy(signals)["strategy"])
+
+
+def _newest_close_ms(store: Store) -> int:
+    return timeframe(load_settings(store.world).timeframe).floor_ms(to_ms(store.as_of()))
+
+
+def _rules(store: Store) -> HandoverRules:
+    return HandoverRules(silence=load_settings(store.world).risk.silence)
 
 
 def _clusters(lake: Lake) -> dict[str, int]:

@@ -6,6 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from resources.exchange import Exchange
+from resources.held import with_held
 from resources.settings import load_settings
 from resources.store import Store
 from trading.market.lineage import Version
@@ -33,7 +34,7 @@ def fetch_history(
         lambda pool: refresh(
             pool.public,
             shelf,
-            store.approved() if request.only_approved else store.kept("liquid_symbols"),
+            with_held(store, store.approved() if request.only_approved else store.kept("liquid_symbols")),
             [find_timeframe(name) for name in names],
             window,
             at=at,

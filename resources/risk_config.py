@@ -12,6 +12,7 @@ from trading.risk.canary import CanaryRules
 from trading.risk.fleet import FleetRules
 from trading.risk.guards import Guards
 from trading.risk.peg import PegRules
+from trading.risk.silence import SilenceRules
 
 if TYPE_CHECKING:
     from trading.execution.settings import EngineSettings
@@ -32,6 +33,8 @@ class RiskConfig(BaseModel):
         How a new strategy begins.
     peg : PegRules
         When a dollar coin is off its peg.
+    silence : SilenceRules
+        How long trades are held whose exit signals nobody speaks of. Travels with the signal set.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +44,7 @@ class RiskConfig(BaseModel):
     fleet_guards: Guards = _NONE
     canary: CanaryRules = CanaryRules()
     peg: PegRules = PegRules()
+    silence: SilenceRules = SilenceRules()
 
     def engine_settings(self) -> "EngineSettings":
         """Return the engine's settings with these bounds."""

@@ -1,22 +1,29 @@
 """What joins research and the engine: the pending set, the stream that wakes, the operator's alerts."""
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import polars as pl
 import pytest
 
 from resources.cache import SignalBus
-from resources.handover import pending_signal_set
+from resources.handover import pending_exit_set, pending_sets, pending_signal_set
+from resources.held import held_symbols
 from resources.order_log import OPERATOR, OrderLogResource
 from resources.store import Store
 from tests.assets import tables
 from tests.assets.embedded import settings_of
-from trading.market.errors import BadInput, MissingData
+from tests.trading.store.order_log.rows import fill, intent, order
+from trading.market.errors import MissingData
+from trading.market.orders import OrderStatus, SignalSet
 from trading.risk.exits import ExitRules
 from trading.store.cache import SignalStream, connect
+from trading.store.order_log import OrderLog
 from trading.store.valkey import EmbeddedValkey
+from trading.users.directory import Directory
+from trading.users.user import User
 
 AT = tables.AT
 
@@ -141,16 +148,60 @@ def test_signals_of_another_strategy_than_the_approvals_are_not_pending(home):
     assert pending_signal_set(store) is None
 
 
-def test_approvals_that_rest_on_an_exit_signal_are_refused_at_the_hand_over(home):
-    """The live engine would hold what the backtest sold: one sentence, no set."""
+def with_exit_signals(store: Store) -> None:
+    """Approvals that rest on exit signals, a trailing stop and a ladder."""
+    research(store, AAA=True, BBB=True)
+    rules = ExitRules(0.05, None, trailing_stop=0.02, use_exit_signal=True, ladder=((0, 0.06), (8, 0.01)))
+    frame = store.lake.read("backtest_results").drop("lineage_id", strict=False)
+    about = {"key": ["symbol"], "inputs": ["signals"], "params": {"ExitRules": asdict(rules)}}
+    store.publish("backtest_results", frame, **about)
+
+
+def test_approvals_that_rest_on_exit_signals_and_trailing_stops_are_handed_over(home):
+    """The set says whose exit signals end the trade, and carries the rest to the digit."""
     store = Store()
-    research(store, AAA=True)
-    params = {"ExitRules": asdict(ExitRules(stop_loss=0.05, use_exit_signal=True))}
-    frame = store.lake.read("backtest_results")
-    frame = frame.drop("lineage_id", strict=False)
-    store.publish("backtest_results", frame, key=["symbol"], inputs=["signals"], params=params)
-    with pytest.raises(BadInput, match="rest on exit signals, which signal sets do not carry yet"):
-        pending_signal_set(store)
+    with_exit_signals(store)
+    terms = pending_signal_set(store).signals[0].exits
+    assert terms.exit_source == "rsi_regime@"
+    assert (terms.trailing_stop, terms.timeframe) == (Decimal("0.02"), "15m")
+    assert terms.ladder == ((0, Decimal("0.06")), (7200, Decimal("0.01")))
+
+
+def test_a_set_of_exits_is_pending_while_a_trade_waits_for_exit_signals(home):
+    """BBB was bought under them a bar ago and the newest bar says exit; AAA is held by nobody."""
+    store = Store()
+    with_exit_signals(store)
+    said = store.lake.read("signals").drop("lineage_id").with_columns(is_exit=pl.col("symbol") == "BBB/USDT")
+    store.publish("signals", said, key=["symbol"], inputs=["tickers"])
+    newest = said["open_time"].max()
+    bars = pl.DataFrame({"symbol": tables.SYMBOLS[:2], "open_time": [newest] * 2, "close": [1.0] * 2})
+    store.publish("indicators", bars, key=["symbol"])
+    assert pending_exit_set(store) is None
+    assert held_symbols(store.world) == []
+    with OrderLogResource().open() as log:
+        hold(log, pending_signal_set(store), "BBB/USDT", opened=newest - timedelta(minutes=15))
+    assert held_symbols(store.world) == ["BBB/USDT"]
+    batch = pending_exit_set(store)
+    assert [word.symbol for word in batch.words] == ["BBB/USDT"]
+    said = store.lake.read("signals").filter(pl.col("is_exit"))["lineage_id"].to_list()
+    assert [batch.words[0].signal_id] == said
+    assert pending_sets(store)[0] == batch
+
+
+def hold(log: OrderLog, batch: SignalSet, symbol: str, opened: datetime) -> None:
+    """One user's open trade, entered under the rules of the set's first signal."""
+    signal = replace(batch.signals[0], symbol=symbol)
+    log.write_signal_set(batch)
+    Directory(log).add(User(user_id="u1", name="One", account="demo:1"))
+    at_ms = int(opened.timestamp() * 1000)
+    plan = intent(
+        signal_set_id=batch.signal_set_id, symbol=symbol, exits=signal.exits, take_profit=None,
+        amount=Decimal(1), created_ms=at_ms,
+    )  # fmt: skip
+    log.orders.plan_entries("u1", batch.signal_set_id, [plan], [], place=0, at_ms=at_ms)
+    log.orders.mark_sent("c1")
+    state = order("O1", "c1", OrderStatus.FILLED, "1", "1")
+    log.ledger.book("c1", state, [fill("f1", at=opened)], at_ms=at_ms)
 
 
 def test_an_old_signal_is_not_pending_after_a_newer_look(home):

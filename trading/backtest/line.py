@@ -134,14 +134,17 @@ class LineRun:
 
     def _strategy(self, fee: float) -> Strategy:
         """Return the exits as a strategy file would say them to a venue of this fee."""
-        exits = self.exits
+        exits, bar_min = self.exits, self.block.bar_ms / _MINUTE_MS
         trail = exits.trailing_stop
+        # As a strategy file says targets: what is left after the fee of both sides.
+        net = (1 - fee) / (1 + fee)
         return Strategy(
             entry=_ANYTHING,
             stoploss=exits.stop_loss,
             stake=self.stake,
             entry_limit=self.entry_limit,
             take_profit=exits.take_profit or 0.0,
+            roi=tuple((round(age * bar_min), (1 + target) * net - 1) for age, target in exits.ladder),
             trailing=None if trail is None else Trailing(trail, exits.trailing_offset),
             max_hold_min=(exits.max_hold_bars or 0) * self.block.bar_ms // _MINUTE_MS,
             volume_share=self.volume_share,

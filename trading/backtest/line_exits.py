@@ -10,9 +10,9 @@ _MINUTE_MS = 60_000
 def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
     """Return the exits that backtest and live engine use for a strategy of the line.
 
-    A `roi` of one rung at age 0 becomes the part of the price that leaves it after the strategy's own fee
-    and costs on both sides. An exit signal counts as the file says, unless it says ``exit.on_line = false``:
-    the hand-over refuses it (`handover.not_carried`), but nothing else is tested under the strategy's name.
+    The rungs of `roi` become the parts of the price that leave them after the strategy's own fee and costs on
+    both sides; one that begins between two bars comes into force with the next bar, as it does over candle
+    files. An exit signal counts as the file says, unless it says ``exit.on_line = false``.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
     Raises
     ------
     BadInput
-        If it has a ladder of targets, additions, parts or entries that rest: a signal set cannot carry them.
+        If it has additions, parts or entries that rest: a signal set cannot carry them.
     """
     name = strategy.name or "(no name)"
     if strategy.additions or strategy.parts or strategy.costs.entry_rests:
@@ -30,17 +30,10 @@ def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
             f"strategy {name}: the line buys once at the open and sells once: entry.add, risk.partial and "
             "limit orders to enter run over candle files only"
         )
-    if strategy.roi and (len(strategy.roi) > 1 or strategy.roi[0][0] > 0):
-        raise BadInput(
-            f"strategy {name}: the line takes one target from age 0 on, "
-            f"risk.roi has {len(strategy.roi)} from {strategy.roi[0][0]} min on: signal sets carry no ladder"
-        )
     target = strategy.take_profit or None
-    if strategy.roi:
-        costs = strategy.costs
-        price_cost = costs.half_spread + costs.slippage
-        kept = (1 - costs.fee) * (1 - price_cost)
-        target = (1 + strategy.roi[0][1]) * (1 + costs.fee) / kept - 1
+    ladder = _ladder(strategy, bar_ms)
+    if len(ladder) == 1 and ladder[0][0] == 0:
+        (_, target), ladder = ladder[0], ()
     trailing, held_ms = strategy.trailing, strategy.max_hold_min * _MINUTE_MS
     return ExitRules(
         stop_loss=strategy.stoploss,
@@ -49,4 +42,17 @@ def exits_of_strategy(strategy: Strategy, bar_ms: int) -> ExitRules:
         trailing_offset=0.0 if trailing is None else trailing.offset,
         max_hold_bars=max(1, held_ms // bar_ms) if held_ms else None,
         use_exit_signal=strategy.exit_ is not None and strategy.exit_counts_on_line,
+        ladder=ladder,
     )
+
+
+def _ladder(strategy: Strategy, bar_ms: int) -> tuple[tuple[int, float], ...]:
+    """Return whole bars and gross targets; of two rungs that begin with the same bar the later one counts."""
+    costs = strategy.costs
+    price_cost = costs.half_spread + costs.slippage
+    kept = (1 - costs.fee) * (1 - price_cost)
+    rungs = {
+        -(-minutes * _MINUTE_MS // bar_ms): (1 + goal) * (1 + costs.fee) / kept - 1
+        for minutes, goal in strategy.roi
+    }
+    return tuple(rungs.items())

@@ -13,6 +13,7 @@ import structlog
 
 from trading.execution.courier import Courier, TradeCache
 from trading.execution.desk import Desk
+from trading.execution.exit_memory import STEP_S as MEMORY_S
 from trading.execution.exits import Exits
 from trading.execution.follow import Follow
 from trading.execution.heartbeat import Heartbeat
@@ -74,6 +75,7 @@ class Engine:
         """Do one round of what owns orders, one after the other (tests and `--once`)."""
         await self.reconcile.step()
         await self.requests.step()
+        await self.exits.reasons.memory.step()
         await self.exits.step()
         await self.follow.step()
         await self.intake.step()
@@ -94,6 +96,7 @@ class Engine:
         settings = self.desk.settings
         loops = [
             self._every(settings.watch_s, self.exits.step, stop),
+            self._every(MEMORY_S, self.exits.reasons.memory.step, stop),
             self._every(settings.follow_s, self.follow.step, stop),
             self._every(0.5, self.reconcile.step, stop),
             self._intake(stop),

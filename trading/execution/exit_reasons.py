@@ -1,20 +1,47 @@
 """Why an open position is to be left now: the one exit machine of `trading.risk`, and what goes before it.
 
-A symbol whose delisting is announced with a time is left before it, whatever the price; and everything of a
-user who asked to close all. Once an exit has begun it goes on until nothing sellable is left, whatever the
-price does then.
+A symbol whose delisting is announced with a time is left before it, whatever the price; everything of a
+user who asked to close all; a trade that an exit signal told to leave; and one that leaves by exit signals of
+which nothing has been heard for too long. Once an exit has begun it goes on until nothing sellable is left,
+whatever the price does then.
+
+A price far below the stop, as an outage leaves it, is no reason to wait: the position is sold at once, on
+two looks as any stop, in steps that widen (`selling.py`), and the user and the operator are told how far it
+fell unwatched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
 from trading.exchange.gateway import Quote
 from trading.execution.desk import Desk
-from trading.risk.exits import ExitRules, PriceBar, exit_decision
-from trading.store.order_log.records import Intent, IntentStatus, Trade
+from trading.execution.exit_memory import ExitMemory
+from trading.market.orders import TradeSignal
+from trading.market.symbols import Market
+from trading.market.ticks import Grid
+from trading.risk.armed import Armed
+from trading.risk.exits import ExitCode, ExitRules
+from trading.store.order_log.exit_states import ExitState
+from trading.store.order_log.news_holds import OPERATOR
+from trading.store.order_log.records import Event, Intent, IntentStatus, Trade
 from trading.users.gates import CLOSE_ALL
 
 DELISTING = "delisting"  # the exit reason of a position whose symbol stops trading
 FLATTEN = "flatten"  # of a position that a person ordered sold
+SILENCE = "exit_silence"  # of one whose exit signals have not been heard of for too long
+_STOPS = (ExitCode.STOP_LOSS, ExitCode.TRAILING_STOP)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One trade's levels, worked out for one version of it and what was remembered of it then."""
+
+    version: int
+    state: ExitState
+    market: Market
+    grid: Grid
+    armed: Armed
 
 
 class ExitReasons:
@@ -22,11 +49,18 @@ class ExitReasons:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.memory = ExitMemory(desk)
         self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
         self._closing: set[str] = set()  # users who asked to close everything
+        self._watched: dict[str, _Watched] = {}
+        self._ticks: dict[str, tuple[Quote, int]] = {}  # the bid of each symbol's newest quote
+        self._fallen: set[str] = set()  # trades of which it was told how far below the stop they are
 
-    def refresh(self) -> None:
-        """Read what the log orders sold: symbols that end, users who close."""
+    def refresh(self, trades: Sequence[Trade]) -> None:
+        """Read what the log orders sold: symbols that end, users who close. `trades` are those open now."""
+        if len(self._watched) > 2 * len(trades) + 100:
+            open_now = {trade.trade_id for trade in trades}
+            self._watched = {key: each for key, each in self._watched.items() if key in open_now}
         lead_ms = self._desk.settings.delisting_lead_s * 1000
         self._leaving = self._desk.log.news_holds.leaving(self._desk.now_ms(), lead_ms)
         self._closing = {request.user_id for request in self._desk.log.wishes.open_requests(CLOSE_ALL)}
@@ -43,15 +77,83 @@ class ExitReasons:
             return CLOSE_ALL
         if trade.symbol in self._leaving:
             return DELISTING
-        is_over = self._desk.now_ms() >= trade.deadline_ms
+        return self._by_rules(trade, quote)
+
+    def _by_rules(self, trade: Trade, quote: Quote | None) -> str | None:
+        now_ms = self._desk.now_ms()
         if quote is None:
-            return "max_hold" if is_over else None
-        # One rule book for backtest and live: here a bar is an instant, and the hold is 1 when over.
-        rules = ExitRules(
-            stop_loss=float(trade.stop_loss),
-            take_profit=None if trade.take_profit is None else float(trade.take_profit),
-            max_hold_bars=1,
-        )
-        now, tick = PriceBar.at(float(quote.bid)), self._desk.market(trade.symbol).tick
-        found = exit_decision(rules, now, entry=float(trade.open_price), bars_held=int(is_over), tick=tick)
-        return None if found is None else found.reason
+            if now_ms >= trade.deadline_ms:
+                return ExitCode.MAX_HOLD.reason
+            if trade.trade_id in self.memory.told:
+                return ExitCode.EXIT_SIGNAL.reason
+        else:
+            watched = self.watched(trade)
+            tick = self._tick(trade.symbol, quote, watched.grid)
+            code = watched.armed.look(tick, now_ms, trade.trade_id in self.memory.told)
+            if code:
+                if code in _STOPS:
+                    self._note_fall(trade, watched, tick, now_ms)
+                return ExitCode(code).reason
+        return SILENCE if trade.trade_id in self.memory.silent else None
+
+    def watched(self, trade: Trade) -> _Watched:
+        """Return a trade's levels; worked out anew when it or what is remembered of it has changed."""
+        found = self._watched.get(trade.trade_id)
+        market = self._desk.market(trade.symbol)
+        if found is not None and found.version == trade.version and found.market is market:
+            if trade.exits.trailing_stop is not None:
+                state = self.memory.state(trade)
+                if state is not found.state and state.peak is not None:
+                    found.state = state
+                    found.armed.raise_peak(found.grid.whole(float(state.peak)))
+            return found
+        state = self.memory.state(trade)
+        grid = Grid.of(market.tick)
+        found = _Watched(trade.version, state, market, grid, arm(trade, state.peak, grid))
+        self._watched[trade.trade_id] = found
+        self.memory.wake()
+        return found
+
+    def _tick(self, symbol: str, quote: Quote, grid: Grid) -> int:
+        known = self._ticks.get(symbol)
+        if known is not None and known[0] is quote:
+            return known[1]
+        tick = grid.whole(float(quote.bid))
+        self._ticks[symbol] = (quote, tick)
+        return tick
+
+    def _note_fall(self, trade: Trade, watched: _Watched, tick: int, now_ms: int) -> None:
+        """Tell, once per trade, that the price is far below the stop."""
+        stop = watched.armed.stop
+        share = 1 - Decimal(tick) / Decimal(stop)
+        if share <= self._desk.settings.far_below_stop or trade.trade_id in self._fallen:
+            return
+        self._fallen.add(trade.trade_id)
+        payload: dict[str, object] = {
+            "symbol": trade.symbol,
+            "user_id": trade.user_id,
+            "bid": format(watched.grid.value(tick), ".12g"),
+            "stop": format(watched.grid.value(stop), ".12g"),
+            "below": f"{share:.1%}",
+        }
+        for reader in (trade.user_id, OPERATOR):
+            event_id = f"far_below_stop:{trade.trade_id}:{reader}"
+            self.memory.say(Event(event_id, reader, "far_below_stop", payload, now_ms))
+
+
+def rules_of(trade: Trade) -> ExitRules:
+    """Return the rules that a trade was entered with; its longest hold is `Trade.deadline_ms`."""
+    bar = trade.exits.bar
+    signal = TradeSignal(
+        trade.symbol, trade.signal_id, trade.approval_id, trade.open_price, trade.stop_loss,
+        trade.take_profit, max_hold_s=1, exits=trade.exits,
+    )  # fmt: skip
+    return ExitRules.of_signal(signal, 1 if bar is None else bar.ms // 1000)
+
+
+def arm(trade: Trade, peak: Decimal | None, grid: Grid) -> Armed:
+    """Return the levels of an open trade, given the highest price of closed bars; None = none has closed."""
+    bar, paid = trade.exits.bar, grid.whole(float(trade.open_price))
+    numbers = rules_of(trade).numbers(1000 if bar is None else bar.ms)
+    seen = paid if peak is None else grid.whole(float(peak))
+    return Armed(numbers, paid, trade.opened_ms, trade.deadline_ms, bar, seen)

@@ -44,7 +44,7 @@ class Exits:
         self._live = live
         self.book = OpenBook(desk.log)
         self.looks = SecondLook(desk.wall, desk.settings.second_look_most_s)
-        self._reasons = ExitReasons(desk)
+        self.reasons = ExitReasons(desk)
         self._seller = Seller(desk, wire)
         self._again = LookAgain(desk, self.heard, self._seller.depth.seen)
         self._result = FleetResult(desk.log)
@@ -66,7 +66,12 @@ class Exits:
                 return
             await self._live.follow(self._wanted())
             now_ms = self._desk.now_ms()
-            over = [trade for trade in self.book.trades() if now_ms >= trade.deadline_ms]
+            leaving = self.reasons.memory.leaving
+            over = [
+                trade
+                for trade in self.book.trades()
+                if now_ms >= trade.deadline_ms or trade.trade_id in leaving
+            ]
             quotes = await self._ask(self.book.trades())
             urgent = {trade.trade_id: trade for trade in (*over, *self.book.begun())}
             polled = [trade for symbol in quotes for trade in self.book.of(symbol)]
@@ -112,7 +117,7 @@ class Exits:
             self._note_result(trades, {})
             return 0
         self._seller.depth.begin()
-        self._reasons.refresh()
+        self.reasons.refresh(trades)
         if self._live is not None:
             await self._live.follow(self._wanted())
         quotes = await self._ask(trades)
@@ -181,7 +186,7 @@ class Exits:
             return None
         quote = None if seen is None else seen.executable
         try:
-            reason = self._reasons.of(trade, before, quote)
+            reason = self.reasons.of(trade, before, quote)
         except SluiceError as error:
             self._failed(trade, error)
             return None

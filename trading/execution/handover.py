@@ -1,23 +1,27 @@
-"""From approvals and fresh signals to one signal set: the last thing that research decides.
+"""From approvals and fresh signals to signal sets, of entries and of exits: the last that research decides.
 
 Pure: frames in, message out. Who is to trade it, and how much, is the engine's matter.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
 import polars as pl
 
 from trading.market.errors import BadInput
+from trading.market.exit_terms import ExitTerms
 from trading.market.lineage import GROUNDS, PREFIXES, Version, digest, row_id
-from trading.market.orders import SignalSet, TradeSignal
+from trading.market.orders import ExitWord, SignalSet, TradeSignal
 from trading.market.symbols import Market
 from trading.market.timeframes import Timeframe, from_ms, to_ms
-from trading.risk.exits import ExitRules
+from trading.risk.exits import NO_HOLD_BARS, ExitRules
 from trading.risk.fleet import BETA, NO_CLUSTER
+from trading.risk.silence import SilenceRules
+
+_SILENCE = SilenceRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,14 @@ class HandoverRules:
         Market time, in bars after the signal's bar closed, at which the set expires.
     max_signals : int
         Signals in one set, best score first.
+    silence : SilenceRules
+        How long a trade is held whose exit signals nobody speaks of; a set of exits expires as late.
     """
 
     entry_limit: float = 0.01
     lifetime_bars: float = 1.0
     max_signals: int = 20
+    silence: SilenceRules = _SILENCE
 
 
 def build_signal_set(
@@ -49,6 +56,7 @@ def build_signal_set(
     timeframe: Timeframe,
     at: datetime,
     rules: HandoverRules | None = None,
+    source: str = "",
 ) -> SignalSet | None:
     """Return the set of entries that the newest closed bar asks for, or None when there is none.
 
@@ -62,6 +70,8 @@ def build_signal_set(
         The rules that the approvals were tested with.
     at : datetime
         Market time of the decision.
+    source : str
+        `exit_source_of` the signals; only where exit signals count.
 
     Returns
     -------
@@ -71,12 +81,12 @@ def build_signal_set(
     Raises
     ------
     BadInput
-        If the approvals rest on exits that a signal set cannot carry: live must trade what was tested.
+        If exit signals count and `source` does not say whose.
     """
     rules = rules or HandoverRules()
-    refusal = not_carried(exits)
-    if refusal is not None:
-        raise BadInput(refusal)
+    if exits.use_exit_signal and not source:
+        raise BadInput("exits use exit signals, so source must say whose, was empty")
+    terms = terms_of(exits, timeframe, source, rules.silence)
     bar_ms = timeframe.floor_ms(to_ms(at)) - timeframe.ms
     approved = approvals[1].filter(pl.col("is_approved"))
     wanted = (
@@ -102,7 +112,8 @@ def build_signal_set(
         bar_time=from_ms(bar_ms),
         timeframe=timeframe.name,
         signals=tuple(
-            _signal(row, markets[row["symbol"]], exits, timeframe, rules) for row in wanted.to_dicts()
+            replace(_signal(row, markets[row["symbol"]], exits, timeframe, rules), exits=terms)
+            for row in wanted.to_dicts()
         ),
         versions=(signals[0].version_id, approvals[0].version_id),
         rests_on=grounds_of(approved),
@@ -110,18 +121,86 @@ def build_signal_set(
     )
 
 
-def not_carried(exits: ExitRules) -> str | None:
-    """Return why approvals under `exits` are not handed over, in one sentence; None if a set carries them."""
-    parts = [
-        (exits.trailing_stop is not None, "a trailing stop", "trailing_stop 0"),
-        (exits.use_exit_signal, "exit signals", "use_exit_signal false"),
-    ]
-    asked = [(what, without) for is_used, what, without in parts if is_used]
+def build_exit_set(
+    signals: tuple[Version, pl.DataFrame],
+    judged: Collection[str],
+    held: Collection[str],
+    source: str,
+    *,
+    timeframe: Timeframe,
+    at: datetime,
+    rules: HandoverRules | None = None,
+) -> SignalSet | None:
+    """Return what research says of the held symbols at the newest closed bar, or None if it says nothing.
+
+    Parameters
+    ----------
+    signals : pair of Version and DataFrame
+        Table `signals` with its version.
+    judged : collection of str
+        Symbols whose newest closed bar the signals were made from. One that is not among them gets no word:
+        its silence is counted.
+    held : collection of str
+        Symbols of open trades that leave on the exit signals of `source`.
+    source : str
+        `exit_source_of` the signals.
+
+    Returns
+    -------
+    SignalSet or None
+        A set of exits. Its id is a pure function of version, bar and symbols.
+    """
+    rules = rules or HandoverRules()
+    bar_ms = timeframe.floor_ms(to_ms(at)) - timeframe.ms
+    asked = sorted(set(held) & set(judged))
     if not asked:
         return None
+    newest = pl.lit(from_ms(bar_ms)).cast(pl.Datetime("ms", "UTC"))
+    leave = signals[1].filter(
+        pl.col("is_exit") & (pl.col("open_time") == newest) & pl.col("symbol").is_in(asked)
+    )
+    said = dict(leave.select("symbol", "lineage_id").iter_rows())
+    return SignalSet(
+        signal_set_id=row_id(PREFIXES["signal_set"], signals[0].version_id, "exits", str(bar_ms), *asked),
+        created_at=at,
+        expires_at=from_ms(bar_ms + timeframe.ms) + timeframe.delta * rules.silence.leave_after_bars,
+        bar_time=from_ms(bar_ms),
+        timeframe=timeframe.name,
+        signals=(),
+        versions=(signals[0].version_id,),
+        words=tuple(ExitWord(symbol, said.get(symbol)) for symbol in asked),
+        exit_source=source,
+    )
+
+
+def not_carried(results: Version) -> str | None:
+    """Return why approvals that rest on these backtests are not handed over; None if a set carries them."""
+    known = {rule.name for rule in fields(ExitRules)}
+    unknown = sorted(set(json.loads(results.params).get("ExitRules", {})) - known)
+    if not unknown:
+        return None
     return (
-        f"approvals rest on {' and '.join(what for what, _ in asked)}, which signal sets do not carry yet: "
-        f"to trade the strategy without, run backtest_results with {' and '.join(off for _, off in asked)}"
+        f"approvals rest on exits that signal sets do not carry: {', '.join(unknown)}; "
+        "update Sluice, or run backtest_results without"
+    )
+
+
+def exit_source_of(told: Mapping[str, str]) -> str:
+    """Return whose exit signals they are, given a strategy's name and the digest of its text."""
+    return f"{told['name']}@{told['digest']}"
+
+
+def terms_of(exits: ExitRules, timeframe: Timeframe, source: str, silence: SilenceRules) -> ExitTerms:
+    """Return what a signal carries of `exits` beside stop, target and longest hold."""
+    trail = exits.trailing_stop
+    return ExitTerms(
+        timeframe=timeframe.name,
+        trailing_stop=None if trail is None else Decimal(repr(trail)),
+        trailing_offset=Decimal(repr(exits.trailing_offset)),
+        ladder=tuple((age * timeframe.ms // 1000, Decimal(repr(goal))) for age, goal in exits.ladder),
+        exit_source=source if exits.use_exit_signal else "",
+        alert_after_bars=silence.alert_after_bars,
+        leave_after_bars=silence.leave_after_bars,
     )
 
 
@@ -160,7 +239,16 @@ def strategy_of(signals: Version, exits: ExitRules) -> str:
 
 
 def exits_of(results: Version) -> ExitRules:
-    """Return the exit rules that a version of `backtest_results` was made with."""
+    """Return the exit rules that a version of `backtest_results` was made with.
+
+    Raises
+    ------
+    BadInput
+        If a signal set cannot carry them: live must trade what was tested.
+    """
+    refusal = not_carried(results)
+    if refusal is not None:
+        raise BadInput(refusal)
     return ExitRules(**json.loads(results.params)["ExitRules"])
 
 
@@ -170,7 +258,7 @@ def _signal(
     close = Decimal(repr(row["close"]))
     limit = market.price_down(close * (1 + Decimal(repr(rules.entry_limit))))
     capacity = row["capacity_quote"]
-    held_bars = exits.max_hold_bars if exits.max_hold_bars is not None else 10**6
+    held_bars = exits.max_hold_bars if exits.max_hold_bars is not None else NO_HOLD_BARS
     return TradeSignal(
         symbol=market.symbol,
         signal_id=str(row["lineage_id"]),

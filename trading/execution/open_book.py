@@ -9,7 +9,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from trading.market.orders import PLAIN
 from trading.store.order_log import OrderLog
 from trading.store.order_log.records import Intent, Leg, Trade
 
@@ -128,7 +127,7 @@ class OpenBook:
         self._trades[trade.trade_id] = trade
         self._symbols.setdefault(trade.symbol, set()).add(trade.trade_id)
         self._levels.pop(trade.symbol, None)
-        if trade.exits != PLAIN:
+        if not trade.exits.is_plain:
             self.follow_every_quote.add(trade.trade_id)
 
     def _drop(self, trade_id: str) -> None:

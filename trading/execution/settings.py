@@ -60,6 +60,9 @@ class EngineSettings:
         Of a core, at most so much is spent on reading the whole log of positions again.
     exit_alert_attempts : int
         After so many exit attempts that sold nothing, somebody is told; the attempts go on, slower.
+    far_below_stop : Decimal
+        A bid that is further than this fraction below the stop when the stop fires is told to the user and
+        the operator. It is sold at once all the same.
     flatten_share : Decimal
         Of what stands at the best bid: so much a flatten sells of one symbol at each look, for all users.
         Above 1 a slice reaches below the best bid, never below the limit of `exit_bands`.
@@ -116,6 +119,7 @@ class EngineSettings:
     fallback_share: float = 0.25
     sweep_share: float = 0.05
     exit_alert_attempts: int = 8
+    far_below_stop: Decimal = Decimal("0.03")
     flatten_share: Decimal = Decimal(1)
     max_position_share: Decimal = Decimal("0.10")
     reserve: Decimal = Decimal("0.02")

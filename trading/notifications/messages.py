@@ -23,6 +23,15 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     ),
     "order_found": lambda p: f"A lost order in {p['symbol']} turned up and was taken over.",
     "exit_held_up": lambda p: f"The exit of {p['symbol']} cannot go on by itself: {p['reason']}",
+    "far_below_stop": lambda p: (
+        f"{p['symbol']} of {p['user_id']} was at {p['bid']} when it was looked at, {p['below']} below its "
+        f"stop of {p['stop']}. It is sold now, in steps that widen; nothing waits for the price to recover."
+    ),
+    "exit_silence": lambda p: (
+        f"Research has said nothing of {p['symbols']} for {p['alert_after_bars']} bars of {p['timeframe']}; "
+        f"trades of {p['strategy']} in them leave by its exit signals and are sold after "
+        f"{p['leave_after_bars']} bars of silence. Stops and targets hold meanwhile."
+    ),
     "run_failed": lambda p: f"{p['text']}",
     "symbol_suspended": lambda p: (
         f"{p['symbol']} takes no new entries until somebody has looked: {p['reason']}. "
@@ -53,6 +62,8 @@ _ALERTS = frozenset(
     {
         "order_lost",
         "exit_held_up",
+        "far_below_stop",
+        "exit_silence",
         "account_trouble",
         "clock_skew",
         "run_failed",

@@ -17,6 +17,8 @@ from trading.market.ticks import Grid
 from trading.risk import exit_machine
 from trading.risk.exit_machine import WHOLE, ExitNumbers
 
+NO_HOLD_BARS = 10**6  # a hold that nobody reaches: how a signal set says that there is none
+
 
 class ExitCode(IntEnum):
     """Why a position was left, as the compiled kernel writes it."""
@@ -52,8 +54,10 @@ class ExitRules:
     max_hold_bars : int or None
         Out at the open of the bar that is this many bars after the entry bar; None = no limit.
     use_exit_signal : bool
-        Whether exit signals count (one also forbids an entry of the same bar). A signal set that
-        carries no exits is traded with False, so a backtest that stands for it must say False too.
+        Whether exit signals count (one also forbids an entry of the same bar).
+    ladder : tuple of (int, float)
+        Instead of `take_profit`: whole bars since the entry bar, ascending, and the target from then on, a
+        fraction of the entry price that may be negative; empty = off.
     """
 
     stop_loss: float = 0.04
@@ -62,8 +66,11 @@ class ExitRules:
     trailing_offset: float = 0.0
     max_hold_bars: int | None = 16
     use_exit_signal: bool = False
+    ladder: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
+        rungs = tuple((int(age), float(target)) for age, target in self.ladder)
+        object.__setattr__(self, "ladder", rungs)  # as JSON has it: lists in a list
         _require(0 < self.stop_loss < 1, "stop_loss must lie between 0 and 1", self.stop_loss)
         if self.take_profit is not None:
             _require(0 < self.take_profit < 100, "take_profit must lie between 0 and 100", self.take_profit)
@@ -74,31 +81,50 @@ class ExitRules:
         )
         if self.max_hold_bars is not None:
             _require(self.max_hold_bars >= 1, "max_hold_bars must be at least 1", self.max_hold_bars)
+        self._check_ladder()
+
+    def _check_ladder(self) -> None:
+        if not self.ladder:
+            return
+        if self.take_profit is not None:
+            raise BadInput(f"exits must have a ladder or one take_profit, had both ({self.take_profit})")
+        ages = [age for age, _ in self.ladder]
+        if ages != sorted(set(ages)) or ages[0] < 0:
+            raise BadInput(f"ladder must have ascending ages from 0 bars on, was {ages}")
+        for _, target in self.ladder:
+            _require(-1 < target < 100, "a target of the ladder must lie in (-1, 100)", target)
 
     @classmethod
     def of_signal(cls, signal: TradeSignal, bar_s: int) -> Self:
         """Return the rules a signal set's entry carries; `bar_s` is the bar length in seconds.
 
-        A hold shorter than one bar counts as one bar.
+        A hold shorter than one bar counts as one bar; one of `NO_HOLD_BARS` or more is none. A rung that
+        begins between two bars comes into force with the next one.
         """
         _require(bar_s > 0, "bar_s must be positive", bar_s)
+        terms, held = signal.exits, max(1, signal.max_hold_s // bar_s)
         return cls(
             stop_loss=float(signal.stop_loss),
             take_profit=None if signal.take_profit is None else float(signal.take_profit),
-            max_hold_bars=max(1, signal.max_hold_s // bar_s),
-            use_exit_signal=False,
+            trailing_stop=None if terms.trailing_stop is None else float(terms.trailing_stop),
+            trailing_offset=float(terms.trailing_offset),
+            max_hold_bars=None if held >= NO_HOLD_BARS else held,
+            use_exit_signal=bool(terms.exit_source),
+            ladder=tuple((-(-age // bar_s), float(target)) for age, target in terms.ladder),
         )
 
     def numbers(self, bar: int = 1) -> ExitNumbers:
         """Return the rules as the exit machine takes them; ages in bars × `bar` (1 = bars, or ms a bar)."""
-        has_target, hold = self.take_profit is not None, self.max_hold_bars
+        hold, rungs = self.max_hold_bars, self.ladder
+        if self.take_profit is not None:
+            rungs = ((0, self.take_profit),)
         return ExitNumbers(
             stop_keep=WHOLE - parts(self.stop_loss),
             trail_keep=0 if self.trailing_stop is None else WHOLE - parts(self.trailing_stop),
             trail_wake=WHOLE + parts(self.trailing_offset),
             max_hold=0 if hold is None else hold * bar,
-            ages=np.zeros(int(has_target), np.int64),
-            factors=np.full(int(has_target), WHOLE + parts(self.take_profit or 0.0), np.int64),
+            ages=np.array([age * bar for age, _ in rungs], np.int64),
+            factors=np.array([WHOLE + parts(target) for _, target in rungs], np.int64),
         )
 
 

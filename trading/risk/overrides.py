@@ -14,7 +14,7 @@ class ExitOverrides:
     stop_loss : float or None
         Fraction of the entry price below it, in (0, 1); None = the strategy's.
     take_profit : float or None
-        Fraction of the entry price above it; 0 = no target, None = the strategy's.
+        Fraction of the entry price above it, instead of a ladder; 0 = no target, None = the strategy's.
     trailing_stop : float or None
         Fraction below the highest price of earlier bars, in (0, 1); 0 = off, None = the strategy's.
     trailing_offset : float or None
@@ -24,8 +24,7 @@ class ExitOverrides:
         Out at the open of the bar that is this many bars after the entry bar; 0 = no limit, None = the
         strategy's.
     use_exit_signal : bool or None
-        Whether exit signals count; None = as the strategy says. Signal sets carry none yet, so approvals of a
-        run in which they count are not handed over: false tests what can be traded without them.
+        Whether exit signals count; None = as the strategy says. Where they count, live trades leave on them.
     """
 
     stop_loss: float | None = None
@@ -50,4 +49,5 @@ class ExitOverrides:
             trailing_offset=offset,
             max_hold_bars=chosen(self.max_hold_bars, to.max_hold_bars),
             use_exit_signal=counts,
+            ladder=to.ladder if self.take_profit is None else (),
         )

@@ -4,6 +4,7 @@ import pytest
 
 from trading.backtest.line_exits import exits_of_strategy
 from trading.backtest.shipped import names, shipped_strategy
+from trading.backtest.strategy import Costs
 from trading.backtest.strategy_file import parse_strategy
 from trading.market.errors import BadInput
 from trading.risk.exits import ExitRules
@@ -48,13 +49,27 @@ def test_the_launchpad_may_switch_exit_signals_off_and_on() -> None:
     assert ExitOverrides(use_exit_signal=True).applied(ExitRules()).use_exit_signal is True
 
 
-def test_a_ladder_is_refused_in_one_sentence() -> None:
-    """Signal sets carry one target: two rungs, or one that comes later, cannot travel."""
-    for roi in ('{ "0" = 0.02, "60" = 0.01 }', '{ "30" = 0.01 }'):
-        with pytest.raises(
-            BadInput, match=r"strategy mine: the line takes one target from age 0 on, risk.roi"
-        ):
-            told(f"stoploss = 0.05\nroi = {roi}")
+def test_a_ladder_becomes_gross_targets_by_whole_bars() -> None:
+    """60 min are four bars of 15; 50 min begin between two bars: with the fourth.
+
+    Gross: (1 + g) × 1.001 / 0.999 / (1 - c); c: the file's half spread and the slippage that is the default.
+    """
+    exits = told('stoploss = 0.05\nroi = { "0" = 0.02, "50" = 0.01, "61" = -0.01 }')
+    gross = 1.001 / (0.999 * (1 - 0.0005 - Costs().slippage))
+    assert exits.take_profit is None
+    assert [age for age, _ in exits.ladder] == [0, 4, 5]
+    assert [target for _, target in exits.ladder] == pytest.approx(
+        [1.02 * gross - 1, 1.01 * gross - 1, 0.99 * gross - 1]
+    )
+    late = told('stoploss = 0.05\nroi = { "30" = 0.01 }')
+    assert (late.take_profit, [age for age, _ in late.ladder]) == (None, [2])
+
+
+def test_a_single_target_of_the_launchpad_takes_the_place_of_a_ladder() -> None:
+    """Both at once would be nobody's rule."""
+    ladder = ExitRules(take_profit=None, ladder=((0, 0.05), (4, 0.01)))
+    assert ExitOverrides().applied(ladder) == ladder
+    assert ExitOverrides(take_profit=0.03).applied(ladder) == ExitRules(take_profit=0.03)
 
 
 @pytest.mark.parametrize("name", names())

@@ -7,13 +7,21 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from trading.execution.handover import HandoverRules, build_signal_set, exits_of, not_carried
+from trading.execution.handover import (
+    HandoverRules,
+    build_exit_set,
+    build_signal_set,
+    exits_of,
+    not_carried,
+)
 from trading.market.errors import BadInput
 from trading.market.frames import UTC_MS
 from trading.market.lineage import Version, params_json
 from trading.market.symbols import Market
 from trading.market.timeframes import timeframe
 from trading.risk.exits import ExitRules
+from trading.risk.silence import SilenceRules
+from trading.store.order_log.signal_sets import from_json, to_json
 
 BAR = timeframe("15m")
 NEWEST = datetime(2026, 8, 17, 11, 45, tzinfo=UTC)  # closes at 12:00
@@ -230,17 +238,76 @@ def test_exits_of_reads_the_rules_that_a_backtest_was_made_with():
     assert exits_of(version("backtest_results", "v-backtest_results-1", params)) == rules
 
 
-def test_exits_survive_the_trip_into_a_signal_and_back():
-    """What the engine rebuilds from the signal is what the approval was tested with."""
-    signal = build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True)).signals[0]
-    assert ExitRules.of_signal(signal, BAR.ms // 1000) == replace(EXITS, use_exit_signal=False)
+EVERYTHING = ExitRules(
+    0.05, None, trailing_stop=0.02, trailing_offset=0.03, max_hold_bars=None, use_exit_signal=True,
+    ladder=((0, 0.06), (4, 0.02), (96, -0.01)),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("exits", [ExitRules(trailing_stop=0.02), ExitRules(use_exit_signal=True)])
-def test_exits_that_a_set_cannot_carry_are_refused(exits: ExitRules):
-    """What was approved with a trailing stop must not be traded without one."""
-    with pytest.raises(BadInput, match="signal sets do not carry"):
-        build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True), exits=exits)
+@pytest.mark.parametrize("exits", [EXITS, EVERYTHING, replace(EXITS, trailing_stop=0.02)])
+def test_every_rule_of_the_backtest_reaches_the_engine(exits: ExitRules):
+    """Trailing stop, ladder, exit signals: what the engine reads back is what was tested."""
+    batch = build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True), exits=exits, source="turtle@d-1")
+    carried = from_json(to_json(batch)).signals[0]
+    assert ExitRules.of_signal(carried, BAR.ms // 1000) == exits
+    assert carried.exits.exit_source == ("turtle@d-1" if exits.use_exit_signal else "")
+    assert carried.exits.timeframe == "15m"
+
+
+def test_how_long_silence_is_borne_travels_with_the_signal():
+    """As the settings say; the engine asks nobody else."""
+    rules = HandoverRules(silence=SilenceRules(alert_after_bars=2, leave_after_bars=8))
+    batch = build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True), rules=rules)
+    terms = batch.signals[0].exits
+    assert (terms.alert_after_bars, terms.leave_after_bars) == (2, 8)
+    with pytest.raises(BadInput, match="alert_after_bars <= leave_after_bars, were 9, 8"):
+        SilenceRules(alert_after_bars=9, leave_after_bars=8)
+
+
+def test_exit_signals_of_nobody_are_refused():
+    """Which strategy's signals end the trade must be known when it begins."""
+    with pytest.raises(BadInput, match="source must say whose"):
+        build(signals({"symbol": "AAA/USDT"}), approvals(AAA=True), exits=EVERYTHING)
+
+
+def exits(judged, held, *rows: dict, at=AT):
+    plain = {"is_entry": False, "is_exit": True}
+    table = signals(*(plain | row for row in rows))
+    return build_exit_set(
+        (version("signals", "v-signals-1"), table), judged, held, "turtle@d-1", timeframe=BAR, at=at
+    )
+
+
+def test_a_set_of_exits_has_a_word_for_each_held_symbol_that_was_looked_at():
+    """AAA leaves, BBB may stay; CCC is held and was not looked at, DDD says exit and nobody holds it."""
+    batch = exits(
+        {"AAA/USDT", "BBB/USDT", "DDD/USDT"},
+        ["AAA/USDT", "BBB/USDT", "CCC/USDT"],
+        {"symbol": "AAA/USDT"},
+        {"symbol": "BBB/USDT", "open_time": NEWEST - BAR.delta},  # an older bar's exit is no news
+        {"symbol": "DDD/USDT"},
+    )
+    assert [(word.symbol, word.signal_id) for word in batch.words] == [
+        ("AAA/USDT", "sig-0"), ("BBB/USDT", None),
+    ]  # fmt: skip
+    assert batch.signals == ()
+    assert (batch.exit_source, batch.bar_time) == ("turtle@d-1", NEWEST)
+    assert batch.expires_at == NEWEST + BAR.delta * 25  # the bar's close and 24 bars
+
+
+def test_a_set_of_exits_is_the_same_one_however_often_it_is_asked_for():
+    """Version, bar and symbols make its id; another symbol held makes another set."""
+    row = {"symbol": "AAA/USDT"}
+    first = exits({"AAA/USDT", "BBB/USDT"}, ["AAA/USDT"], row)
+    again = exits({"AAA/USDT", "BBB/USDT"}, ["AAA/USDT"], row, at=AT + timedelta(minutes=5))
+    more = exits({"AAA/USDT", "BBB/USDT"}, ["AAA/USDT", "BBB/USDT"], row)
+    assert first.signal_set_id == again.signal_set_id != more.signal_set_id
+
+
+def test_nothing_held_or_nothing_looked_at_gives_no_set():
+    """Silence is counted, not written."""
+    assert exits({"AAA/USDT"}, [], {"symbol": "AAA/USDT"}) is None
+    assert exits({"BBB/USDT"}, ["AAA/USDT"], {"symbol": "AAA/USDT"}) is None
 
 
 def test_a_set_carries_clusters_and_betas_for_the_caps_of_the_fleet():
@@ -256,11 +323,12 @@ def test_a_set_carries_clusters_and_betas_for_the_caps_of_the_fleet():
     assert (second.cluster, beta_of(second.features), second.features) == (-1, 1, {})
 
 
-def test_the_refusal_names_what_cannot_travel_and_what_to_set():
-    """One sentence; both where both are used, none where a set carries everything."""
-    assert not_carried(EXITS) is None
-    both = not_carried(ExitRules(trailing_stop=0.02, use_exit_signal=True))
-    assert both is not None
-    assert "rest on a trailing stop and exit signals" in both
-    assert "with trailing_stop 0 and use_exit_signal false" in both
-    assert "trailing" not in (not_carried(ExitRules(use_exit_signal=True)) or "")
+def test_approvals_under_rules_that_nobody_here_knows_are_refused():
+    """A backtest of another release that sold in parts: one sentence that names it, no set."""
+    told = {"ExitRules": {"stop_loss": 0.05, "sold_parts": [[0.02, 0.5]]}}
+    results = version("backtest_results", "v-backtest_results-1", params_json(told))
+    assert "do not carry: sold_parts" in (not_carried(results) or "")
+    with pytest.raises(BadInput, match="sold_parts"):
+        exits_of(results)
+    del told["ExitRules"]["sold_parts"]
+    assert not_carried(version("backtest_results", "v-backtest_results-1", params_json(told))) is None

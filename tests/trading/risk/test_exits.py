@@ -4,7 +4,6 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,26 +12,23 @@ from trading.market.errors import BadInput
 from trading.market.orders import TradeSignal
 from trading.market.ticks import Grid
 from trading.risk.exit_machine import MOST_PARTS, MOST_TICKS, WHOLE, ExitNumbers, times_down, times_up
-from trading.risk.exits import ExitRules, PriceBar, exit_decision, exit_in_bar, parts
+from trading.risk.exits import ExitRules, PriceBar, exit_decision, exit_in_bar
 
 _DATA = json.loads((Path(__file__).parent / "candle_cases.json").read_text())
 CASES = _DATA["cases"]
 
 
 def rules_of(case: dict) -> ExitRules:
-    return ExitRules(**(_DATA["defaults"] | case.get("rules", {})))
+    """The case's rules; a ladder takes the place of the single target."""
+    told = _DATA["defaults"] | case.get("rules", {})
+    if "ladder" in case:
+        told |= {"take_profit": None, "ladder": sorted((int(age), t) for age, t in case["ladder"].items())}
+    return ExitRules(**told)
 
 
 def numbers_of(case: dict) -> ExitNumbers:
-    """The case's rules as whole numbers, ages in bars; a ladder takes the place of the single target."""
-    numbers = rules_of(case).numbers()
-    if "ladder" not in case:
-        return numbers
-    rungs = sorted((int(age), target) for age, target in case["ladder"].items())
-    ages, factors = (
-        np.array(column) for column in zip(*[(age, WHOLE + parts(t)) for age, t in rungs], strict=True)
-    )
-    return numbers._replace(ages=ages, factors=factors)
+    """The case's rules as whole numbers, ages in bars."""
+    return rules_of(case).numbers()
 
 
 def walk(case: dict) -> tuple[int, str, float] | None:
@@ -64,9 +60,7 @@ def test_each_candle_case_ends_as_worked_out_by_hand(case: dict) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_the_live_engine_s_question_gives_the_same_answer(case: dict) -> None:
-    """`exit_decision` asks the same machine; a ladder is no rule of a signal set yet."""
-    if "ladder" in case:
-        pytest.skip("signal sets carry one target, no ladder")
+    """`exit_decision` asks the same machine."""
     rules, entry, peak, pending = rules_of(case), float(case["bars"][0][0]), float(case["bars"][0][0]), False
     answer = None
     for place, (open_, high, low, _, volume) in enumerate(case["bars"]):
@@ -115,6 +109,15 @@ def test_rules_of_a_signal_carry_its_own_fractions() -> None:
     signal = TradeSignal("A/USDT", "s", "a", Decimal(1), Decimal("0.02"), None, 7200)
     assert ExitRules.of_signal(signal, 900) == ExitRules(0.02, None, max_hold_bars=8)
     assert ExitRules.of_signal(signal, 10_000).max_hold_bars == 1
+
+
+@pytest.mark.parametrize("ladder", [((1, 0.1), (0, 0.2)), ((-1, 0.1),), ((0, -1.0),), ((0, 100.0),)])
+def test_ladders_that_cannot_be_are_refused(ladder: tuple[tuple[int, float], ...]) -> None:
+    """Ages ascend from 0 on, targets are fractions above -1; a ladder goes with no single target."""
+    with pytest.raises(BadInput, match="ladder"):
+        ExitRules(take_profit=None, ladder=ladder)
+    with pytest.raises(BadInput, match="had both"):
+        ExitRules(take_profit=0.1, ladder=((0, 0.1),))
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,9 @@ COMMANDS = {
     "verify": Mount(
         "interfaces.cli.verify_log", "Is the log, or a backup, whole; does the venue agree?", _MACHINE
     ),
+    "reconcile": Mount(
+        "interfaces.cli.reconcile", "Do exchange and log agree, account by account; what is frozen.", _MACHINE
+    ),
     "log": Mount("interfaces.cli.log", "The order log: revision, upgrade.", _MACHINE),
     "rehearse": Mount(
         "interfaces.cli.rehearse",

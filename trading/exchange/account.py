@@ -10,10 +10,11 @@ from trading.exchange.mexc import Venue
 from trading.exchange.order_wire import order_id as id_of
 from trading.exchange.order_wire import order_params, to_balances, to_fill, to_order
 from trading.exchange.throttle import Priority
+from trading.exchange.transfers import read_transfers
 from trading.exchange.transport import Caller
 from trading.exchange.weights import weight_of
 from trading.market.errors import BadInput, BadPayload, OrderNotFound, OutcomeUnknown
-from trading.market.orders import Balance, Fill, OrderRequest, OrderState
+from trading.market.orders import Balance, Fill, OrderRequest, OrderState, Transfer
 from trading.market.symbols import Market
 
 # Signed requests carry our market time; it must not be older than this (wall seconds).
@@ -53,6 +54,10 @@ class MexcAccount:
         """Return what the venue says of the account, as it came, and its balances."""
         data = await self._call("GET", "account", {})
         return data, to_balances(data, self._unify)
+
+    async def transfers(self, since_ms: int) -> list[Transfer]:
+        """Return completed deposits and withdrawals since then; empty where the key may not look."""
+        return await read_transfers(self._call, since_ms, self._unify)
 
     async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
         """Send an order once; see `AccountGateway.submit` for what each error proves."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import polars as pl
 
 from trading.market.clock import Clock
-from trading.market.orders import Balance, Fill, OrderRequest, OrderState
+from trading.market.orders import Balance, Fill, OrderRequest, OrderState, Transfer
 from trading.market.symbols import Market
 
 
@@ -92,6 +92,13 @@ class AccountGateway(Protocol):
 
     async def balances(self) -> dict[str, Balance]:
         """Return asset -> balance."""
+        ...
+
+    async def transfers(self, since_ms: int) -> list[Transfer]:
+        """Return deposits and withdrawals that were completed at or after `since_ms`, oldest first.
+
+        Empty, too, where the key may not see the wallet's history: it proves nothing then.
+        """
         ...
 
     async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:

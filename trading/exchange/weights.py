@@ -17,6 +17,8 @@ _WEIGHTS: dict[tuple[str, str], int] = {
     ("GET", "myTrades"): 10,
     ("GET", "account"): 10,
     ("GET", "capital/config/getall"): 10,
+    ("GET", "capital/deposit/hisrec"): 1,
+    ("GET", "capital/withdraw/history"): 1,
     ("POST", "batchOrders"): 10,
 }
 

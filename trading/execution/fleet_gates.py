@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from trading.execution.account_freezes import AccountFreezes
 from trading.execution.fleet_book import FleetBook
 from trading.execution.liquidity import Liquidity
 from trading.execution.peg_gate import PegGate
@@ -49,6 +50,7 @@ class FleetGates:
         self.book = book
         self.liquidity = liquidity
         self.peg = PegGate(log, peg or PegRules())
+        self.freezes = AccountFreezes(log)
         self._rules = rules
         self._exit_rate = exit_rate_per_s
         self._halts: Sequence[Halt] = ()
@@ -67,7 +69,8 @@ class FleetGates:
 
     def refusal(self, user_id: str, symbol: str, signal_set_id: str) -> Refusal | None:
         """Return why this user may not enter this symbol on this set now, or None."""
-        return self._halted(user_id, symbol, signal_set_id) or self.peg.refusal()
+        halted = self._halted(user_id, symbol, signal_set_id)
+        return halted or self.freezes.refusal(user_id, symbol) or self.peg.refusal()
 
     def _halted(self, user_id: str, symbol: str, signal_set_id: str) -> Refusal | None:
         halt = halts.blocking(self._halts, user_id, symbol)

@@ -7,7 +7,6 @@ that is taken is a warning.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
 
 import structlog
 from prometheus_client import start_http_server
@@ -66,11 +65,10 @@ async def serving_metrics(engine: Engine, limiter: Limiter, port: int | None) ->
 
 def facts_of(engine: Engine, limiter: Limiter) -> Facts:
     """Return what lives on the event loop; from that loop."""
-    findings = asdict(engine.reconcile.findings)
     return Facts(
         now_ms=_market_ms(engine),
         reconciled=len(engine.reconcile.ready),
-        findings={kind: len(found) for kind, found in findings.items()},
+        findings=dict(engine.reconcile.findings),
         shards=1,
         limiter=limiter.look(),
         stats=limiter.stats,

@@ -1,142 +1,178 @@
-"""After a start: what does the venue hold that the log does not know? Accounts at risk come first.
+"""When which account is checked against the venue: after a start, after an outage, on a timer, when asked.
 
-Until an account is reconciled its *entries* wait; its exits do not. Orders in flight are looked for one
-by one in `follow`; here the venue's own list is read against the log, so that an order the log had
-given up (LOST) is taken over, and one that nobody here placed is reported.
+Until an account at risk (something open or unclear) is checked, its *entries* wait; its exits do not.
+Accounts at risk go first, as fast as the limiter lets them; the full pass over all accounts is spread over
+time within a declared weight budget (`EngineSettings.reconcile_share` of the rate).
 """
 
+import math
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from trading.exchange.gateway import AccountGateway
-from trading.execution.coid import LENGTH
+from trading.execution.account_check import FAILED, FROZEN, AccountCheck, AtRisk
 from trading.execution.desk import Desk
-from trading.execution.follow import MARGIN_MS
+from trading.execution.differences import Kind
 from trading.execution.pace import Pace
-from trading.execution.replay import Replay
-from trading.execution.settle import Settler
 from trading.market.errors import SluiceError
-from trading.market.orders import OrderState
-from trading.store.order_log.positions import assets
-from trading.store.order_log.records import IN_FLIGHT, ZERO, Intent, IntentStatus, Trade
+from trading.store.order_log import OrderLog
+from trading.store.order_log.reconciliations import Check
+from trading.store.order_log.records import IN_FLIGHT, IntentStatus
 
 _log = structlog.get_logger("execution.reconcile")
 _MOST_S = 30.0
+# A venue whose time nobody could read for so long was away: what happened meanwhile is not known.
+OUTAGE_S = 15.0
+# Between two looks at an account that is frozen, or that always has something on its way.
+_FROZEN_S = 120.0
+# What the budget may save up: a burst of so many seconds.
+_SAVED_S = 60.0
+_RATE = 20.0  # weight a second, where nobody said what the venue allows
+
+START, RECONNECT, TIMER, ASKED = "start", "reconnect", "timer", "asked"
 
 
 @dataclass(slots=True)
-class Findings:
-    """What reconciling found: orders taken over, orders of nobody here, positions short at the venue."""
+class _Budget:
+    """Weight that checks nobody waits for may still spend."""
 
-    taken_over: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-    short: list[str] = field(default_factory=list)
+    per_s: float
+    left: float = 0.0
+    at_ms: int | None = None
+
+    def gain(self, now_ms: int) -> None:
+        since_ms = self.at_ms if self.at_ms is not None else now_ms
+        self.left = min(self.left + self.per_s * (now_ms - since_ms) / 1000, self.per_s * _SAVED_S)
+        self.at_ms = now_ms
 
 
 class Reconcile:
-    """Reads each account against the log once per start; `ready` holds those that agree."""
+    """Decides who is checked next; `ready` holds accounts whose entries need not wait."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._settler = Settler(desk)
-        self._replay = Replay(desk, self._settler)
+        self._check = AccountCheck(desk)
         self._pace = Pace(desk.wall, 0.5, _MOST_S)
+        rate = _RATE if desk.exit_rate_per_s is None else float(desk.exit_rate_per_s)
+        self._budget = _Budget(rate * desk.settings.reconcile_share)
+        self._checked: dict[str, int] = {}  # user -> wall ms of the last check of this process
+        self._cause: dict[str, str] = {}
+        self._cut = False
         self.ready: set[str] = set()
-        self.findings = Findings()
+        self.findings = Counter(dict.fromkeys((kind.value for kind in Kind), 0))  # since the start
 
-    def doubt(self) -> None:
+    def doubt(self, cause: str = RECONNECT) -> None:
         """Take no account's agreement with the log for granted any more: all are read again."""
+        for user_id in self._checked:
+            self._cause[user_id] = cause
         self.ready.clear()
+        self._checked.clear()
+        _log.warning("accounts_in_doubt", cause=cause)
 
     async def step(self) -> int:
-        """Reconcile every account that is due, those with most open first; return how many are left."""
-        waiting = [user.user_id for user in self._desk.users.all() if user.user_id not in self.ready]
-        trades = self._desk.log.ledger.open_trades() if waiting else []
-        unclear = self._desk.log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST)) if waiting else []
-        at_risk = Counter(item.user_id for item in trades) + Counter(item.user_id for item in unclear)
-        due = [user_id for user_id in waiting if self._pace.is_due(user_id)]
-        await self._desk.together(
-            partial(
-                self._account,
-                user_id,
-                [trade for trade in trades if trade.user_id == user_id],
-                [intent for intent in unclear if intent.user_id == user_id],
-            )
-            for user_id in sorted(due, key=lambda user_id: -at_risk[user_id])
-        )
+        """Check every account at risk that is due, then others as the budget allows; return how many wait."""
+        self._notice_outage()
+        self._desk.fleet.freezes.refresh()
+        users = [user.user_id for user in self._desk.users.all()]
+        waiting = [user_id for user_id in users if user_id not in self.ready]
+        if waiting:
+            await self._first(waiting)
+        await self._others(users)
         return len([user_id for user_id in waiting if user_id not in self.ready])
 
-    async def _account(self, user_id: str, trades: list[Trade], unclear: list[Intent]) -> None:
-        if not trades and not unclear and user_id not in self._desk.unreplayed:
-            self.ready.add(user_id)
+    async def _first(self, waiting: list[str]) -> None:
+        at_risk = self._at_risk()
+        due = [name for name in waiting if self._pace.is_due(name)]
+        flat = {name for name in due if name not in at_risk and name not in self._desk.unreplayed}
+        self.ready |= flat
+        due = [name for name in due if name not in flat]
+        due.sort(key=lambda name: -len(at_risk.get(name, ())))
+        await self._desk.together(partial(self._guarded, name, at_risk.get(name, AtRisk())) for name in due)
+
+    async def _others(self, users: Iterable[str]) -> None:
+        """Spend the budget: asked for first, then accounts at risk, then whoever was checked longest ago."""
+        now_ms = self._desk.wall.now_ms()
+        self._budget.gain(now_ms)
+        asked = self._desk.log.reconciliations.asked() & set(users)
+        oldest_ms = now_ms - self._desk.settings.reconcile_every_s * 1000
+        due = [name for name in users if name in asked or self._checked.get(name, -math.inf) < oldest_ms]
+        due = [name for name in due if name in self.ready and self._pace.is_due(name)]
+        if not due or (self._budget.left < AtRisk().floor and not asked):
             return
+        at_risk = self._at_risk()
+        due.sort(key=lambda name: (name not in asked, name not in at_risk, self._checked.get(name, 0)))
+        for name in due:
+            risk = at_risk.get(name, AtRisk())
+            if name not in asked and self._budget.left < risk.floor:
+                return
+            cause = ASKED if name in asked else None
+            self._budget.left -= await self._run(name, risk, cause)
+
+    async def _guarded(self, user_id: str, at_risk: AtRisk) -> None:
+        await self._run(user_id, at_risk)
+
+    async def _run(self, user_id: str, at_risk: AtRisk, cause: str | None = None) -> int:
+        """Check one account; return the weight it cost."""
+        cause = cause or self._cause.get(user_id, START)
+        began_wall_ms = self._desk.wall.now_ms()
         try:
-            gateway = self._desk.account(user_id)
-            await self._replay_since_backup(user_id, gateway)
-            for symbol, since_ms in _in_play(trades, unclear).items():
-                for state in await gateway.orders_since(symbol, since_ms - MARGIN_MS):
-                    await self._compare(user_id, gateway, state)
-            await self._holdings(user_id, gateway)
+            check = await self._check.run(user_id, at_risk, cause)
         except SluiceError as error:
             self._pace.put_off(user_id)
-            await self._desk.told.note(user_id, error)
             _log.warning("reconcile_failed", user=user_id, error=f"{error!r}")
-        else:
-            self.ready.add(user_id)
-            _log.info("reconciled", user=user_id, open_trades=len(trades), unclear=len(unclear))
+            await self._note_failure(user_id, cause, began_wall_ms, error)
+            return at_risk.floor
+        self.findings.update(str(found["kind"]) for found in check.differences)
+        is_sure = self._check.is_sure(user_id)
+        if not is_sure or (check.is_whole and check.outcome != FROZEN):
+            self._pace.forget(user_id)
+        if not is_sure:
+            self._pace.put_off(user_id)  # once more, in a moment
+        elif not check.is_whole or check.outcome == FROZEN:
+            self._pace.put_off(user_id, most_s=_FROZEN_S)
+        if is_sure:
+            self._settled(user_id, is_whole=check.is_whole and check.outcome != FROZEN)
+        return check.weight
 
-    async def _replay_since_backup(self, user_id: str, gateway: AccountGateway) -> None:
-        """After a restore, write down what the venue knows since the backup; exits wait for that, too."""
-        restore = self._desk.log.restores.pending()
-        if restore is None or user_id not in self._desk.unreplayed:
+    def _settled(self, user_id: str, *, is_whole: bool) -> None:
+        self.ready.add(user_id)
+        if is_whole:
+            self._checked[user_id] = self._desk.wall.now_ms()
+            self._cause[user_id] = TIMER
+
+    async def _note_failure(self, user_id: str, cause: str, began_wall_ms: int, error: SluiceError) -> None:
+        said = f"{type(error).__name__}: {error}"
+        check = Check(user_id, cause, FAILED, began_wall_ms, None, 0, error=said)
+        try:
+            await self._desk.durably(partial(self._desk.log.reconciliations.note, check))
+        except SluiceError:
+            return  # the log itself refuses; the desk has told
+
+    def _notice_outage(self) -> None:
+        """Doubt everything once a venue that was away for a while answers again."""
+        age_s = float(getattr(self._desk.public.clock, "age_s", 0.0))
+        if not math.isfinite(age_s):
             return
-        adopted = await self._replay.account(user_id, gateway, restore)
-        self._desk.unreplayed.discard(user_id)
-        _log.warning("account_replayed", user=user_id, epoch=restore.epoch, adopted=adopted)
-        if not self._desk.unreplayed:
-            await self._desk.durably(self._desk.log.restores.done)
+        if age_s > OUTAGE_S:
+            self._cut = True
+        elif self._cut:
+            self._cut = False
+            self.doubt(RECONNECT)
 
-    async def _compare(self, user_id: str, gateway: AccountGateway, state: OrderState) -> None:
-        intent = self._desk.log.orders.lookup(state.client_order_id) if state.client_order_id else None
-        if intent is None or intent.user_id != user_id:
-            is_ours = len(state.client_order_id or "") == LENGTH
-            self.findings.foreign.append(state.order_id)
-            _log.warning("foreign_order", user=user_id, order_id=state.order_id, looks_like_ours=is_ours)
-            return
-        if intent.status is IntentStatus.DONE and state.filled <= intent.filled:
-            return
-        await self._desk.durably(partial(self._desk.log.orders.acknowledge, intent.coid, state.order_id))
-        await self._settler.settle(gateway, intent, state)
-        if intent.status is not IntentStatus.ACKED:
-            self.findings.taken_over.append(intent.coid)
-
-    async def _holdings(self, user_id: str, gateway: AccountGateway) -> None:
-        """Compare what the ledger holds with the venue's balances; a shortage is told, not traded on."""
-        balances = await gateway.balances()
-        held = {trade.symbol: trade.held for trade in self._desk.log.ledger.open_trades(user_id)}
-        for symbol, amount in held.items():
-            found = balances.get(assets(symbol)[0])
-            total = ZERO if found is None else found.free + found.locked
-            if total < amount:
-                self.findings.short.append(f"{user_id} {symbol}: ledger {amount:f}, venue {total:f}")
-                _log.warning(
-                    "holding_short", user=user_id, symbol=symbol, ledger=str(amount), venue=str(total)
-                )
-        if not self._desk.log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST), user_id=user_id):
-            # Nothing of ours is on its way: what the venue has beyond our accounts is the user's own.
-            totals = {name: balance.free + balance.locked for name, balance in balances.items()}
-            observe = partial(self._desk.log.ledger.entries.observe, user_id, totals, self._desk.now_ms())
-            await self._desk.durably(observe)
+    def _at_risk(self) -> dict[str, AtRisk]:
+        return at_risk_of(self._desk.log)
 
 
-def _in_play(trades: list[Trade], unclear: list[Intent]) -> dict[str, int]:
-    """Return each symbol with something open or unclear, and the market time it goes back to."""
-    since = [(trade.symbol, trade.opened_ms) for trade in trades]
-    since += [(intent.symbol, intent.created_ms) for intent in unclear]
-    earliest: dict[str, int] = {}
-    for symbol, at_ms in sorted(since):
-        earliest.setdefault(symbol, at_ms)
-    return earliest
+def at_risk_of(log: OrderLog) -> dict[str, AtRisk]:
+    """Return what every user has at stake; users with nothing are not in it."""
+    found: dict[str, AtRisk] = {}
+    for trade in log.ledger.open_trades():
+        before = found.get(trade.user_id, AtRisk())
+        found[trade.user_id] = AtRisk((*before.trades, trade), before.unclear)
+    for intent in log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST)):
+        before = found.get(intent.user_id, AtRisk())
+        found[intent.user_id] = AtRisk(before.trades, (*before.unclear, intent))
+    return found

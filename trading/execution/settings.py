@@ -86,6 +86,11 @@ class EngineSettings:
         than so many; at a larger one, of those that the log knows or the account holds.
     seed : int
         Of the rotation in which users are served.
+    reconcile_every_s : float
+        An account is checked against the venue again after so long, wall seconds.
+    reconcile_share : float
+        Of the venue's rate: what checks nobody waits for may spend (a check after a start or an outage of an
+        account with something open goes ahead of it).
     jumps : JumpRules
         Which prints need a second look, and which suspend a symbol.
     fleet : FleetRules
@@ -131,6 +136,8 @@ class EngineSettings:
     orphan_hold_s: int = 86_400
     replay_all_symbols: int = 300
     seed: int = 0
+    reconcile_every_s: float = 900.0
+    reconcile_share: float = 0.1
     jumps: JumpRules = field(default_factory=JumpRules)
     fleet: FleetRules = field(default_factory=FleetRules)
     volume_s: float = 300.0
@@ -147,7 +154,10 @@ class EngineSettings:
         if not self.flatten_share > 0:
             raise BadInput(f"flatten_share must be above 0, was {self.flatten_share}")
         self._check_exits()
-        for name in ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s", "volume_s"):
+        if not 0 < self.reconcile_share <= 1:
+            raise BadInput(f"reconcile_share must be above 0 and at most 1, was {self.reconcile_share}")
+        paces = ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s", "volume_s")
+        for name in (*paces, "reconcile_every_s"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} must be above 0, was {getattr(self, name)}")
 

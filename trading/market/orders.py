@@ -96,6 +96,16 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Coins that came to an account (`amount` above 0) or left it, as the venue's history has it."""
+
+    transfer_id: str
+    asset: str
+    amount: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """Free and locked units of one asset."""
 

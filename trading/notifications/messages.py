@@ -52,6 +52,11 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "key_expires": lambda p: f"Your exchange key: {p['reason']}.",
     "halt_placed": lambda p: f"Halt: {p['text']}. It holds until `sluice lift {p['halt_id']}`.",
     "halt_lifted": lambda p: f"Halt lifted: {p['text']}.",
+    "account_frozen": lambda p: (
+        f"No new entries in {p['what']}{_whose(p)}: {p['text']}. Exits go on. `sluice reconcile` shows it; "
+        f"it ends when exchange and log agree again, or by `sluice reconcile --lift {p['freeze_id']}`."
+    ),
+    "account_unfrozen": lambda p: f"Entries in {p['what']}{_whose(p)} are open again: {p['text']}.",
     "canary": lambda p: f"{p['text']}.",
     "depeg": lambda p: f"{p['text']}.",
     "account_trouble": lambda p: (
@@ -75,9 +80,15 @@ _ALERTS = frozenset(
         "halt_placed",
         "depeg",
         "canary",
+        "account_frozen",
         "halt_lifted",
     }
 )
+
+
+def _whose(payload: Payload) -> str:
+    """Return whom it is about, where it is not told to them."""
+    return f" of user {payload['user_id']}" if "user_id" in payload else ""
 
 
 def wording(event_id: str, user_id: str, kind: str, payload: Payload) -> Message:

@@ -105,6 +105,7 @@ class Account:
     addresses: frozenset[str] = frozenset()  # empty: usable from anywhere
     symbols: frozenset[str] = frozenset()  # empty: every pair that is open to the API
     expires_ms: int | None = None  # market time
+    transfers: list[dict[str, str]] = field(default_factory=list)  # deposits and withdrawals, on record
 
     def wallet(self, asset: str) -> Wallet:
         """Return the wallet of `asset`, made empty at first use."""

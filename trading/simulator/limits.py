@@ -32,6 +32,8 @@ WEIGHTS: dict[tuple[str, str], int] = {
     ("GET", "myTrades"): 10,
     ("GET", "tradeFee"): 20,
     ("GET", "capital/config/getall"): 10,
+    ("GET", "capital/deposit/hisrec"): 1,
+    ("GET", "capital/withdraw/history"): 1,
     ("POST", "batchOrders"): 10,
 }
 

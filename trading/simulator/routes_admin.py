@@ -12,6 +12,7 @@ from trading.simulator.fault_file import check_plan
 from trading.simulator.faults import plan_from_json
 from trading.simulator.key_terms import open_key, read_terms
 from trading.simulator.levers import read_events
+from trading.simulator.transfers import move_coins
 from trading.simulator.wire import XML_TYPE, Refusal, Reply, dumps
 
 _NEWS = re.compile(r"/news/([a-z0-9-]{1,40})\.xml")
@@ -113,7 +114,15 @@ def _set_key(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, object]
     return {"key": account.key, "secret": account.secret}
 
 
+def _move_coins(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, object]:
+    account, row = move_coins(exchange.accounts, raw, exchange.clock.now_ms())
+    exchange.matcher.store.touch(account.key)
+    exchange.forget_snapshot()
+    return row
+
+
 _LEVERS = {
+    "/sluice/transfers": _move_coins,
     "/sluice/keys": _set_key,
     "/sluice/clock": _set_clock,
     "/sluice/faults": _set_faults,

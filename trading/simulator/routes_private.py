@@ -234,10 +234,21 @@ def own_symbols(x: Exchange, call: Call) -> bytes:
 
 
 def withdrawals(_x: Exchange, call: Call) -> bytes:
-    """Answer the account's withdrawals: there are none here, but only some keys may ask."""
+    """Answer the account's withdrawals; only some keys may ask."""
+    return _transfers(call, "applyTime")
+
+
+def deposits(_x: Exchange, call: Call) -> bytes:
+    """Answer the account's deposits; only some keys may ask."""
+    return _transfers(call, "insertTime")
+
+
+def _transfers(call: Call, moment: str) -> bytes:
     if not call.account.can_withdraw:
         call.account.check_permission(WITHDRAW_READ)
-    return dumps([])
+    since_ms = int(call.text("startTime") or 0)
+    rows = [row for row in call.account.transfers if int(row.get(moment, -1)) >= since_ms]
+    return dumps(rows)
 
 
 def mx_deduct(x: Exchange, call: Call) -> bytes:
@@ -278,6 +289,7 @@ def close_listen_key(x: Exchange, call: Call) -> bytes:
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "account"): account_info,
     ("GET", "capital/config/getall"): all_coins,
+    ("GET", "capital/deposit/hisrec"): deposits,
     ("GET", "capital/withdraw/history"): withdrawals,
     ("GET", "tradeFee"): trade_fee,
     ("GET", "selfSymbols"): own_symbols,

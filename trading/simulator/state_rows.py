@@ -30,6 +30,7 @@ def account_row(account: Account) -> dict[str, object]:
         "key": account.key,
         "fee_asset": account.fee_asset,
         "is_revoked": account.is_revoked,
+        "transfers": account.transfers,
         "wallets": {asset: [str(w.free), str(w.locked)] for asset, w in account.wallets.items()},
     }
 
@@ -40,6 +41,7 @@ def fill_accounts(book: AccountBook, rows: Iterable[Mapping[str, Any]]) -> None:
         account = made_again(book, row)
         account.fee_asset = FeeAsset(row["fee_asset"])
         account.is_revoked = row["is_revoked"]
+        account.transfers = list(row.get("transfers", ()))
         account.wallets = {
             asset: Wallet(int(free), int(locked)) for asset, (free, locked) in row["wallets"].items()
         }

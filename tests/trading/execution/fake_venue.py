@@ -13,7 +13,16 @@ import sqlalchemy as sa
 from trading.exchange.gateway import BeforeWire, Quote
 from trading.market.clock import ManualClock
 from trading.market.errors import InsufficientFunds, OrderNotFound, OutcomeUnknown, RateLimited
-from trading.market.orders import Balance, Fill, OrderRequest, OrderState, OrderStatus, OrderType, Side
+from trading.market.orders import (
+    Balance,
+    Fill,
+    OrderRequest,
+    OrderState,
+    OrderStatus,
+    OrderType,
+    Side,
+    Transfer,
+)
 from trading.market.symbols import Market
 
 D = Decimal
@@ -71,6 +80,7 @@ class Venue:
     fill_looks: dict[str, int] = field(default_factory=dict)
     submissions: int = 0
     requests: list[tuple[str, OrderRequest]] = field(default_factory=list)
+    transfers: list[tuple[str, Transfer]] = field(default_factory=list)  # what the venue's history shows
 
     def list_pair(self, symbol: str, price: str, *, step: str = "0.001", min_cost: str = "5") -> None:
         base, quote = symbol.split("/")
@@ -221,6 +231,10 @@ class FakeAccount:
             for (account, asset), free in self.venue.balances.items()
             if account == self.account
         }
+
+    async def transfers(self, since_ms: int) -> list[Transfer]:
+        self.switch.tick()
+        return [one for owner, one in self.venue.transfers if owner == self.account]
 
     async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
         self.switch.tick()  # dies while the order waits for the limiter

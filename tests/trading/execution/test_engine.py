@@ -15,7 +15,7 @@ from trading.execution.reconcile import Reconcile
 from trading.execution.settings import EngineSettings
 from trading.market.clock import ManualClock
 from trading.market.errors import BadInput, StoreError, Unreachable
-from trading.market.orders import OrderRequest, OrderType, Side
+from trading.market.orders import OrderRequest, OrderStatus, OrderType, Side
 from trading.store.order_log.records import Leg
 from trading.universe.jump_guard import JumpRules
 
@@ -157,7 +157,8 @@ async def test_entries_wait_for_reconciliation_and_exits_do_not(world):
     async def down(*_args, **_kwargs):
         raise Unreachable("account is down")
 
-    engine.desk.account("u1").orders_since = down
+    account = engine.desk.account("u1")
+    account.orders_since = account.open_orders = down
     world.set_prices("94")
     for _ in range(3):
         await engine.step()
@@ -172,10 +173,10 @@ async def test_foreign_order_is_reported_and_left_alone(world):
     for _ in range(4):
         await engine.step()
     request = OrderRequest("AAA/USDT", Side.BUY, OrderType.IOC, "by-hand", Decimal(1), Decimal(101))
-    world.venue.accept("u1", request)
+    world.venue.replace_order(world.venue.accept("u1", request), status=OrderStatus.PARTIAL)
     reconcile = Reconcile(engine.desk)
     assert await reconcile.step() == 0
-    assert reconcile.findings.foreign == ["C1"]
+    assert reconcile.findings["foreign_order"] == 1
     assert len(engine.desk.log.orders.find()) == 1
 
 

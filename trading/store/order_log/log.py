@@ -20,6 +20,7 @@ from trading.store.order_log.leaving import Leaving
 from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.reconciliations import Reconciliations
 from trading.store.order_log.restores import Restores
 from trading.store.order_log.signal_sets import SignalSets
 from trading.store.order_log.suspensions import Suspensions
@@ -64,6 +65,7 @@ class OrderLog:
         self.exits = ExitStates(self.database)
         self.halts = Halts(self.database, clock, self.outbox)
         self.restores = Restores(self.database, clock, self.halts)
+        self.reconciliations = Reconciliations(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox)
         self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
 

@@ -32,7 +32,7 @@ class CanaryGate:
             return
         chosen = drawn((user.user_id for user in users if not user.is_paused), name, self._seed, self._rules)
         found = self._log.canaries.see(batch.signal_set_id, name, chosen, now_ms)
-        if found.state == CANARY:
+        if found.state == CANARY and self._log.scope.leads:
             found = self._judge(found, now_ms)
         self._known[batch.signal_set_id] = found
 

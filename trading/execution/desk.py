@@ -53,6 +53,7 @@ class Desk:
     unreplayed: set[str] = field(default_factory=set)  # after a restore: nothing of theirs leaves yet
     trouble: str | None = None  # what the log refused last, until the operator was told
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
+    _everybody: tuple[str | None, list[User]] = (None, [])
 
     def __post_init__(self) -> None:
         """Put the price watch before every quote that decides anything, the gates before every entry."""
@@ -60,7 +61,7 @@ class Desk:
             self.unreplayed = {user.user_id for user in self.users.all()}
         self.gates = EntryGates(self.log, self.live_refusal)
         self.told = Told(self.log, self.wall)
-        liquidity = Liquidity(self.public, self.settings.exit_bands[-1])
+        liquidity = Liquidity(self.public, self.settings.exit_bands[-1], self.log)
         book = FleetBook(self.log, self.wall)
         self.fleet = FleetGates(
             self.log, book, liquidity, self.settings.fleet, self.exit_rate_per_s, self.settings.peg
@@ -75,6 +76,17 @@ class Desk:
     def users(self) -> Directory:
         """The users of this world."""
         return Directory(self.log)
+
+    def everybody(self) -> list[User]:
+        """Return all users of this world, by id; read again only when any of them changed."""
+        version = self.log.accounts.version()
+        if version is None or version != self._everybody[0]:
+            self._everybody = version, self.users.all()
+        return self._everybody[1]
+
+    def mine(self) -> list[User]:
+        """Return the users of the shards that this process holds, by id."""
+        return [user for user in self.everybody() if self.log.scope.has(user.user_id)]
 
     async def durably[T](self, work: Callable[[], T]) -> T:
         """Run a write of the log and return once it is on disk; writes of other tasks share its commit."""

@@ -24,10 +24,12 @@ from trading.execution.market_watch import MarketWatch
 from trading.execution.reconcile import Reconcile
 from trading.execution.requests import STEP_S as REQUESTS_S
 from trading.execution.requests import Requests
+from trading.execution.shift import Shift
 from trading.execution.wire import Wire
 from trading.market.errors import StoreError
 from trading.market.timeframes import MINUTE_MS
 from trading.notifications.channel import Channel, Message
+from trading.store.order_log.leases import STEP_S
 from trading.store.order_log.news_holds import OPERATOR
 from trading.store.order_log.records import PENDING
 
@@ -38,6 +40,7 @@ _log = structlog.get_logger("execution.engine")
 CLOCK_S, RESTLESS_CLOCK_S = 5.0, 0.25
 RESTLESS_RATE = 0.05
 BEAT_S = 0.5
+WATCH_S = 0.25  # between two looks at whether our leases still hold by our own clock
 
 
 class Engine:
@@ -69,7 +72,7 @@ class Engine:
         self._stream = stream
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
-        self._is_superseded = False
+        self.shift = Shift(desk, self.reconcile)
 
     async def step(self) -> None:
         """Do one round of what owns orders, one after the other (tests and `--once`)."""
@@ -84,9 +87,9 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether nothing is held, in flight, waiting to be offered, or waiting to be told."""
         log, now_ms = self.desk.log, self.desk.now_ms()
-        if log.ledger.open_trades() or log.orders.find(statuses=PENDING) or log.outbox.waiting():
+        if log.ledger.count_open() or log.orders.find(statuses=PENDING) or log.outbox.waiting():
             return False
-        users = {user.user_id for user in self.desk.users.all()}
+        users = {user.user_id for user in self.desk.mine()}
         return all(users <= log.sets.offered_to(set_id) for set_id in log.sets.live(now_ms))
 
     async def run(
@@ -101,7 +104,7 @@ class Engine:
             self._every(0.5, self.reconcile.step, stop),
             self._intake(stop),
             self._every(settings.courier_s, self.courier.step, stop),
-            self._every(settings.market_watch_s, self.market.step, stop),
+            self._every(settings.market_watch_s, self._lead, stop),
             self._every(settings.volume_s, self.desk.fleet.liquidity.step, stop),
             self._every(REQUESTS_S, self.requests.step, stop),
             self._keep_time(stop),
@@ -111,6 +114,13 @@ class Engine:
             loops.append(self._every(KEYS_S, self.keys.step, stop))
         if self._stream is not None:
             loops.append(self._listen(self._stream, stop))
+        is_worker = self.desk.log.leases.worker_id is not None
+        if is_worker:
+            await self.shift.step()
+            loops += [
+                self._every(STEP_S, self.shift.step, stop),
+                self._every(WATCH_S, self.shift.watch, stop),
+            ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             await self._until(stop, until_idle=until_idle, for_seconds=for_seconds)
@@ -121,11 +131,13 @@ class Engine:
             await asyncio.gather(*tasks)
         await self.courier.step()
         self._beat_now("stopped")
+        if is_worker:
+            await self.shift.end()
 
     async def _until(self, stop: asyncio.Event, *, until_idle: bool, for_seconds: float | None) -> None:
         started = time.monotonic()
         idle_looks = 0
-        while not stop.is_set() and not self._is_superseded:
+        while not stop.is_set():
             if for_seconds is not None and time.monotonic() - started >= for_seconds:
                 return
             idle_looks = idle_looks + 1 if until_idle and self.is_idle() else 0
@@ -173,10 +185,12 @@ class Engine:
             return False
         return True
 
+    async def _lead(self) -> None:
+        """What is done once for all users, by the worker that holds the first shard."""
+        if self.desk.log.scope.leads:
+            await self.market.step()
+
     async def _beat(self) -> None:
-        if self.desk.log.orders.senders.is_superseded:
-            _log.error("superseded", why="another process took over sending; this engine ends")
-            self._is_superseded = True
         self._beat_now("running")
         await self.tell_of_the_log()
 
@@ -201,7 +215,7 @@ class Engine:
             state=state,
             wall_ms=self.desk.wall.now_ms(),
             market_ms=self.desk.now_ms(),
-            open_trades=len(log.ledger.open_trades()),
+            open_trades=log.ledger.count_open(),
             in_flight=len(log.orders.find(statuses=PENDING)),
             reconciled=len(self.reconcile.ready),
         )

@@ -21,7 +21,6 @@ from trading.exchange.gateway import Quote
 from trading.exchange.throttle import Priority, priority
 from trading.execution.desk import Desk
 from trading.execution.exit_reasons import ExitReasons
-from trading.execution.fleet_result import FleetResult
 from trading.execution.live_prices import LivePrices
 from trading.execution.look_again import LookAgain
 from trading.execution.open_book import OpenBook
@@ -47,7 +46,6 @@ class Exits:
         self.reasons = ExitReasons(desk)
         self._seller = Seller(desk, wire)
         self._again = LookAgain(desk, self.heard, self._seller.depth.seen)
-        self._result = FleetResult(desk.log)
         self._doubted: set[str] = set()  # symbols whose newest quote is not believed yet
         self._acting: dict[str, asyncio.Task[None] | None] = {}  # trades being sold just now
         self._gate = asyncio.Semaphore(desk.settings.concurrency)
@@ -114,14 +112,14 @@ class Exits:
         trades = self.book.trades()
         spent_s = time.thread_time() - began_s
         if not trades:
-            self._note_result(trades, {})
+            self._note_result({})
             return 0
         self._seller.depth.begin()
         self.reasons.refresh(trades)
         if self._live is not None:
             await self._live.follow(self._wanted())
         quotes = await self._ask(trades)
-        self._note_result(trades, quotes)
+        self._note_result(quotes)
         began_s = time.thread_time()
         due = self._due(trades)
         spent_s += time.thread_time() - began_s
@@ -247,8 +245,8 @@ class Exits:
         self._seller.pace.put_off(trade.trade_id)
         _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
 
-    def _note_result(self, trades: list[Trade], quotes: Mapping[str, Quote]) -> None:
-        fall = self._result.note(trades, quotes, self._desk.now_ms())
+    def _note_result(self, quotes: Mapping[str, Quote]) -> None:
+        fall = self._desk.fleet.result.note(quotes, self._desk.now_ms())
         if fall is not None:
             self._desk.fleet.book.drawdown = fall
 

@@ -97,6 +97,8 @@ class Flatten:
 
     async def step(self) -> None:
         """Do one pass: entries stopped, one look at every position, one at every order that is out."""
+        if self._desk.log.leases.worker_id is not None:
+            self._desk.log.leases.renew()
         self._desk.fleet.refresh()
         self._stop_entries()
         for part in (self._exits.step, partial(self._follow_up)):

@@ -19,6 +19,7 @@ from trading.execution.flatten import Flatten, FlattenReport, Progress
 from trading.execution.heartbeat import only_engine
 from trading.execution.run import HEARTBEAT, LOCK
 from trading.execution.settings import EngineSettings
+from trading.execution.worker_id import own_id
 from trading.market.errors import BadInput, ExchangeError, StoreError
 from trading.store.order_log import OrderLog
 from trading.store.order_log.halts import Halt, HaltKind, HaltScope
@@ -88,7 +89,8 @@ async def run_flatten(
         work = Flatten(desk)
         is_ours = order.take_over or await _engine_sells(open_now, state_dir, work, until, progress)
         if is_ours:
-            log.orders.senders.take(f"flatten {halt.halt_id}")
+            log.leases.seize(own_id())
+            open_now.callback(log.leases.leave)
             await _venue(desk, until)
         left_s = max(0.0, until - time.monotonic())
         report = (

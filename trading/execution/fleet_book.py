@@ -1,6 +1,6 @@
 """What all users hold and are about to: read from the log, kept up to date in memory as entries are planned.
 
-One process sends for a log (`senders`), and an entry counts from the decision on, before its row is on disk:
+One worker serves a user (`leases`), and an entry counts from the decision on, before its row is on disk:
 two users who are planned at once cannot both take the last of a cap. A restart reads it all again.
 """
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from trading.execution.account_freezes import AccountFreezes
 from trading.execution.fleet_book import FleetBook
+from trading.execution.fleet_result import FleetResult
 from trading.execution.liquidity import Liquidity
 from trading.execution.peg_gate import PegGate
 from trading.risk import halts
@@ -53,6 +54,7 @@ class FleetGates:
         self.freezes = AccountFreezes(log)
         self._rules = rules
         self._exit_rate = exit_rate_per_s
+        self.result = FleetResult(log)
         self._halts: Sequence[Halt] = ()
         self._freezes: Sequence[Halt] = ()
         self._written: dict[str, int] = {}  # of a set; never changes
@@ -61,6 +63,8 @@ class FleetGates:
         """Read what holds now."""
         self._halts = self._log.halts.active()
         self._freezes = self._log.halts.freezes()
+        if not self._log.scope.leads:
+            self.peg.read()
 
     @property
     def frozen(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A sign of life on disk, and the lock that keeps a second engine off the same log."""
+"""A sign of life on disk, and the lock that engines of a log hold together and others alone."""
 
 import fcntl
 import json
@@ -24,18 +24,37 @@ class Heartbeat:
 
 
 @contextmanager
-def only_engine(path: Path) -> Iterator[None]:
-    """Hold the engine's lock; the system releases it when the process dies, however it dies.
+def working(path: Path) -> Iterator[None]:
+    """Hold the engine's lock beside other workers; `only_engine` waits for the last of them to end.
 
     Raises
     ------
     StoreError
-        If another engine runs on the same log.
+        If somebody holds it alone (a restore, a flatten).
     """
+    with _locked(path, fcntl.LOCK_SH, f"{path.name} is held: a restore or a flatten is under way"):
+        yield
+
+
+@contextmanager
+def only_engine(path: Path) -> Iterator[None]:
+    """Hold the engine's lock alone; the system releases it when the process dies, however it dies.
+
+    Raises
+    ------
+    StoreError
+        If an engine works on the log.
+    """
+    with _locked(path, fcntl.LOCK_EX, f"another engine holds {path.name}: end it first"):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError(f"another engine holds {path.name}: one engine per order log") from error
+            raise StoreError(refusal) from error
         yield

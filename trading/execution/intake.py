@@ -49,7 +49,7 @@ class Intake:
         self._reconcile = reconcile
         self._entries = Entries(desk)
         self._frozen: frozenset[str] = frozenset()
-        self._done: dict[str, int] = {}  # set id -> users offered; forgotten at a restart, SQL knows
+        self._done: dict[str, frozenset[str]] = {}  # set id -> users offered; SQL knows better
 
     async def step(self) -> int:
         """Plan and send entries of every set that has users left to serve; return how many were planned."""
@@ -88,21 +88,18 @@ class Intake:
         return news
 
     async def _offer(self, signal_set_id: str) -> int:
-        users = self._desk.users.all()
-        if self._done.get(signal_set_id) == len(users):
+        users, mine = self._desk.everybody(), {user.user_id for user in self._desk.mine()}
+        if mine <= self._done.get(signal_set_id, frozenset()):
             return 0
         offered = self._desk.log.sets.offered_to(signal_set_id)
+        if mine <= offered:
+            self._done[signal_set_id] = frozenset(mine)
+            return 0
+        waiting = (mine - offered) & self._reconcile.ready
+        if not waiting:
+            return 0
         batch = self._desk.log.get_signal_set(signal_set_id)
-        if len(offered) >= len(users):
-            self._done[signal_set_id] = len(users)
-            return 0
-        turns = [
-            (place, user)
-            for place, user in self._rotation(batch, users)
-            if user.user_id not in offered and user.user_id in self._reconcile.ready
-        ]
-        if not turns:
-            return 0
+        turns = [turn for turn in self._rotation(batch, users) if turn[1].user_id in waiting]
         self._desk.canary.offer(batch, users, self._desk.now_ms())
         with priority(Priority.ENTRY):  # a scan of another process must not hold up an entry
             pegs = self._desk.fleet.peg.pairs(self._desk.markets)

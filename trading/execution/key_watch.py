@@ -33,7 +33,7 @@ class KeyWatch:
         """Check at most one key; return whose."""
         now_ms = self._desk.wall.now_ms()
         keys = {key.user_id: key for key in self._desk.log.keys.all()}
-        users = [u for u in self._desk.users.all() if u.account == ACCOUNT and u.user_id in keys]
+        users = [u for u in self._desk.mine() if u.account == ACCOUNT and u.user_id in keys]
         due = [
             (max(keys[user.user_id].checked_wall_ms or 0, self._tried.get(user.user_id, 0)), user)
             for user in users

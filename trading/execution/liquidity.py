@@ -4,6 +4,7 @@ Volume: 24 h tickers, every few minutes. Depth: the best level of the quote; whe
 what the fleet may want, the book is asked for, once per symbol and set (weight 3 each).
 """
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -13,27 +14,40 @@ from trading.exchange.gateway import PublicGateway, Quote
 from trading.exchange.throttle import Priority, priority
 from trading.market.errors import SluiceError
 from trading.risk.fleet import Room
+from trading.store.order_log import OrderLog
 
 _log = structlog.get_logger("execution.liquidity")
 MINUTES_A_DAY = 1440
+_CURSOR = "fleet:minute_volume"  # JSON: symbol -> quote units in an average minute
 LEVELS = 100
 
 
 class Liquidity:
     """The newest look at each symbol."""
 
-    def __init__(self, public: PublicGateway, exit_band: Decimal) -> None:
+    def __init__(self, public: PublicGateway, exit_band: Decimal, log: OrderLog | None = None) -> None:
         self._public = public
+        self._log = log
         self._band = exit_band
         self._minute: dict[str, Decimal] = {}
         self._depth: dict[str, tuple[Decimal, Decimal]] = {}  # asks up to the limit, bids within the band
 
     async def step(self) -> int:
-        """Read what all symbols traded in a day; return how many. Goes behind all other requests."""
+        """Read what all symbols traded in a day; return how many. Goes behind all other requests.
+
+        One worker asks the venue and writes it down, the others read that.
+        """
+        if self._log is not None and not self._log.scope.leads:
+            told = json.loads(self._log.cursor(_CURSOR) or "{}")
+            self._minute = {symbol: Decimal(volume) for symbol, volume in told.items()}
+            return len(self._minute)
         with priority(Priority.SCAN):
             tickers = await self._public.tickers()
         rows = tickers.select("symbol", "volume_quote_24h").drop_nulls().iter_rows()
         self._minute = {symbol: Decimal(repr(volume)) / MINUTES_A_DAY for symbol, volume in rows}
+        if self._log is not None:
+            told = {symbol: format(volume, "f") for symbol, volume in self._minute.items()}
+            self._log.set_cursor(_CURSOR, json.dumps(told))
         return len(self._minute)
 
     def room(self, symbol: str) -> Room:

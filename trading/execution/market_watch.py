@@ -18,4 +18,5 @@ class MarketWatch:
         with priority(Priority.SCAN):
             quotes = await self._desk.quotes(self._desk.markets)
         self._desk.fleet.peg.look(quotes, self._desk.now_ms())
+        self._desk.fleet.result.see(quotes)
         return self._desk.prices.survey(quotes, at_ms=self._desk.now_ms())

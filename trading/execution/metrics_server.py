@@ -16,6 +16,7 @@ from trading.execution.engine import Engine
 from trading.execution.metrics import EngineMetrics, Facts, TimedWriter
 from trading.market.errors import ExchangeError
 from trading.store.order_log.counts import Counts
+from trading.store.order_log.shards import EVERY
 
 _log = structlog.get_logger("execution.metrics")
 
@@ -69,7 +70,7 @@ def facts_of(engine: Engine, limiter: Limiter) -> Facts:
         now_ms=_market_ms(engine),
         reconciled=len(engine.reconcile.ready),
         findings=dict(engine.reconcile.findings),
-        shards=1,
+        shards=len(EVERY if engine.desk.log.scope.shards is None else engine.desk.log.scope.shards),
         limiter=limiter.look(),
         stats=limiter.stats,
     )

@@ -23,9 +23,14 @@ class PegGate:
 
     def __init__(self, log: OrderLog, rules: PegRules) -> None:
         self._log = log
-        known = json.loads(log.cursor(_CURSOR) or "{}")
-        self._watch = PegWatch(rules, {symbol: Decimal(price) for symbol, price in known.items()})
+        self._rules = rules
         self._regime = RegimeSettings()
+        self.read()
+
+    def read(self) -> None:
+        """Take over what the log says: at a start, and where another worker watches the pegs."""
+        known = json.loads(self._log.cursor(_CURSOR) or "{}")
+        self._watch = PegWatch(self._rules, {symbol: Decimal(price) for symbol, price in known.items()})
 
     def pairs(self, listed: Iterable[str]) -> list[str]:
         """Return the pairs of two coins among `listed` that still promise a dollar."""
@@ -34,6 +39,8 @@ class PegGate:
 
     def look(self, quotes: Mapping[str, Quote], at_ms: int) -> None:
         """Judge the pegs among `quotes` by their mid prices; a change is written down and told."""
+        if not self._log.scope.leads:
+            return
         mids = {s: (quotes[s].bid + quotes[s].ask) / 2 for s in self.pairs(quotes)}
         if not mids or not self._watch.look(mids):
             return

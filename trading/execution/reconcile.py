@@ -21,6 +21,7 @@ from trading.market.errors import SluiceError
 from trading.store.order_log import OrderLog
 from trading.store.order_log.reconciliations import Check
 from trading.store.order_log.records import IN_FLIGHT, IntentStatus
+from trading.store.order_log.shards import shard_of
 
 _log = structlog.get_logger("execution.reconcile")
 _MOST_S = 30.0
@@ -72,11 +73,17 @@ class Reconcile:
         self._checked.clear()
         _log.warning("accounts_in_doubt", cause=cause)
 
+    def forget(self, shards: frozenset[int]) -> None:
+        """Other processes look after these users now; if they come back they are read again."""
+        for user_id in [name for name in self.ready if shard_of(name) in shards]:
+            self.ready.discard(user_id)
+            self._checked.pop(user_id, None)
+
     async def step(self) -> int:
         """Check every account at risk that is due, then others as the budget allows; return how many wait."""
         self._notice_outage()
         self._desk.fleet.freezes.refresh()
-        users = [user.user_id for user in self._desk.users.all()]
+        users = [user.user_id for user in self._desk.mine()]
         waiting = [user_id for user_id in users if user_id not in self.ready]
         if waiting:
             await self._first(waiting)

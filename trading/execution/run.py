@@ -4,7 +4,6 @@ Which world, which addresses and which keys is the caller's matter; nothing is r
 """
 
 import asyncio
-import os
 import signal
 import time
 from contextlib import AsyncExitStack, suppress
@@ -19,12 +18,13 @@ from trading.exchange.pool import ExchangeSettings, GatewayPool
 from trading.exchange.weights import weight_of
 from trading.execution.desk import Desk
 from trading.execution.engine import Engine
-from trading.execution.heartbeat import Heartbeat, only_engine
+from trading.execution.heartbeat import Heartbeat, working
 from trading.execution.intake import SetStream
 from trading.execution.key_watch import KeyWatch
 from trading.execution.metrics_server import serving_metrics
 from trading.execution.projection import CachedTrades
 from trading.execution.settings import EngineSettings
+from trading.execution.worker_id import is_gone, own_id
 from trading.market.errors import BadInput, ExchangeError
 from trading.notifications.channel import Channel, LogChannel
 from trading.store.cache import SignalStream, StreamReader, UserCache, connect
@@ -91,7 +91,7 @@ async def run_engine(
     BadInput
         If orders would go to the real MEXC.
     StoreError
-        If the log cannot be opened or another engine holds it.
+        If the log cannot be opened, or a restore or a flatten holds it.
     """
     if exchange.base_url is None:
         raise BadInput("orders go to the embedded exchange only: base_url must be given, was None")
@@ -99,7 +99,7 @@ async def run_engine(
     _stop_on_signals(stop)
     began = time.monotonic()
     async with AsyncExitStack() as open_now:
-        open_now.enter_context(only_engine(state_dir / LOCK))
+        open_now.enter_context(working(state_dir / LOCK))
         log = OrderLog(database_url)
         open_now.callback(log.close)
         pool = await open_now.enter_async_context(GatewayPool(exchange))
@@ -111,8 +111,9 @@ async def run_engine(
             live_refusal=live_refusal,
             exit_rate_per_s=Decimal(repr(float(exchange.rate_per_s))) / weight_of("POST", "order"),
         )
-        # From here on an engine that hung and wakes up sends nothing any more.
-        log.orders.senders.take(f"engine {os.getpid()}")
+        log.leases.is_gone = is_gone
+        log.leases.join(own_id())
+        log.scope.narrow(())
         stream, cache = await _transport(open_now, redis_url)
         engine = Engine(
             desk,
@@ -126,7 +127,9 @@ async def run_engine(
         )
         await open_now.enter_async_context(serving_metrics(engine, pool.limiter, metrics_port))
         if await _markets(desk, stop):
-            _log.info("engine_started", users=len(desk.users.all()), markets=len(desk.markets))
+            _log.info(
+                "engine_started", worker=own_id(), users=len(desk.users.all()), markets=len(desk.markets)
+            )
             await engine.run(stop, until_idle=until_idle, for_seconds=for_seconds)
         summary = _summary(desk, pool, time.monotonic() - began)
         _log.info("engine_stopped", seconds=round(summary.seconds, 1), open_trades=summary.open_trades)

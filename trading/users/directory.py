@@ -36,10 +36,11 @@ class Directory:
         MissingData
             If there is none of that id; the message names those there are.
         """
-        users = {user.user_id: user for user in self.all()}
-        if user_id not in users:
-            raise MissingData(f"no user {user_id!r}; there are: {', '.join(users) or 'none'}")
-        return users[user_id]
+        rows = [row for row in self._log.accounts.rows(user_id) if row["account"] != LEFT]
+        if not rows:
+            names = ", ".join(user.user_id for user in self.all()) or "none"
+            raise MissingData(f"no user {user_id!r}; there are: {names}")
+        return _user(rows[0])
 
     def change(self, user_id: str, **values: Any) -> User:
         """Change settings of one user and return them as they are then. BadInput if one is out of bounds."""

@@ -9,7 +9,7 @@ import pytest
 from tests.trading.execution.world import SET_ID, World
 from trading.execution.courier import Courier
 from trading.execution.engine import Engine
-from trading.execution.heartbeat import Heartbeat, only_engine
+from trading.execution.heartbeat import Heartbeat, only_engine, working
 from trading.execution.pace import Pace
 from trading.execution.reconcile import Reconcile
 from trading.execution.settings import EngineSettings
@@ -180,12 +180,14 @@ async def test_foreign_order_is_reported_and_left_alone(world):
     assert len(engine.desk.log.orders.find()) == 1
 
 
-def test_second_engine_on_one_log_is_refused(tmp_path):
+def test_workers_share_the_lock_of_a_log_and_a_restore_needs_it_alone(tmp_path):
     """The lock is held by the process and gone with it."""
     path = tmp_path / "engine.lock"
-    with only_engine(path), pytest.raises(StoreError, match="another engine"), only_engine(path):
+    with working(path), working(path), pytest.raises(StoreError, match="another engine"), only_engine(path):
         pass
-    with only_engine(path):
+    with only_engine(path), pytest.raises(StoreError, match="a restore or a flatten"), working(path):
+        pass
+    with working(path):
         pass
 
 

@@ -163,13 +163,14 @@ async def test_the_same_halt_twice_is_one_and_a_halt_without_name_or_reason_is_n
 async def test_a_process_that_another_took_over_from_sends_nothing_more(world):
     """The hung engine wakes up: it may write down facts, but neither plans, voids nor sends."""
     hung = await world.boot()
-    hung.desk.log.orders.senders.take("engine 1")
+    hung.desk.log.leases.join("engine 1")
+    hung.desk.log.leases.step()
     await steps(world, hung, 4)
     world.set_prices("90")
     fresh = await world.boot()
-    fresh.desk.log.orders.senders.take("flatten")
+    fresh.desk.log.leases.seize("flatten")
     await steps(world, hung, 5)
-    assert hung.desk.log.orders.senders.is_superseded
+    assert hung.desk.log.leases.step() == frozenset()
     assert hung.desk.log.orders.find(leg=Leg.CLOSE) == []
     await steps(world, fresh, 6)
     assert fresh.desk.log.closed_trades().height == 1

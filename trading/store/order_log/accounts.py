@@ -1,5 +1,6 @@
 """Users' rows, and where a user stands: money at work, money reserved, symbols in play."""
 
+import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,9 @@ from trading.store.order_log.database import Database
 from trading.store.order_log.records import PENDING, ZERO, IntentStatus, Leg
 
 _USERS = schema.users
+_COLUMNS = [column for column in _USERS.c if column.name != "shard"]  # which shard is nobody's setting
+_CURSORS = schema.cursors
+_VERSION = "users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Accounts:
         with self._database.write() as connection:
             if not self._database.insert_new(connection, _USERS, [row]):
                 raise BadInput(f"user id must be new, {row['user_id']!r} exists")
+            note_change(self._database, connection)
 
     def change(self, user_id: str, **values: Any) -> None:
         """Change columns of one user.
@@ -61,14 +66,22 @@ class Accounts:
         """
         with self._database.write() as connection:
             done = connection.execute(_USERS.update().where(_USERS.c.user_id == user_id).values(**values))
+            note_change(self._database, connection)
         if done.rowcount != 1:
             raise MissingData(f"no user {user_id!r}")
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return every user, by id."""
+    def rows(self, user_id: str | None = None) -> list[dict[str, Any]]:
+        """Return every user, by id; or the one that is named, if there is one."""
+        query = sa.select(*_COLUMNS).order_by(_USERS.c.user_id)
+        if user_id is not None:
+            query = query.where(_USERS.c.user_id == user_id)
         with self._database.read() as connection:
-            found = connection.execute(sa.select(_USERS).order_by(_USERS.c.user_id)).mappings()
-            return [dict(row) for row in found]
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def version(self) -> str | None:
+        """Return what is another text after any change of any user: who keeps users in memory asks this."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(_CURSORS.c.value).where(_CURSORS.c.name == _VERSION))
 
     def standing(self, user_id: str, *, recent_since_ms: int) -> Standing:
         """Return where a user stands; `realised_recently` counts trades closed since that market time."""
@@ -103,6 +116,13 @@ class Accounts:
             ),
             frozen=frozenset(row.symbol for row in frozen),
         )
+
+
+def note_change(database: Database, connection: sa.Connection) -> None:
+    """Say, in the transaction that changes a user, that users changed."""
+    row = {"name": _VERSION, "value": secrets.token_hex(8)}
+    if not database.insert_new(connection, _CURSORS, [row]):
+        connection.execute(_CURSORS.update().where(_CURSORS.c.name == _VERSION).values(value=row["value"]))
 
 
 def _cost_held(row: sa.RowMapping) -> Decimal:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -138,6 +139,28 @@ def realised(connection: sa.Connection) -> Decimal:
     """Return the sum of `pnl_quote` of all trades; a gauge: summed as floats by the database."""
     total = connection.scalar(sa.select(sa.func.sum(sa.cast(schema.trades.c.pnl_quote, sa.Float))))
     return Decimal(repr(float(total or 0.0)))
+
+
+def held_by_symbol(connection: sa.Connection) -> dict[str, tuple[Decimal, Decimal]]:
+    """Return symbol -> (base units held, what they cost) of all open trades; summed as floats, a gauge."""
+    t = schema.trades
+    bought, spent = (sa.cast(column, sa.Float) for column in (t.c.bought, t.c.bought_cost))
+    gone = (sa.cast(column, sa.Float) for column in (t.c.base_fees, t.c.sold, t.c.dust))
+    held = bought - sum(gone, sa.literal(0.0))
+    query = sa.select(t.c.symbol, sa.func.sum(held), sa.func.sum(held / bought * spent))
+    rows = connection.execute(query.where(t.c.is_closed.is_(False)).group_by(t.c.symbol))
+    return {str(symbol): (_exact(units), _exact(cost)) for symbol, units, cost in rows}
+
+
+def _exact(total: Any) -> Decimal:
+    return Decimal(repr(round(float(total), 9)))
+
+
+def newest_result(connection: sa.Connection) -> Decimal | None:
+    """Return the result of the newest market minute that is kept, None if there is none."""
+    table = fleet_results
+    query = sa.select(table.c.pnl_quote).order_by(table.c.minute_ms.desc()).limit(1)
+    return connection.execute(query).scalar()
 
 
 def note_result(connection: sa.Connection, minute_ms: int, pnl: Decimal, *, keep_since_ms: int) -> None:

@@ -15,10 +15,11 @@ from trading.market.errors import MissingData
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.entries import Entries
+from trading.store.order_log.leases import Leases
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg, Skip
 from trading.store.order_log.rows import intent_of, intent_row
-from trading.store.order_log.senders import Senders
+from trading.store.order_log.scope import Scope
 
 _TABLE = schema.intents
 
@@ -26,11 +27,19 @@ _TABLE = schema.intents
 class Intents:
     """The write-ahead side of the order path."""
 
-    def __init__(self, database: Database, wall: Clock, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        database: Database,
+        wall: Clock,
+        outbox: Outbox,
+        leases: Leases | None = None,
+        scope: Scope | None = None,
+    ) -> None:
         self._database = database
         self._wall = wall
         self._outbox = outbox
-        self.senders = Senders(database, wall)
+        self.leases = leases or Leases(database, wall)
+        self._scope = scope or Scope()
         self._entries = Entries(database)
 
     # --- writing down ---------------------------------------------------------------------------
@@ -52,7 +61,7 @@ class Intents:
         offer = {"signal_set_id": signal_set_id, "user_id": user_id, "place": place, "at_ms": at_ms}
         wall_ms = self._wall.now_ms()
         with self._database.write() as connection:
-            if not self.senders.may_send(connection):
+            if not self.leases.may_send(connection, user_id=user_id):
                 return False
             if not self._database.insert_new(connection, schema.offers, [offer]):
                 return False
@@ -81,7 +90,7 @@ class Intents:
         """Write one exit order; False if the trade is closed or another exit of it is still out."""
         trades = schema.trades
         with self._database.write() as connection:
-            if not self.senders.may_send(connection):
+            if not self.leases.may_send(connection, user_id=intent.user_id):
                 return False
             query = sa.select(trades.c.is_closed).where(trades.c.trade_id == intent.trade_id)
             if connection.scalar(query.with_for_update()) is not False:
@@ -126,7 +135,7 @@ class Intents:
     def mark_sent(self, coid: str) -> bool:
         """NEW -> SENT. Only the caller that gets True may put the order on the wire, and only once.
 
-        False, too, once another process took over (`senders`).
+        False, too, once another process holds the user's shard (`leases`).
         """
         return self._move(coid, (IntentStatus.NEW,), IntentStatus.SENT, sent_wall_ms=self._wall.now_ms())
 
@@ -178,8 +187,9 @@ class Intents:
         change = {"status": after.value, "changed_wall_ms": self._wall.now_ms()} | values
         allowed = [status.value for status in before]
         with self._database.write() as connection:
-            # What is known of an order may be written by anybody; whether it leaves, by one process only.
-            if after in (IntentStatus.SENT, IntentStatus.VOID) and not self.senders.may_send(connection):
+            # What is known of an order may be written by anybody; whether it leaves, by one worker alone.
+            is_fenced = after in (IntentStatus.SENT, IntentStatus.VOID)
+            if is_fenced and not self.leases.may_send(connection, coid=coid):
                 return False
             moved = connection.execute(
                 _TABLE.update().where(_TABLE.c.coid == coid, _TABLE.c.status.in_(allowed)).values(**change)
@@ -221,7 +231,10 @@ class Intents:
         trade_id: str | None = None,
         leg: Leg | None = None,
     ) -> list[Intent]:
-        """Return the intents that meet every condition given, oldest first; exits before entries."""
+        """Return the intents that meet every condition given, oldest first; exits before entries.
+
+        Those of the users in scope, unless a user or a trade is named.
+        """
         query = sa.select(_TABLE)
         if statuses is not None:
             query = query.where(_TABLE.c.status.in_([status.value for status in statuses]))
@@ -231,6 +244,8 @@ class Intents:
             query = query.where(_TABLE.c.trade_id == trade_id)
         if leg is not None:
             query = query.where(_TABLE.c.leg == leg.value)
+        if user_id is None and trade_id is None:
+            query = self._scope.rows(query, _TABLE.c.user_id)
         query = query.order_by(_TABLE.c.leg, _TABLE.c.created_wall_ms, _TABLE.c.coid)
         with self._database.read() as connection:
             return [intent_of(row) for row in connection.execute(query).mappings()]
@@ -244,6 +259,7 @@ class Intents:
             .where(trades.c.is_closed.is_(False), _TABLE.c.leg == Leg.CLOSE.value)
             .order_by(_TABLE.c.attempt)
         )
+        query = self._scope.rows(query, _TABLE.c.user_id)
         found: dict[str, list[Intent]] = {}
         with self._database.read() as connection:
             for row in connection.execute(query).mappings():

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from trading.market.errors import BadInput
 from trading.store.order_log import schema, schema_fleet
+from trading.store.order_log.accounts import note_change
 from trading.store.order_log.database import Database
 from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus
 from trading.store.order_log.schema_users import preferences, user_keys, user_requests
@@ -80,6 +81,7 @@ class Leaving:
             of_user = (halts.c.scope == "user", halts.c.subject == user_id)
             connection.execute(halts.update().where(*of_user).values(subject=pseudonym))
             connection.execute(users.delete().where(users.c.user_id == user_id))
+            note_change(self._database, connection)
         self._empty_log()
 
     @property

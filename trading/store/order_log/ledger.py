@@ -22,6 +22,7 @@ from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.positions import BookedFill, Sums, add_up, fee_in_quote
 from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
 from trading.store.order_log.rows import intent_of, terms_text, trade_of
+from trading.store.order_log.scope import Scope
 
 _AT_ONCE = 500  # values of one statement
 _TRADES, _INTENTS, _FILLS = schema.trades, schema.intents, schema.fills
@@ -39,10 +40,11 @@ class Booking:
 class Ledger:
     """Executions in, positions and round trips out."""
 
-    def __init__(self, database: Database, wall: Clock, outbox: Outbox) -> None:
+    def __init__(self, database: Database, wall: Clock, outbox: Outbox, scope: Scope | None = None) -> None:
         self._database = database
         self._wall = wall
         self._outbox = outbox
+        self._scope = scope or Scope()
         self.entries = Entries(database)
 
     def book(
@@ -233,28 +235,33 @@ class Ledger:
             self._outbox.add(connection, Event(event_id, trade.user_id, "exit_held_up", payload, at_ms))
         return True
 
-    # --- reading --------------------------------------------------------------------------------
-
     def open_trades(self, user_id: str | None = None) -> list[Trade]:
-        """Return the trades that still hold something, oldest first."""
-        return self._trades(_TRADES.c.is_closed.is_(False), user_id)
+        """Return the trades of a user, or of all users in scope, that still hold something, oldest first."""
+        query = self._query(_TRADES.c.is_closed.is_(False), user_id)
+        return self._read(self._scope.rows(query, _TRADES.c.user_id) if user_id is None else query)
+
+    def count_open(self) -> int:
+        """Return how many trades of users in scope still hold something."""
+        query = sa.select(sa.func.count()).where(_TRADES.c.is_closed.is_(False))
+        with self._database.read() as connection:
+            return connection.scalar(self._scope.rows(query, _TRADES.c.user_id)) or 0
 
     def all_trades(self, user_id: str | None = None) -> list[Trade]:
         """Return every trade, oldest first."""
-        return self._trades(sa.true(), user_id)
+        return self._read(self._query(sa.true(), user_id))
 
     def open_versions(self) -> dict[str, int]:
-        """Return the version of every trade that still holds something, by trade id, oldest first."""
+        """Return trade id -> version of every trade of users in scope that is open, oldest first."""
         query = sa.select(_TRADES.c.trade_id, _TRADES.c.version).where(_TRADES.c.is_closed.is_(False))
+        query = self._scope.rows(query.order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id), _TRADES.c.user_id)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id))
-            return {row.trade_id: row.version for row in rows}
+            return {row.trade_id: row.version for row in connection.execute(query)}
 
     def some(self, trade_ids: Sequence[str]) -> list[Trade]:
         """Return those of `trade_ids` under which something was executed, oldest first."""
         found: list[Trade] = []
         for start in range(0, len(trade_ids), _AT_ONCE):
-            found += self._trades(_TRADES.c.trade_id.in_(trade_ids[start : start + _AT_ONCE]), None)
+            found += self._read(self._query(_TRADES.c.trade_id.in_(trade_ids[start : start + _AT_ONCE])))
         return found
 
     def get(self, trade_id: str) -> Trade:
@@ -265,15 +272,16 @@ class Ledger:
         MissingData
             If nothing was ever executed under that id.
         """
-        found = self._trades(_TRADES.c.trade_id == trade_id, None)
+        found = self._read(self._query(_TRADES.c.trade_id == trade_id))
         if not found:
             raise MissingData(f"no trade {trade_id!r} in the order log")
         return found[0]
 
-    def _trades(self, condition: sa.ColumnElement[bool], user_id: str | None) -> list[Trade]:
+    def _query(self, condition: sa.ColumnElement[bool], user_id: str | None = None) -> sa.Select[Any]:
         query = sa.select(_TRADES).where(condition).order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id)
-        if user_id is not None:
-            query = query.where(_TRADES.c.user_id == user_id)
+        return query if user_id is None else query.where(_TRADES.c.user_id == user_id)
+
+    def _read(self, query: sa.Select[Any]) -> list[Trade]:
         with self._database.read() as connection:
             return [trade_of(row) for row in connection.execute(query).mappings()]
 

@@ -16,12 +16,14 @@ from trading.store.order_log.group_commit import GroupCommit, Writer
 from trading.store.order_log.halts import Halts
 from trading.store.order_log.history import History
 from trading.store.order_log.intents import Intents
+from trading.store.order_log.leases import Leases
 from trading.store.order_log.leaving import Leaving
 from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.reconciliations import Reconciliations
 from trading.store.order_log.restores import Restores
+from trading.store.order_log.scope import Scope
 from trading.store.order_log.signal_sets import SignalSets
 from trading.store.order_log.suspensions import Suspensions
 from trading.store.order_log.takeover import Takeover
@@ -37,7 +39,8 @@ class OrderLog:
     `news_holds` (symbols that news closes), `halts` (what people ordered to stop), `keys` (sealed exchange
     keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user), `history`
     (of one user), `takeover` (users from elsewhere), `exits` (what open trades remember, what research said
-    of them). The methods here are what other rooms read and write.
+    of them), `leases` (which shards this process holds), `scope` (whose rows it looks at). The methods here
+    are what other rooms read and write.
 
     Parameters
     ----------
@@ -51,22 +54,24 @@ class OrderLog:
         clock: Clock = wall if wall is not None else SystemClock()
         self.database = Database(url)
         self.writer: Writer = GroupCommit(self.database)
-        self.outbox = Outbox(self.database, clock)
+        self.scope = Scope()
+        self.leases = Leases(self.database, clock)
+        self.outbox = Outbox(self.database, clock, self.scope)
         self.sets = SignalSets(self.database, clock)
         self.accounts = Accounts(self.database, clock)
         self.suspensions = Suspensions(self.database, clock)
         self.keys = UserKeys(self.database)
-        self.wishes = UserWishes(self.database, clock)
+        self.wishes = UserWishes(self.database, clock, self.scope)
         self.leaving = Leaving(self.database)
         self.history = History(self.database)
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
-        self.orders = Intents(self.database, clock, self.outbox)
+        self.orders = Intents(self.database, clock, self.outbox, self.leases, self.scope)
         self.canaries = Canaries(self.database, clock)
         self.exits = ExitStates(self.database)
         self.halts = Halts(self.database, clock, self.outbox)
         self.restores = Restores(self.database, clock, self.halts)
         self.reconciliations = Reconciliations(self.database, clock, self.outbox)
-        self.ledger = Ledger(self.database, clock, self.outbox)
+        self.ledger = Ledger(self.database, clock, self.outbox, self.scope)
         self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
 
     async def durably[T](self, work: Callable[[], T]) -> T:

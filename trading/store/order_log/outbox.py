@@ -12,6 +12,7 @@ from trading.market.clock import Clock
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.records import Event
+from trading.store.order_log.scope import Scope
 
 Reader = Literal["delivered", "cached"]  # the message channel, and the users' cache
 
@@ -19,9 +20,10 @@ Reader = Literal["delivered", "cached"]  # the message channel, and the users' c
 class Outbox:
     """Events waiting for their readers."""
 
-    def __init__(self, database: Database, wall: Clock) -> None:
+    def __init__(self, database: Database, wall: Clock, scope: Scope | None = None) -> None:
         self._database = database
         self._wall = wall
+        self._scope = scope or Scope()
 
     def add(self, connection: sa.Connection, event: Event) -> None:
         """Write an event inside the caller's transaction; a known `event_id` is left as it is."""
@@ -33,9 +35,10 @@ class Outbox:
             self.add(connection, event)
 
     def waiting(self, reader: Reader = "delivered", limit: int = 100) -> list[Event]:
-        """Return the oldest events that `reader` has not had yet."""
+        """Return the oldest events of users in scope that `reader` has not had yet."""
         mark = schema.outbox.c[f"{reader}_wall_ms"]
-        query = sa.select(schema.outbox).where(mark.is_(None)).order_by(schema.outbox.c.seq).limit(limit)
+        query = self._scope.rows(sa.select(schema.outbox).where(mark.is_(None)), schema.outbox.c.user_id)
+        query = query.order_by(schema.outbox.c.seq).limit(limit)
         with self._database.read() as connection:
             return [_event(row) for row in connection.execute(query).mappings()]
 

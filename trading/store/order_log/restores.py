@@ -2,7 +2,7 @@
 
 A backup is older than the venue. Whatever it calls NEW may have been sent since, so it becomes SENT: looked
 for, never sent again. Its fleet is frozen (`halts`): no entry until a person lifts it, and no signal set from
-before that is ever traded. The sender's token jumps, so that a process from before the restore sends nothing.
+before that is ever traded. The shards' tokens jump, so that a process from before the restore sends nothing.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.halts import HaltKind, Halts, HaltScope
 from trading.store.order_log.records import IntentStatus
-from trading.store.order_log.schema_fleet import senders
 from trading.store.order_log.schema_restores import restores as _TABLE  # noqa: N812 - a table, as everywhere here
+from trading.store.order_log.schema_shards import shards
 
 # Further than a process can have come between the backup and the restore, one step per start.
 TOKEN_STEP = 1_000_000
@@ -63,7 +63,8 @@ class Restores:
         intents = schema.intents
         sent = {"status": IntentStatus.SENT.value, "sent_wall_ms": now_ms, "changed_wall_ms": now_ms}
         connection.execute(intents.update().where(intents.c.status == IntentStatus.NEW.value).values(**sent))
-        connection.execute(senders.update().values(token=senders.c.token + TOKEN_STEP))
+        given_back = {"token": shards.c.token + TOKEN_STEP, "owner": None, "until_wall_ms": 0}
+        connection.execute(shards.update().values(**given_back))
         return found
 
     def epoch(self) -> int:

@@ -6,12 +6,15 @@ this machine's. A column that may be unknown is nullable; an empty text is never
 """
 
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from trading.store.order_log.shards import shard_of
+
 # The revision that these tables are at: the newest file in migrations/versions. Raise it with every new one.
-HEAD = "0008"
+HEAD = "0009"
 
 metadata = sa.MetaData()
 
@@ -34,6 +37,11 @@ class Exact(sa.types.TypeDecorator[Decimal]):
 # Read only by releases from before migrations: 2 makes them refuse this log. Revisions: `alembic_version`.
 schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
 
+
+def _shard(context: Any) -> int:
+    return shard_of(context.get_current_parameters()["user_id"])
+
+
 users = sa.Table(
     "users",
     metadata,
@@ -49,6 +57,7 @@ users = sa.Table(
     sa.Column("blocked", sa.JSON, nullable=False),
     sa.Column("is_paused", sa.Boolean, nullable=False),
     sa.Column("created_wall_ms", sa.BigInteger, nullable=False),
+    sa.Column("shard", sa.Integer, nullable=False, default=_shard, server_default="0", index=True),
 )
 
 signal_sets = sa.Table(

@@ -1,4 +1,4 @@
-"""Tables of fleet risk: halts, canaries, the fleet's result by minute, and who may send. No queries here."""
+"""Tables of fleet risk: halts, canaries and the fleet's result by minute. No queries here."""
 
 import sqlalchemy as sa
 
@@ -47,14 +47,4 @@ fleet_results = sa.Table(
     metadata,
     sa.Column("minute_ms", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("pnl_quote", Exact, nullable=False),
-)
-
-# One row: the token of the process that may send orders. Whoever holds an older one sends nothing more.
-senders = sa.Table(
-    "senders",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("token", sa.BigInteger, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("since_wall_ms", sa.BigInteger, nullable=False),
 )

@@ -12,6 +12,7 @@ from trading.market.lineage import digest
 from trading.market.orders import Fill, OrderState, OrderStatus, OrderType, Side
 from trading.market.timeframes import from_ms
 from trading.store.order_log import schema
+from trading.store.order_log.accounts import note_change
 from trading.store.order_log.database import Database
 from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.positions import assets
@@ -78,6 +79,7 @@ class Takeover:
                 connection.execute(users.insert(), user | {"created_wall_ms": self._wall.now_ms()})
             else:
                 connection.execute(users.update().where(users.c.user_id == user_id).values(**user))
+            note_change(self._database, connection)
             if key is not None:
                 self._keys.put_on(connection, key)
             for position in positions:

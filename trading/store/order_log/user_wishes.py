@@ -10,6 +10,7 @@ from trading.market.clock import Clock
 from trading.market.lineage import digest
 from trading.store.order_log.database import Database
 from trading.store.order_log.schema_users import consents, preferences, user_requests
+from trading.store.order_log.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,10 @@ class Request:
 class UserWishes:
     """Consents, preferences, requests."""
 
-    def __init__(self, database: Database, wall: Clock) -> None:
+    def __init__(self, database: Database, wall: Clock, scope: Scope | None = None) -> None:
         self._database = database
         self._wall = wall
+        self._scope = scope or Scope()
 
     # --- consents -------------------------------------------------------------------------------
 
@@ -128,17 +130,19 @@ class UserWishes:
             return connection.execute(user_requests.update().where(*mine).values(**change)).rowcount == 1
 
     def open_requests(self, kind: str | None = None) -> list[Request]:
-        """Return what is still to be done, oldest first."""
+        """Return what is still to be done for users in scope, oldest first."""
         which: list[sa.ColumnElement[bool]] = [user_requests.c.done_wall_ms.is_(None)]
         if kind is not None:
             which.append(user_requests.c.kind == kind)
-        return self._requests(*which)
+        return self._requests(
+            self._scope.rows(sa.select(user_requests), user_requests.c.user_id).where(*which)
+        )
 
     def requests_of(self, user_id: str) -> list[Request]:
         """Return everything a user asked for, oldest first."""
-        return self._requests(user_requests.c.user_id == user_id)
+        return self._requests(sa.select(user_requests).where(user_requests.c.user_id == user_id))
 
-    def _requests(self, *which: sa.ColumnElement[bool]) -> list[Request]:
-        query = sa.select(user_requests).where(*which).order_by(user_requests.c.asked_wall_ms)
+    def _requests(self, which: sa.Select[Any]) -> list[Request]:
+        query = which.order_by(user_requests.c.asked_wall_ms)
         with self._database.read() as connection:
             return [Request(**dict(row)) for row in connection.execute(query).mappings()]

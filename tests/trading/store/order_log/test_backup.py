@@ -22,6 +22,8 @@ from trading.store.order_log.halts import HaltKind
 from trading.store.order_log.records import IntentStatus
 from trading.store.order_log.restores import TOKEN_STEP
 from trading.store.order_log.schema import HEAD, metadata, trades
+from trading.store.order_log.schema_shards import shards
+from trading.store.order_log.shards import SHARDS
 from trading.store.order_log.verify import verify_backup, verify_log
 
 
@@ -61,6 +63,7 @@ def test_a_backup_holds_every_row_of_every_table(log_with_open_trade, url, tmp_p
 def test_a_backup_is_one_moment_while_others_write(log_with_set, url, tmp_path):
     """Ten backups beside a writer that always writes two rows at once: never one without the other."""
     log, stop = log_with_set, threading.Event()
+    before = rows(url)["cursors"]
 
     def write() -> None:
         number = 0
@@ -80,7 +83,7 @@ def test_a_backup_is_one_moment_while_others_write(log_with_set, url, tmp_path):
         stop.set()
         writer.join()
     counts = [rows(f"sqlite:///{tmp_path}/b{number}/orders.db")["cursors"] for number in range(10)]
-    assert all(count % 2 == 0 for count in counts)
+    assert all((count - before) % 2 == 0 for count in counts)
     assert counts == sorted(counts)
     assert counts[-1] > 0
 
@@ -143,7 +146,8 @@ def test_a_restored_log_is_frozen_one_epoch_on_and_sends_nothing_it_calls_new(lo
     """NEW may have been sent since the backup: it becomes SENT. The sender's token jumps past every start."""
     log = log_with_set
     log.orders.plan_entries("u1", "set-1", [intent()], [], place=0, at_ms=5)
-    token = log.orders.senders.take("engine")
+    log.leases.join("before")
+    log.leases.step()
     made = backup.back_up(url, tmp_path / "b1", ManualClock(8_000))
     log.set_cursor("after", "the backup")
     log.close()
@@ -156,11 +160,15 @@ def test_a_restored_log_is_frozen_one_epoch_on_and_sends_nothing_it_calls_new(lo
     assert made.backup_id in halt.why
     pending = again.restores.pending()
     assert (pending.epoch, pending.backup_id, pending.taken_wall_ms) == (1, made.backup_id, 8_000)
-    assert again.orders.senders.take("engine") == token + TOKEN_STEP + 1
+    again.leases.join("after")
+    assert len(again.leases.step()) == SHARDS
+    with again.database.read() as connection:
+        tokens = set(connection.scalars(sa.select(shards.c.token)))
+    assert tokens == {1 + TOKEN_STEP + 1}
     assert again.cursor("after") is None
     again.close()
     with sqlite3.connect(kept) as old:
-        assert old.execute("SELECT value FROM cursors").fetchall() == [("the backup",)]
+        assert old.execute("SELECT value FROM cursors WHERE name = 'after'").fetchall() == [("the backup",)]
     assert verify_log(url).epoch == 1
 
 

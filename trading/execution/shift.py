@@ -1,0 +1,55 @@
+"""Which shards this process works on: leases renewed every second, work dropped the moment one is lost."""
+
+from functools import partial
+
+import structlog
+
+from trading.execution.desk import Desk
+from trading.execution.reconcile import Reconcile
+from trading.store.order_log.shards import shard_of
+
+_log = structlog.get_logger("execution.shift")
+
+
+class Shift:
+    """Keeps `log.scope` at what the leases say."""
+
+    def __init__(self, desk: Desk, reconcile: Reconcile) -> None:
+        self._desk = desk
+        self._reconcile = reconcile
+
+    async def step(self) -> frozenset[int]:
+        """Renew, take and give back; return what this process works on now."""
+        log = self._desk.log
+        alone = log.restores.pending() is not None
+        held = await self._desk.durably(partial(log.leases.step, alone=alone))
+        self._work_on(held)
+        return held
+
+    async def watch(self) -> None:
+        """Drop what is not surely held any more: renewing failed, or this process stood still."""
+        held, now = self._desk.log.leases.held(), self._desk.log.scope.shards or frozenset()
+        if not now <= held:
+            self._work_on(now & held)
+
+    async def end(self) -> None:
+        """Give everything back, so that nobody has to wait for the leases to end."""
+        self._work_on(frozenset())
+        await self._desk.durably(self._desk.log.leases.leave)
+
+    def _work_on(self, shards: frozenset[int]) -> None:
+        log = self._desk.log
+        before = log.scope.shards or frozenset()
+        pending = log.restores.pending() is not None
+        if not pending:
+            self._desk.unreplayed.clear()
+        if log.scope.shards == shards:
+            return
+        log.scope.narrow(shards)
+        lost, gained = before - shards, shards - before
+        self._reconcile.forget(lost)
+        if pending:
+            new = {user.user_id for user in self._desk.everybody() if shard_of(user.user_id) in gained}
+            self._desk.unreplayed |= new
+        level = _log.warning if lost else _log.info
+        level("shards", held=sorted(shards), lost=sorted(lost), gained=sorted(gained))

@@ -101,6 +101,9 @@ class ExitMemory:
             self._states[state.trade_id] = replace(known, peak=state.peak, seen_ms=state.seen_ms)
         bars = {trade.exits.bar for trade in trades}
         closes = [bar.next_ms(bar.floor_ms(now_ms)) for bar in bars if bar is not None]
+        if self._began_ms is not None:  # when the time is over that research has after an outage
+            patient = (self._began_ms + bar.ms for bar in bars if bar is not None)
+            closes += [at_ms for at_ms in patient if at_ms > now_ms]
         self._news_ms = now_ms if self._peaks.is_behind else min(closes, default=_FOREVER_MS)
         return len(trades)
 

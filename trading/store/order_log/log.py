@@ -44,15 +44,16 @@ class OrderLog:
 
     Parameters
     ----------
-    url : str
-        SQLAlchemy URL; ``sqlite:///path/orders.db`` by default settings, Postgres to grow.
+    url : str or Database
+        SQLAlchemy URL; ``sqlite:///path/orders.db`` by default settings, Postgres to grow. Or a database that
+        is open already.
     wall : Clock
         This machine's time, for the ``*_wall_ms`` columns.
     """
 
-    def __init__(self, url: str, wall: Clock | None = None) -> None:
+    def __init__(self, url: str | Database, wall: Clock | None = None) -> None:
         clock: Clock = wall if wall is not None else SystemClock()
-        self.database = Database(url)
+        self.database = Database(url) if isinstance(url, str) else url
         self.writer: Writer = GroupCommit(self.database)
         self.scope = Scope()
         self.leases = Leases(self.database, clock)

@@ -109,6 +109,14 @@ class Desk:
         held = self.log.news_holds.active(self.now_ms()).items()
         return {symbol: f"closed by news since {hold.since_ms}: {hold.reason}" for symbol, hold in held}
 
+    def units_in_doubt(self, symbols: Iterable[str]) -> list[str]:
+        """Return those whose coin may have other units by now: the price jumped, or they are not traded."""
+        jumped = self.prices.jumps()
+        found = [(name, self.markets.get(name)) for name in symbols]
+        return [
+            name for name, market in found if name in jumped or market is None or not market.is_api_tradable
+        ]
+
     def account(self, user_id: str) -> AccountGateway:
         """Return the user's gateway. BadCredentials if there is no key, MissingData if no such user."""
         if user_id not in self._accounts:

@@ -20,6 +20,8 @@ from trading.execution.heartbeat import Heartbeat
 from trading.execution.intake import Intake, SetStream
 from trading.execution.key_watch import STEP_S as KEYS_S
 from trading.execution.key_watch import KeyWatch
+from trading.execution.listing_watch import STEP_S as LISTING_S
+from trading.execution.listing_watch import ListingWatch
 from trading.execution.market_watch import MarketWatch
 from trading.execution.reconcile import Reconcile
 from trading.execution.requests import STEP_S as REQUESTS_S
@@ -67,6 +69,7 @@ class Engine:
         self._channel = channel
         self.courier = Courier(desk, channel, cache)
         self.market = MarketWatch(desk)
+        self.listing = ListingWatch(desk)
         self.requests = Requests(desk, self.wire, exports=exports, forget=forget)
         self.keys = keys
         self._stream = stream
@@ -105,6 +108,7 @@ class Engine:
             self._intake(stop),
             self._every(settings.courier_s, self.courier.step, stop),
             self._every(settings.market_watch_s, self._lead, stop),
+            self._every(LISTING_S, self.listing.step, stop),
             self._every(settings.volume_s, self.desk.fleet.liquidity.step, stop),
             self._every(REQUESTS_S, self.requests.step, stop),
             self._keep_time(stop),

@@ -26,6 +26,7 @@ from trading.execution.look_again import LookAgain
 from trading.execution.open_book import OpenBook
 from trading.execution.second_look import STOPS, SecondLook, Seen
 from trading.execution.selling import Seller
+from trading.execution.units import UnitWatch
 from trading.execution.wire import Wire
 from trading.market.errors import SluiceError
 from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus, Leg, Trade
@@ -46,6 +47,7 @@ class Exits:
         self.reasons = ExitReasons(desk)
         self._seller = Seller(desk, wire)
         self._again = LookAgain(desk, self.heard, self._seller.depth.seen)
+        self._units = UnitWatch(desk)
         self._doubted: set[str] = set()  # symbols whose newest quote is not believed yet
         self._acting: dict[str, asyncio.Task[None] | None] = {}  # trades being sold just now
         self._gate = asyncio.Semaphore(desk.settings.concurrency)
@@ -119,7 +121,10 @@ class Exits:
         if self._live is not None:
             await self._live.follow(self._wanted())
         quotes = await self._ask(trades)
-        self._note_result(quotes)
+        held_back = await self._units.hold_back(trades)
+        in_doubt = {trade.symbol for trade in trades if trade.trade_id in held_back}
+        # A coin with new units is no loss of the fleet.
+        self._note_result({name: each for name, each in quotes.items() if name not in in_doubt})
         began_s = time.thread_time()
         due = self._due(trades)
         spent_s += time.thread_time() - began_s
@@ -230,8 +235,9 @@ class Exits:
                 async with self._gate:
                     # It may have waited long: position, attempts and price are read anew.
                     now = self.book.renew(trade.trade_id)
+                    held_back = await self._units.hold_back(self.book.of(trade.symbol))
                     seen = self.looks.newest(trade.symbol)
-                    if now is not None:
+                    if now is not None and trade.trade_id not in held_back:
                         quote = None if seen is None else seen.executable
                         await self._seller.leave(now, self.book.attempts(trade.trade_id), reason, quote)
         except SluiceError as error:

@@ -124,6 +124,14 @@ class PriceWatch:
             return self._closed.get(symbol)
         return f"suspended for review since {found.at_ms}: {found.reason}"
 
+    def jumps(self) -> dict[str, Suspension]:
+        """Return by symbol the suspensions for a jump of the price that was no bad print."""
+        return {
+            symbol: found
+            for symbol, found in self._suspended.items()
+            if found.price_before and found.price_after and found.state != JumpState.BAD_PRINT.value
+        }
+
     def _disbelieve(self, beyond: Sequence[str], looked: int, at_ms: int) -> None:
         reason = f"{len(beyond):,} of {looked:,} prices jumped at once, e.g. {', '.join(sorted(beyond)[:3])}"
         _log.warning("look_not_believed", reason=reason)

@@ -7,7 +7,11 @@ from trading.notifications.channel import Message
 Payload = Mapping[str, object]
 
 _WORDING: dict[str, Callable[[Payload], str]] = {
-    "trade_opened": lambda p: f"Bought {p['held']} {p['symbol']} at {p['open_price']} ({p['mode']}).",
+    "trade_opened": lambda p: (
+        f"Your position in {p['symbol']} goes on as {p['held']} at {p['open_price']} ({p['mode']})."
+        if str(p.get("trade_id")).startswith("trd-converted-")
+        else f"Bought {p['held']} {p['symbol']} at {p['open_price']} ({p['mode']})."
+    ),
     "trade_reduced": lambda p: f"Sold part of {p['symbol']}; {p['held']} left to sell.",
     "trade_closed": lambda p: (
         f"Closed {p['symbol']} at {p['close_price']} ({p['exit_reason']}): "
@@ -45,6 +49,15 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         + (f" Trading is said to end at {p['ends']}; positions are left before." if "ends" in p else "")
         + (" You hold it." if p["is_held"] else f" `sluice news release {p['symbol']}` ends this.")
     ),
+    "redenominated": lambda p: (
+        f"{p['symbol']} was re-denominated at the exchange, {p['old_per_new']} old coins for a new one: your "
+        f"{p['before']} are {p['after']} now, stop and target moved with them. Nothing was bought or sold."
+    ),
+    "units_unclear": lambda p: (
+        f"Exits of {p['symbol']} wait: {p['reason']}. `sluice universe release {p['symbol']} --reason ...` "
+        "lets them go on with the amounts in our books."
+    ),
+    "listing": lambda p: f"{p['symbol']}: {p['reason']}.",
     "close_all_done": lambda _: "Everything is closed, as you asked.",
     "key_failed": lambda p: (
         f"Your exchange key failed its check; no new entries until it is mended: {p['reason']}"
@@ -71,6 +84,9 @@ _ALERTS = frozenset(
         "exit_silence",
         "account_trouble",
         "clock_skew",
+        "redenominated",
+        "units_unclear",
+        "listing",
         "run_failed",
         "symbol_suspended",
         "look_not_believed",

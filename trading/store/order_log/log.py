@@ -10,6 +10,7 @@ from trading.market.orders import SignalSet
 from trading.store.order_log import audit, frames, schema
 from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.canaries import Canaries
+from trading.store.order_log.conversions import Conversions
 from trading.store.order_log.database import Database
 from trading.store.order_log.exit_states import ExitStates
 from trading.store.order_log.group_commit import GroupCommit, Writer
@@ -39,8 +40,8 @@ class OrderLog:
     `news_holds` (symbols that news closes), `halts` (what people ordered to stop), `keys` (sealed exchange
     keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user), `history`
     (of one user), `takeover` (users from elsewhere), `exits` (what open trades remember, what research said
-    of them), `leases` (which shards this process holds), `scope` (whose rows it looks at). The methods here
-    are what other rooms read and write.
+    of them), `leases` (which shards this process holds), `scope` (whose rows it looks at), `conversions`
+    (coins that changed their units). The methods here are what other rooms read and write.
 
     Parameters
     ----------
@@ -74,6 +75,7 @@ class OrderLog:
         self.reconciliations = Reconciliations(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox, self.scope)
         self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
+        self.conversions = Conversions(self.database, clock, self.ledger, self.outbox)
 
     async def durably[T](self, work: Callable[[], T]) -> T:
         """Run a write of this log (``partial(log.orders.mark_sent, coid)``) without blocking the event loop.

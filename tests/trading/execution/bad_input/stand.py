@@ -158,6 +158,11 @@ class Stand:
         mine = [row for row in rows if (row["user_id"], row["signal_set_id"]) == (user, set_id)]
         return [(row["rule"], row["reason"]) for row in mine]
 
+    def sent(self, symbol: str, user: str | None = None) -> list[Intent]:
+        """Return what went to the exchange."""
+        found = self.log.orders.find(user_id=user)
+        return [intent for intent in found if intent.symbol == symbol and intent.sent_wall_ms is not None]
+
     def refused(self, user: str) -> list[Intent]:
         return self.log.orders.find(user_id=user, statuses=[IntentStatus.REJECTED])
 

@@ -81,7 +81,7 @@ def order_exchange(settings: Settings) -> ExchangeSettings:
         burst=settings.exchange.burst,
         limiter_path=settings.limiter_dir,
         # The embedded exchange counts signed requests on their key, as MEXC's documentation has it.
-        signed_on_address=False,
+        signed_on_address=settings.exchange.signed_on_address,
     )
 
 

@@ -33,6 +33,9 @@ class ExchangeConfig(BaseModel):
         How far this machine's clock may be from MEXC's before signed calls are refused. Signed calls
         carry the venue's time anyway; days and schedules are this machine's. The embedded exchange
         keeps a time of its own and is not compared.
+    signed_on_address : bool
+        Whether the embedded exchange's signed requests are paid by our address's budget, too, as MEXC counts
+        them: for drills and load tests of the fleet. The embedded exchange itself counts them on their key.
     admin_token : secret or None
         Lets the demo driver set the embedded exchange's clock.
     """
@@ -46,6 +49,7 @@ class ExchangeConfig(BaseModel):
     limiter_path: Path | None = None
     timeout_s: float = Field(default=10.0, gt=0, le=300)
     max_drift_s: float = Field(default=2.0, gt=0, le=3600)
+    signed_on_address: bool = False
     admin_token: SecretStr | None = None
 
 

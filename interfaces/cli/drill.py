@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Make trouble on real processes, and see what comes of it. Nothing of yours is touched.",
     invoke_without_command=True,
 )
+USERS = 20
 Users = Annotated[int, Option(min=1, max=2_000, help="Paper users, made for the drill.")]
 Seed = Annotated[int, Option(min=0, help="Of market, faults and moments: the same seed, the same trouble.")]
 
@@ -61,6 +62,21 @@ def kill(
 
     settings = StageSettings(users=users, seed=seed, is_cold=cold)
     _finish("kill", as_json=as_json, settings=settings, runs=runs, what=what)
+
+
+def _plain(name: str) -> None:
+    """Make the command of a drill that has no options of its own."""
+
+    def command(users: Users = USERS, seed: Seed = 7, as_json: AsJson = False) -> None:
+        from interfaces.drill.stage import StageSettings
+
+        _finish(name, as_json=as_json, settings=StageSettings(users=users, seed=seed))
+
+    app.command(name, help=DRILLS[name].sentence)(command)
+
+
+for _name in DRILLS.keys() - {"kill"}:
+    _plain(_name)
 
 
 def _finish(name: str, *, as_json: bool, **options: Any) -> None:

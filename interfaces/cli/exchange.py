@@ -34,6 +34,9 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
     ] = None,
     json_log: Annotated[Path | None, Option(help="Append one JSON line per request to this file.")] = None,
     state: Annotated[Path | None, Option(help="Folder that keeps accounts and orders.")] = None,
+    durable: Annotated[
+        bool, Option("--durable", help="Answer only what is on disk: a kill -9 then forgets nothing.")
+    ] = False,
     faults: Annotated[
         Path | None, Option(help="Fault plan to begin with, TOML or JSON; see `exchange faults`.")
     ] = None,
@@ -64,6 +67,7 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
             faults=faults,
             accounts=accounts,
             impact=impact,
+            durable=durable,
             fee_asset=fee_asset,
             admin_token=admin_token or None,
         )

@@ -42,5 +42,45 @@ DRILLS = {
             "kill -9 of engine, Valkey or exchange at random moments, orders in flight, while recovering.",
             "interfaces.drill.kill",
         ),
+        Drill(
+            "mass-stop",
+            "Every position of every user crosses its stop at once: time and price by place in the queue.",
+            "interfaces.drill.mass_stop",
+        ),
+        Drill(
+            "flush-redis",
+            "FLUSHALL while users trade: nothing is lost, the cache comes back out of SQL.",
+            "interfaces.drill.flush_redis",
+        ),
+        Drill(
+            "storm-429",
+            "429 and 418 on half of all requests: nobody knocks on, exits go on, nobody is banned.",
+            "interfaces.drill.storm_429",
+        ),
+        Drill(
+            "outage",
+            "The venue is gone while prices fall: exits leave when it is back, at what policy says.",
+            "interfaces.drill.outage",
+        ),
+        Drill(
+            "bad-print",
+            "An absurd price for a moment, inside and beyond the bounds: nothing is sold; a real fall is.",
+            "interfaces.drill.bad_print",
+        ),
+        Drill(
+            "clock-skew",
+            "The venue's clock, or its word about it, is off and changes: nothing lost, no set traded late.",
+            "interfaces.drill.clock_skew",
+        ),
+        Drill(
+            "restore",
+            "Backup, trade on, kill, restore: starts frozen, the venue fills in what the backup lacks.",
+            "interfaces.drill.restore",
+        ),
+        Drill(
+            "flatten",
+            "kill -9 of `sluice flatten` in the middle of selling: nothing is sold twice, all is sold.",
+            "interfaces.drill.flatten",
+        ),
     )
 }

@@ -11,6 +11,7 @@ from trading.execution.desk import Desk
 from trading.execution.drills.result import DrillResult
 from trading.execution.invariants import Invariant, Judgement
 from trading.execution.judge import Cached, Evidence
+from trading.execution.judge import judge as judge_log
 from trading.execution.venue_audit import cached, lost_and_doubled
 from trading.simulator.accounts import demo_credentials
 from trading.store.cache import UserCache, connect
@@ -119,3 +120,11 @@ def strangers(orders: Iterable[Request], intents: Mapping[str, Intent], ends: Ma
         for each in orders
         if each.coid in intents and each.key_end != ends[intents[each.coid].user_id]
     ]
+
+
+def cache_wrongs(stage: Stage) -> list[str]:
+    """Return in what the users' cache differs from SQL now; while users trade the two are a moment apart."""
+    users = [user.user_id for user in Directory(stage.log).all()]
+    shown = stage.ask(_cached(stage.redis_url or "", users))
+    verdict = judge_log(stage.log, [], Evidence(is_settled=False, cached=shown))
+    return verdict.invariants[Invariant.CACHE_IS_PROJECTION] or []

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interfaces.drill.catalogue import Target
 from interfaces.drill.judging import judge
@@ -43,7 +43,8 @@ def kill(
 ) -> DrillResult:
     """Kill `what` `runs` times under every kind of trouble that the venue can make, then judge."""
     result = DrillResult(f"kill {what.value}", seed=settings.seed)
-    with Stage(settings, say) as stage:
+    staged = replace(settings, is_venue_durable=what is Target.EXCHANGE)
+    with Stage(staged, say) as stage:
         work = _Kill(stage, result, what)
         work.run(moments(settings.seed, runs), progress)
         stage.is_evidence = not result.passed

@@ -55,10 +55,16 @@ class StageSettings:
         Of each user, in quote units.
     timeout_s : float
         Wall seconds after which our side gives a request up.
+    impact : float
+        Share of a taker's push that stays in the book for minutes.
+    is_one_address : bool
+        Whether all users' orders share one budget, as behind one address of MEXC; else each key has its own.
     fleet : dict
         Bounds of `[risk.fleet]` beside those that a drill opens.
     is_cold : bool
         Start each engine by a new interpreter instead of by fork.
+    is_venue_durable : bool
+        Whether the venue answers only what is on its disk, so that killing it makes it forget nothing.
     has_valkey : bool
         Whether there is a Valkey.
     """
@@ -73,9 +79,11 @@ class StageSettings:
     max_positions: int = 6
     timeout_s: float = 2.0
     impact: float = 0.3
+    is_one_address: bool = False
     fleet: dict[str, object] = field(default_factory=dict)
     is_cold: bool = False
     has_valkey: bool = True
+    is_venue_durable: bool = False
 
 
 class Stage:
@@ -119,7 +127,7 @@ class Stage:
         self.start_exchange()
         if asked.has_valkey:
             self._valkey = EmbeddedValkey(self.world_dir / "valkey")
-        self.log = OrderLog(self.database_url)
+        self.open_log()
         directory = Directory(self.log)
         for number in range(1, asked.users + 1):
             directory.add(
@@ -133,6 +141,10 @@ class Stage:
                 )
             )
         self._wait(self._exchange, self.venue.is_up)
+
+    def open_log(self) -> None:
+        """Open the order log (again, after a restore has put another in its place)."""
+        self.log = OrderLog(self.database_url)
 
     def close(self) -> None:
         """End every process by its pid, and remove the folder."""
@@ -178,6 +190,7 @@ class Stage:
         arguments += ["--rate", str(asked.venue_rate), "--accounts", str(asked.users + 1)]
         arguments += ["--start", DEMO_START, "--impact", str(asked.impact)]
         arguments += ["--json-log", str(self.request_log)]
+        arguments += ["--durable"] if asked.is_venue_durable else []
         env = {"SLUICE_ADMIN_TOKEN": self._token}
         self._exchange = Child("exchange", arguments, log=self.home / "exchange.log", env=env)
 
@@ -191,23 +204,22 @@ class Stage:
         self._wait(self._exchange, self.venue.is_up)
 
     def restart_valkey(self) -> None:
-        """`kill -9` the Valkey and start another on the same folder and port."""
-        valkey = self.valkey
-        valkey.kill()
-        self._valkey = EmbeddedValkey(self.world_dir / "valkey", port=valkey.port)
+        """Start a Valkey that was killed again, on its folder and port."""
+        self._valkey = EmbeddedValkey(self.world_dir / "valkey", port=self.valkey.port)
 
-    def start_engine(self, *arguments: str) -> Child | ForkedChild:
-        """Start `sluice trade` on this world; `is_beating` says when it trades."""
-        engine = self.start("engine", ["trade", "--seed", str(self.settings.seed), *arguments])
+    def start_engine(self, *arguments: str, **changes: str) -> Child | ForkedChild:
+        """Start `sluice trade` on this world; `is_beating` says when it trades. `changes`: environment."""
+        command = ["trade", "--seed", str(self.settings.seed), *arguments]
+        engine = self.start("engine", command, **changes)
         self.engines.append(engine)
         return engine
 
-    def start(self, name: str, arguments: Sequence[str]) -> Child | ForkedChild:
+    def start(self, name: str, arguments: Sequence[str], **changes: str) -> Child | ForkedChild:
         """Start any `sluice` command on this world. The caller ends it."""
-        log = self.home / f"{name}.log"
+        log, env = self.home / f"{name}.log", self.environment() | changes
         if self._nursery is None:
-            return Child(name, arguments, log=log, env=self.environment())
-        return self._nursery.start(name, arguments, log=log, env=self.environment())
+            return Child(name, arguments, log=log, env=env)
+        return self._nursery.start(name, arguments, log=log, env=env)
 
     def kill_engine(self, engine: Child | ForkedChild) -> None:
         """`kill -9`."""
@@ -249,6 +261,7 @@ class Stage:
             "SLUICE_EXCHANGE__BASE_URL": self.venue.base_url,
             "SLUICE_EXCHANGE__RATE_PER_S": str(asked.rate),
             "SLUICE_EXCHANGE__TIMEOUT_S": str(asked.timeout_s),
+            "SLUICE_EXCHANGE__SIGNED_ON_ADDRESS": str(asked.is_one_address).lower(),
             "SLUICE_RISK__FLEET": json.dumps(_CAPS | asked.fleet),
         }
         return found if self.redis_url is None else found | {"SLUICE_REDIS_URL": self.redis_url}

@@ -1,6 +1,8 @@
 """The embedded exchange of a drill: its faults and levers, its prices, what it noted of each request."""
 
 import json
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from interfaces.run.market import MarketControl
+from trading.market.errors import Unreachable
 
+TRIES = 6
+DOLLARS = frozenset({"USDC", "USD1", "USDE", "FDUSD", "TUSD", "DAI"})
 Rule = Mapping[str, object]
 
 
@@ -26,9 +31,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One line of the venue's request log. `wall_s` is when it had been read, seconds since the epoch."""
+    """One line of the venue's request log.
+
+    `wall_s` is when it had been read, in seconds since the epoch; `market_ms` the true market time when it
+    was answered; `fault` names what struck it.
+    """
 
     wall_s: float
+    market_ms: int
     method: str
     path: str
     params: Mapping[str, str]
@@ -89,7 +99,18 @@ class VenueControl(MarketControl):
             if row["quoteAsset"] == "USDT" and row["isSpotTradingAllowed"] and row["symbol"] in books
         ]
         whole = [pair for pair in found if pair.bid > 0 and pair.ask > 0]
-        return sorted(whole, key=lambda pair: -pair.turnover)
+        # Dollar coins are another drill: off their peg they stop all entries.
+        coins = [pair for pair in whole if pair.symbol.split("/")[0] not in DOLLARS]
+        return sorted(coins, key=lambda pair: -pair.turnover)
+
+    def _ask(self, request: urllib.request.Request) -> bytes:
+        """Ask, again where a fault of the drill's own plan struck the question."""
+        for _ in range(TRIES - 1):
+            try:
+                return super()._ask(request)
+            except Unreachable:
+                time.sleep(0.05)
+        return super()._ask(request)
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         found: Any = self._get(path)
@@ -105,6 +126,7 @@ def requests(path: Path) -> Iterator[Request]:
             row = json.loads(line)
             yield Request(
                 wall_s=row["wall_ms"] / 1000,
+                market_ms=row["market_ms"],
                 method=row["method"],
                 path=row["path"],
                 params=row["params"],

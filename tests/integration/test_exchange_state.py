@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import ccxt
+
 from tests.integration.exchange_process import ROOT, START_S, command, exchange_process
 
 SMALL = ("--symbols", "20", "--rate", "0", "--speed", "900")
@@ -50,3 +52,25 @@ def test_a_killed_exchange_resumes_behind_everything_it_has_shown(tmp_path: Path
             last = shown_ms(running.base)
             running.process.send_signal(signal.SIGKILL)
             running.process.wait(20)
+
+
+def test_a_durable_exchange_that_is_killed_still_knows_every_order_it_answered(tmp_path: Path) -> None:
+    """Killed right after the answer, sooner than the save every three seconds."""
+    asked = ("--symbols", "20", "--rate", "0", "--start", "now", "--state", str(tmp_path / "s"), "--durable")
+    with exchange_process(*asked) as running:
+        venue = ccxt.mexc(running.ccxt())
+        placed = venue.create_order("BTC/USDT", "limit", "buy", 0.01, 1000.0)
+        running.process.send_signal(signal.SIGKILL)
+        running.process.wait(20)
+    with exchange_process(*asked) as running:
+        venue = ccxt.mexc(running.ccxt())
+        assert [order["id"] for order in venue.fetch_open_orders("BTC/USDT")] == [placed["id"]]
+
+
+def test_durable_answers_without_a_folder_are_refused(tmp_path: Path) -> None:
+    """There is nothing they could be kept in."""
+    ended = subprocess.run(
+        command(*SMALL, "--durable"), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "state" in ended.stderr

@@ -46,6 +46,7 @@ class Launch:
     admin_token: str | None = None
     faults: Path | None = None
     impact: float = 0.3
+    durable: bool = False
 
 
 def launch(asked: Launch) -> None:
@@ -56,8 +57,18 @@ def launch(asked: Launch) -> None:
     BadInput
         If a date, folder or file is no good; the message is one sentence.
     """
+    if asked.durable and asked.state is None:
+        raise BadInput("durable answers need a folder to be kept in: give state, too")
     exchange, state = prepare(asked)
-    serve(exchange, host=asked.host, port=asked.port, state=state, json_log=asked.json_log, say=_say)
+    serve(
+        exchange,
+        host=asked.host,
+        port=asked.port,
+        state=state,
+        json_log=asked.json_log,
+        is_durable=asked.durable,
+        say=_say,
+    )
 
 
 def prepare(asked: Launch) -> tuple[Exchange, StateFile | None]:

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trading.market.errors import SluiceError
 from trading.simulator.accounts import demo_credentials
+from trading.simulator.durable import Keeper, durable
 from trading.simulator.exchange import Exchange
 from trading.simulator.requestlog import RequestLog
 from trading.simulator.server import TRANSPORT_KEY, build_app
@@ -88,6 +89,7 @@ def serve(
     port: int = 0,
     state: StateFile | None = None,
     json_log: Path | None = None,
+    is_durable: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the exchange until SIGTERM or SIGINT; save its state at the end.
@@ -96,6 +98,8 @@ def serve(
     ----------
     state : StateFile | None
         Where to save, every few seconds and at the end; restoring is the caller's doing.
+    is_durable : bool
+        Whether each answer waits until what it tells is saved.
     say : callable
         Takes each line of the greeting; the last one says that the exchange is ready.
     """
@@ -106,7 +110,7 @@ def serve(
             say(line)
         uvicorn_loop = uvicorn.Config(app=lambda: None, loop="uvloop").get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
-            runner.run(_run(exchange, listener, state, log, say))
+            runner.run(_run(exchange, listener, state, log, say, is_durable=is_durable))
     finally:
         listener.close()
         if state is not None:
@@ -123,10 +127,14 @@ async def _run(
     state: StateFile | None,
     log: RequestLog | None,
     say: Callable[[str], None],
+    *,
+    is_durable: bool,
 ) -> None:
+    keeper = None if state is None else Keeper(exchange, state)
+    app = build_app(exchange, log=log)
     server = _Server(
         uvicorn.Config(
-            build_app(exchange, log=log),
+            durable(app, keeper) if is_durable and keeper is not None else app,
             http=_Protocol,
             **websocket_options(),
             lifespan="off",
@@ -143,7 +151,7 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, server)
-    ticking = asyncio.create_task(_tick(exchange, state, server, say))
+    ticking = asyncio.create_task(_tick(exchange, keeper, server, say))
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -159,7 +167,7 @@ def _stop(server: uvicorn.Server) -> None:
 
 
 async def _tick(
-    exchange: Exchange, state: StateFile | None, server: uvicorn.Server, say: Callable[[str], None]
+    exchange: Exchange, keeper: Keeper | None, server: uvicorn.Server, say: Callable[[str], None]
 ) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event
         await asyncio.sleep(0.01)
@@ -169,6 +177,5 @@ async def _tick(
         await asyncio.sleep(TICK_S)
         exchange.matcher.advance_all(exchange.catch_up())
         count += 1
-        if state is not None and count % SAVE_EVERY_TICKS == 0 and state.is_due(exchange):
-            # Requests wait for the picture to be taken, not for the disk.
-            await asyncio.to_thread(state.write, exchange, state.prepare(exchange))
+        if keeper is not None and count % SAVE_EVERY_TICKS == 0:
+            await keeper.save_if_due()

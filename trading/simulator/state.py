@@ -83,6 +83,11 @@ class StateFile:
         self._lock: int | None = None
         self.lease: ClockLease | None = None
 
+    @property
+    def saved_changes(self) -> int:
+        """Up to which of the store's changes everything is on disk."""
+        return self._saved_changes
+
     def lock(self) -> None:
         """Take the folder for this process; it is given back when the process ends, however it ends.
 

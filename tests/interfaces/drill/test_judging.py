@@ -13,7 +13,7 @@ SENT_MS = 1_700_000_000_000
 
 
 def an_order(coid: str, wall_s: float = SENT_MS / 1000 + 0.01, key_end: str = "aaaa") -> Request:
-    return Request(wall_s, "POST", "/api/v3/order", {"newClientOrderId": coid}, key_end, 200, None, None)
+    return Request(wall_s, 0, "POST", "/api/v3/order", {"newClientOrderId": coid}, key_end, 200, None, None)
 
 
 @pytest.fixture
@@ -48,6 +48,7 @@ def test_a_line_that_is_still_being_written_is_left_out(tmp_path):
     """The venue may be killed in the middle of one."""
     row = {
         "wall_ms": 1500.0,
+        "market_ms": 7,
         "method": "POST",
         "path": "/api/v3/order",
         "params": {"newClientOrderId": "a"},

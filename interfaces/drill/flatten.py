@@ -1,0 +1,65 @@
+"""`sluice drill flatten`: `kill -9` of `sluice flatten` in the middle of selling, with no engine alive."""
+
+import random
+import time
+from dataclasses import replace
+
+from interfaces.drill.judging import judge
+from interfaces.drill.scene import UNCAPPED, fill, until_sold
+from interfaces.drill.sets import thin
+from interfaces.drill.stage import Say, Stage, StageSettings
+from interfaces.drill.trouble import EVERYTHING
+from trading.execution.drills.figures import spread
+from trading.execution.drills.result import DrillResult, Progress
+from trading.store.order_log.records import IN_FLIGHT
+
+KILLS = 10
+PAIRS = 4
+DONE_S = 240.0
+
+
+def flatten(
+    settings: StageSettings, *, runs: int = KILLS, say: Say, progress: Progress | None = None
+) -> DrillResult:
+    """Let users hold thin pairs, kill the engine, and kill `sluice flatten` `runs` times while it sells."""
+    result = DrillResult("flatten", seed=settings.seed)
+    staged = replace(settings, speed=20.0, rate=400.0, venue_rate=800.0, fleet=dict(UNCAPPED))
+    with Stage(staged, say) as stage:
+        draw = random.Random(settings.seed)
+        engine = stage.start_engine()
+        stage.until_beating(engine)
+        held = fill(stage, thin(stage.venue.pairs(), PAIRS), 1)
+        stage.kill_engine(engine)
+        result.inject("kill of the engine")
+        stage.venue.set_faults(EVERYTHING, seed=settings.seed)
+        command = ["flatten", "--why", "a drill", "--yes", "--seed", str(settings.seed)]
+        in_flight: list[float] = []
+        for number in range(1, runs + 1):
+            child = stage.start("flatten", [*command, "--for-seconds", "600"])
+            stage.until(lambda: stage.log.orders.find(statuses=IN_FLIGHT), 5, every_s=0.01)
+            time.sleep(draw.uniform(0, 0.4))
+            child.kill()
+            result.inject("kill of sluice flatten")
+            in_flight.append(float(len(stage.log.orders.find(statuses=IN_FLIGHT))))
+            result.runs += 1
+            if progress is not None:
+                progress(number, runs)
+        left = len(stage.log.ledger.open_trades())
+        say(f"{left} of {len(held)} positions are left; once more, to the end")
+        for kind, hits in stage.venue.hits().items():
+            result.inject(kind, hits)
+        stage.venue.set_faults([])
+        child = stage.start("flatten", [*command, "--for-seconds", str(DONE_S)])
+        code = child.wait(DONE_S + 30)
+        result.judge("flatten_ends_flat", [] if code == 0 else [f"the last run ended with {code}"])
+        result.figures |= {
+            "positions": len(held),
+            "left_after_the_kills": left,
+            "orders_in_flight_at_death": spread(in_flight),
+        }
+        until_sold(stage, result, 5)
+        judge(stage, result)
+        halts = stage.log.halts.active()
+        result.judge("halt_survives", [] if halts else ["no halt holds after the flatten"])
+        stage.is_evidence = not result.passed
+    return result

@@ -1,24 +1,51 @@
 """Trades into the users' cache: a projection of the log that can be thrown away and made again."""
 
+import secrets
+from collections.abc import Awaitable, Sequence
+
 from redis.exceptions import RedisError
 
 from trading.market.errors import StoreError
 from trading.store.cache import UserCache
 from trading.store.order_log.records import Trade
+from trading.store.order_log.snapshots import Snapshot
 
 
 class CachedTrades:
-    """Satisfies `trading.execution.courier.TradeCache` over `UserCache`."""
+    """Satisfies `trading.execution.cache_keeper.TradeCache` over `UserCache`.
+
+    Each process leaves a sign of its own: one that another process renewed would hide that all is gone.
+    """
 
     def __init__(self, cache: UserCache) -> None:
         self._cache = cache
+        self._name = secrets.token_hex(8)
 
     async def forget(self, user_id: str) -> None:
         """Drop what is cached of a user. StoreError if the server cannot be reached."""
-        try:
-            await self._cache.forget(user_id)
-        except RedisError as error:
-            raise StoreError(f"user cache cannot be emptied: {type(error).__name__}") from error
+        await _worded(self._cache.forget(user_id))
+
+    async def rebuild(self, snapshot: Snapshot, mark: str, *, forget: bool) -> None:
+        """Put a whole user there as of the snapshot. StoreError if the server is away or full."""
+        positions = {trade.symbol: position_view(trade) for trade in snapshot.positions}
+        trades = [(number, closed_view(trade)) for trade, number in snapshot.closed]
+        await _worded(
+            self._cache.rebuild(
+                snapshot.user_id, positions, trades, version=snapshot.version, mark=mark, forget=forget
+            )
+        )
+
+    async def marks(self, user_ids: Sequence[str]) -> dict[str, str | None]:
+        """Return which log each user was rebuilt from. StoreError if the server cannot be reached."""
+        return await _worded(self._cache.marks(user_ids))
+
+    async def is_lit(self, sign: str) -> bool:
+        """Whether the sign of this process is there. StoreError if the server cannot be reached."""
+        return await _worded(self._cache.beacon(self._name)) == sign
+
+    async def light(self, sign: str) -> None:
+        """Leave the sign of this process. StoreError if the server cannot be reached or is full."""
+        await _worded(self._cache.light(self._name, sign))
 
     async def apply(self, trade: Trade, version: int) -> None:
         """Show `trade` as a position while it is open, as a closed trade after that.
@@ -28,13 +55,19 @@ class CachedTrades:
         StoreError
             If the server cannot be reached; its URL is not in the message.
         """
-        try:
-            position = None if trade.is_closed else position_view(trade)
-            await self._cache.put_position(trade.user_id, trade.symbol, position, version=version)
-            if trade.is_closed:
-                await self._cache.add_trade(trade.user_id, closed_view(trade), version=version)
-        except RedisError as error:
-            raise StoreError(f"user cache cannot be written: {type(error).__name__}") from error
+        position = None if trade.is_closed else position_view(trade)
+        put = self._cache.put_position(trade.user_id, trade.symbol, position, version=version)
+        await _worded(put)
+        if trade.is_closed:
+            await _worded(self._cache.add_trade(trade.user_id, closed_view(trade), version=version))
+
+
+async def _worded[T](work: Awaitable[T]) -> T:
+    """Await work on the cache; what the server refuses is told by its kind, never with its URL."""
+    try:
+        return await work
+    except RedisError as error:
+        raise StoreError(f"user cache: {type(error).__name__}") from error
 
 
 def position_view(trade: Trade) -> dict[str, object]:

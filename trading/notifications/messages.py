@@ -70,6 +70,8 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         f"it ends when exchange and log agree again, or by `sluice reconcile --lift {p['freeze_id']}`."
     ),
     "account_unfrozen": lambda p: f"Entries in {p['what']}{_whose(p)} are open again: {p['text']}.",
+    "cache_unavailable": lambda p: f"{p['text']}. Nothing is lost; it is filled from SQL once it is back.",
+    "cache_back": lambda p: f"{p['text']}.",
     "canary": lambda p: f"{p['text']}.",
     "depeg": lambda p: f"{p['text']}.",
     "account_trouble": lambda p: (
@@ -97,6 +99,7 @@ _ALERTS = frozenset(
         "depeg",
         "canary",
         "account_frozen",
+        "cache_unavailable",
         "halt_lifted",
     }
 )

@@ -26,6 +26,7 @@ from trading.store.order_log.reconciliations import Reconciliations
 from trading.store.order_log.restores import Restores
 from trading.store.order_log.scope import Scope
 from trading.store.order_log.signal_sets import SignalSets
+from trading.store.order_log.snapshots import Snapshots
 from trading.store.order_log.suspensions import Suspensions
 from trading.store.order_log.takeover import Takeover
 from trading.store.order_log.user_keys import UserKeys
@@ -74,6 +75,7 @@ class OrderLog:
         self.restores = Restores(self.database, clock, self.halts)
         self.reconciliations = Reconciliations(self.database, clock, self.outbox)
         self.ledger = Ledger(self.database, clock, self.outbox, self.scope)
+        self.snapshots = Snapshots(self.database)
         self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
         self.conversions = Conversions(self.database, clock, self.ledger, self.outbox)
 

@@ -140,7 +140,10 @@ class AccountCheck:
         if restore is None or user_id not in self._desk.unreplayed:
             return
         adopted = await self._replay.account(user_id, gateway, restore)
+        checks = self._desk.log.reconciliations
+        await self._desk.durably(partial(checks.note_replayed, user_id, restore.epoch))
         self._desk.unreplayed.discard(user_id)
         _log.warning("account_replayed", user=user_id, epoch=restore.epoch, adopted=adopted)
-        if not self._desk.unreplayed:
+        # Of all users, not of this process's alone: another one may still have accounts to read.
+        if {user.user_id for user in self._desk.everybody()} <= checks.replayed(restore.epoch):
             await self._desk.durably(self._desk.log.restores.done)

@@ -67,6 +67,7 @@ class CacheKeeper:
         self._pace = Pace(desk.wall, 0.5, _MOST_S)
         self._life: str | None = None
         self._suspects: deque[str] | None = None  # None: the sign was not looked at yet
+        self._looked_after: set[str] = set()
         self._away_since_ms: int | None = None
         self.rebuilt = 0  # users, since the start
 
@@ -96,10 +97,14 @@ class CacheKeeper:
             self._life = await asyncio.to_thread(self._desk.log.snapshots.life)
         if self._suspects is None or not await self._cache.is_lit(self._life):
             was_there = self._suspects is not None
-            self._suspects = deque(user.user_id for user in self._desk.users.all())
             if was_there:
-                _log.warning("cache_wiped", users=len(self._suspects))
+                _log.warning("cache_wiped", users=len(self._looked_after))
+            self._suspects = deque()
+            self._looked_after.clear()
             await self._cache.light(self._life)
+        mine = {user.user_id for user in self._desk.mine()}
+        self._suspects += sorted(mine - self._looked_after)  # all, or those of a shard that came to us
+        self._looked_after = mine
 
     async def _rebuild_some(self) -> None:
         suspects, life = self._suspects, self._life

@@ -22,6 +22,7 @@ from trading.store.order_log.schema import fills
 from trading.store.order_log.schema_reconcile import account_checks, freezes, trade_cursors
 
 BY_ITSELF = "reconciliation"
+_RESTORE = "restore "  # no symbol: the cursor of a replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,17 @@ class Reconciliations:
         query = sa.select(trade_cursors).where(trade_cursors.c.user_id == user_id)
         with self._database.read() as connection:
             return {row.symbol: row.at_ms for row in connection.execute(query)}
+
+    def note_replayed(self, user_id: str, epoch: int) -> None:
+        """Keep that an account was read against the venue after a restore."""
+        with self._database.write() as connection:
+            self._move_cursor(connection, user_id, f"{_RESTORE}{epoch}", self._wall.now_ms())
+
+    def replayed(self, epoch: int) -> set[str]:
+        """Return the users whose accounts were read since that restore."""
+        query = sa.select(trade_cursors.c.user_id).where(trade_cursors.c.symbol == f"{_RESTORE}{epoch}")
+        with self._database.read() as connection:
+            return set(connection.scalars(query))
 
     def _move_cursor(self, connection: sa.Connection, user_id: str, symbol: str, at_ms: int) -> None:
         table = trade_cursors

@@ -37,6 +37,7 @@ QUICK = Bounds(
     suspect_s=0.5,
     settle_s=0.5,
     echo_s=1.0,
+    audit_s=3.0,
     poll_quotes_s=0.3,
     poll_candles_s=0.3,
     poll_trades_s=0.3,

@@ -41,6 +41,7 @@ class ExitMemory:
         self._known: set[str] = set()  # trades whose states have been read
         self._states: dict[str, ExitState] = {}
         self._read_wall_ms: int | None = None  # words written before it have been read
+        self._heard_from_ms: int | None = None  # words of bars from here on have been read
         self._heard: dict[tuple[str, str], int] = {}  # set and symbol of words read, when they were written
         self._news_ms = _NEVER_MS  # market time at which open trades are to be read again
         self._again_wall_ms = 0
@@ -90,7 +91,7 @@ class ExitMemory:
         self._prune(trades)
         listening = [trade for trade in trades if trade.exits.exit_source]
         if listening:
-            self._hear(words if words is not None else self._words_of(listening))
+            self._hear([*(words or ()), *self._older_words(listening)])
             await self._tell(listening)
             await self._note_silence(listening)
         now_ms = self._desk.now_ms()
@@ -115,9 +116,14 @@ class ExitMemory:
         words = self._desk.log.exits.words_since(since_ms)
         return [word for word in words if (word.signal_set_id, word.symbol) not in self._heard]
 
-    def _words_of(self, trades: Sequence[Trade]) -> list[Word]:
-        self._read_wall_ms = self._desk.wall.now_ms()
-        return self._desk.log.exits.words_since_bar(min(entry_bar_ms(trade) for trade in trades))
+    def _older_words(self, trades: Sequence[Trade]) -> list[Word]:
+        """Return words of before this process, or of before the first trade that it looked after."""
+        oldest_ms = min(entry_bar_ms(trade) for trade in trades)
+        if self._heard_from_ms is not None and oldest_ms >= self._heard_from_ms:
+            return []
+        self._heard_from_ms = oldest_ms
+        self._read_wall_ms = self._read_wall_ms or self._desk.wall.now_ms()
+        return self._desk.log.exits.words_since_bar(oldest_ms)
 
     # --- research ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Sequence
 from redis.exceptions import RedisError
 
 from trading.market.errors import StoreError
+from trading.market.exit_words import reason_in_words, rules_in_words
 from trading.store.cache import UserCache
 from trading.store.order_log.records import Trade
 from trading.store.order_log.snapshots import Snapshot
@@ -81,6 +82,7 @@ def position_view(trade: Trade) -> dict[str, object]:
         "target_price": None if trade.target_price is None else format(trade.target_price, ".12g"),
         "opened_ms": trade.opened_ms,
         "deadline_ms": trade.deadline_ms,
+        "exits": rules_in_words(trade.stop_loss, trade.take_profit, trade.exits),
         "mode": trade.mode,
     }
 
@@ -96,6 +98,7 @@ def closed_view(trade: Trade) -> dict[str, object]:
         "pnl_quote": format(trade.pnl_quote, ".12g"),
         "fees_quote": format(trade.fees_quote, ".12g"),
         "exit_reason": trade.exit_reason,
+        "exit_in_words": reason_in_words(trade.exit_reason),
         "opened_ms": trade.opened_ms,
         "closed_ms": trade.closed_ms,
         "mode": trade.mode,

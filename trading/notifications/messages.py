@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from trading.market.exit_words import reason_in_words
 from trading.notifications.channel import Message
 
 Payload = Mapping[str, object]
@@ -14,7 +15,7 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     ),
     "trade_reduced": lambda p: f"Sold part of {p['symbol']}; {p['held']} left to sell.",
     "trade_closed": lambda p: (
-        f"Closed {p['symbol']} at {p['close_price']} ({p['exit_reason']}): "
+        f"Closed {p['symbol']} at {p['close_price']} ({reason_in_words(p['exit_reason'])}): "
         f"{p['pnl_quote']} in quote units ({p['mode']})."
     ),
     "order_rejected": lambda p: (

@@ -7,11 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trading.market.exit_terms import ExitTerms
+from trading.market.exit_words import reason_in_words, rules_in_words
 from trading.market.timeframes import from_ms
 from trading.store.order_log import OrderLog
 
 FOREVER_MS = 2**52
-_RANK = ("signal", "ordered", "skipped", "not offered", "exit", "fill", "message", "asked", "consent")
+_RANK = (
+    "signal",
+    "ordered",
+    "skipped",
+    "not offered",
+    "exit signal",
+    "exit",
+    "fill",
+    "message",
+    "asked",
+    "consent",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,12 @@ def timeline(
     """
     rows = log.history.of(user_id, since_ms=since_ms, until_ms=until_ms)
     moments = [*_signals(rows, now_ms), *_orders(rows), *_fills(rows), *_messages(rows, wording)]
+    moments += [
+        _moment(
+            row["told_ms"], row["symbol"], "exit signal", "its strategy said leave", row["exit_signal_id"]
+        )
+        for row in rows["told"]
+    ]
     wishes = [*_requests(rows["requests"]), *_consents(rows["consents"])]
     moments += [one for one in wishes if since_ms <= int(one.at.timestamp() * 1000) <= until_ms]
     if symbol is not None:
@@ -105,8 +124,12 @@ def _orders(rows: dict[str, list[dict[str, Any]]]) -> list[Moment]:
         if row["reason"]:
             outcome += f" ({row['reason']})"
         kind = "ordered" if row["leg"] == "open" else "exit"
-        why = "" if kind == "ordered" else f" for {row['exit_reason']}"
-        told = f"{row['side']} {row['amount']:f} {price}{why}: {outcome}"
+        why = "" if kind == "ordered" else f" for {reason_in_words(row['exit_reason'])}"
+        rules = ""
+        if kind == "ordered":
+            terms = ExitTerms.of_text(row["exits"])
+            rules = f"; left by {rules_in_words(row['stop_loss'], row['take_profit'], terms)}"
+        told = f"{row['side']} {row['amount']:f} {price}{why}: {outcome}{rules}"
         found.append(_moment(row["created_ms"], row["symbol"], kind, told, row["coid"]))
     return found
 

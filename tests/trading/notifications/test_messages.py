@@ -14,7 +14,10 @@ def test_closed_trade_is_told_with_price_reason_and_result():
         "pnl_quote": "19.8", "mode": "paper",
     }  # fmt: skip
     message = wording("e1", "u1", "trade_closed", payload)
-    assert message.text == "Closed AAA/USDT at 110 (take_profit): 19.8 in quote units (paper)."
+    assert (
+        message.text
+        == "Closed AAA/USDT at 110 (take_profit: its target was reached): 19.8 in quote units (paper)."
+    )
     assert not message.is_alert
 
 

@@ -29,7 +29,8 @@ async def test_traded_signal_goes_from_signal_to_message(world):
     assert [one.at for one in found] == sorted(one.at for one in found)
     assert "DONE" in found[1].what
     assert found[3].what.startswith("Bought")
-    assert "for take_profit" in found[4].what
+    assert found[1].what.endswith("left by stop 5%; target 10%")
+    assert "for take_profit: its target was reached" in found[4].what
 
 
 async def test_skipped_signal_has_its_rule_and_reason(world):

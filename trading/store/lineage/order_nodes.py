@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from trading.market.exit_terms import ExitTerms
+from trading.market.exit_words import reason_in_words, rules_in_words
 from trading.market.timeframes import from_ms
 from trading.store.lineage.node import Node
 
@@ -14,8 +16,10 @@ Row = Mapping[str, Any]  # a row of the log: its columns are of many types
 
 def signal_set(row: Row, signals: Sequence[Row]) -> Node:
     """Return a signal set; `signals` are its decisions."""
-    symbols = ", ".join(sorted({found["symbol"] for found in signals}))
-    what = f"of the {row['timeframe']} bar {from_ms(row['bar_ms']):%Y-%m-%d %H:%M}: {symbols}"
+    words = json.loads(row["body"]).get("words", {})
+    symbols = ", ".join(sorted({found["symbol"] for found in signals} | words.keys()))
+    told = f"exits, {_leaving(words)} of " if words else ""
+    what = f"of the {row['timeframe']} bar {from_ms(row['bar_ms']):%Y-%m-%d %H:%M}: {told}{symbols}"
     facts = {
         "symbols": symbols,
         "timeframe": row["timeframe"],
@@ -24,6 +28,11 @@ def signal_set(row: Row, signals: Sequence[Row]) -> Node:
         **grounds(row["body"]),
     }
     return Node(row["signal_set_id"], "signal set", what, at=from_ms(row["created_ms"]), facts=facts)
+
+
+def _leaving(words: Mapping[str, str | None]) -> str:
+    leave = sorted(symbol for symbol, signal_id in words.items() if signal_id is not None)
+    return f"leave {', '.join(leave)}" if leave else "leave none"
 
 
 def grounds(body: str) -> dict[str, str]:
@@ -53,12 +62,13 @@ def fill(row: Row) -> Node:
 def trade(row: Row) -> Node:
     """Return a round trip."""
     outcome = (
-        f"closed by {row['exit_reason']}, {row['pnl_quote']:+.4f} in quote units"
+        f"closed by {reason_in_words(row['exit_reason'])}, {row['pnl_quote']:+.4f} in quote units"
         if row["is_closed"]
         else "still open"
     )
     closed = None if row["closed_ms"] is None else from_ms(row["closed_ms"])
-    facts = _facts(row) | {"opened_at": from_ms(row["opened_ms"]), "closed_at": closed}
+    rules = rules_in_words(row["stop_loss"], row["take_profit"], ExitTerms.of_text(row["exits"]))
+    facts = _facts(row) | {"opened_at": from_ms(row["opened_ms"]), "closed_at": closed, "exits": rules}
     what = f"{row['user_id']} in {row['symbol']} ({row['mode']} money): {outcome}"
     return Node(row["trade_id"], "trade", what, at=closed or from_ms(row["opened_ms"]), facts=facts)
 

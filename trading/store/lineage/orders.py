@@ -12,6 +12,7 @@ from trading.market.lineage import PREFIXES
 from trading.store.lineage import order_nodes as nodes
 from trading.store.lineage.node import Node
 from trading.store.order_log import OrderLog, schema
+from trading.store.order_log.schema_exits import exit_states, exit_words
 
 Row = Mapping[str, Any]  # a row of the log: its columns are of many types
 BackRow = Callable[[str], Node]
@@ -45,6 +46,17 @@ class Orders:
             else:
                 self._told.add((set_id, symbol))
                 found.append(replace(batch, led_to=self._of_set(set_id, column, row_id)))
+        return (*found, *(self._after_exit(row_id) if asset == "signals" else ()))
+
+    def _after_exit(self, row_id: str) -> tuple[Node, ...]:
+        """Return the sets of exits that carried a signal to leave, each with the trades that left on it."""
+        found = []
+        for word in self._rows(exit_words, "signal_id", row_id):
+            batch = self._one(schema.signal_sets, "signal_set_id", word["signal_set_id"])
+            states = self._rows(exit_states, "exit_set_id", word["signal_set_id"])
+            told = [state["trade_id"] for state in states if state["exit_signal_id"] == row_id]
+            trades = tuple(nodes.trade(row) for row in self._rows(schema.trades, "trade_id", *told))
+            found.append(replace(self._set(batch), led_to=trades))
         return tuple(found)
 
     def after_version(self, version_id: str) -> tuple[Node, ...]:
@@ -114,7 +126,8 @@ class Orders:
             # "open" before "close".
             intents = sorted(self._rows(schema.intents, "trade_id", found_id), key=_leg, reverse=True)
             orders = tuple(replace(nodes.intent(found), led_to=self._fills(found)) for found in intents)
-            return replace(nodes.trade(trade), made_from=(*orders, *self._reasons(trade, row)))
+            told = (*self._reasons(trade, row), *self._told_to_leave(found_id, row))
+            return replace(nodes.trade(trade), made_from=(*orders, *told))
         if kind == PREFIXES["intent"]:
             intent = self._one(schema.intents, "intent_id", found_id)
             node = nodes.intent(intent)
@@ -133,6 +146,16 @@ class Orders:
             for batch in self._rows(schema.signal_sets, "signal_set_id", found["signal_set_id"])
         )
         return (*sets, row(found["signal_id"]), row(found["approval_id"]))
+
+    def _told_to_leave(self, trade_id: str, row: BackRow) -> tuple[Node, ...]:
+        """The set of exits and the signal that told a trade to leave; nothing if none did."""
+        if self._log is None:
+            return ()
+        state = self._log.exits.get(trade_id)
+        if state is None or state.exit_signal_id is None:
+            return ()
+        batches = self._rows(schema.signal_sets, "signal_set_id", state.exit_set_id or "")
+        return (*(self._set(batch) for batch in batches), row(state.exit_signal_id))
 
     def _grounds(self, found: Row) -> dict[str, str]:
         """What the approvals of an order's set rest on."""

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.schema_exits import exit_states
 from trading.store.order_log.schema_users import consents, user_requests
 
 
@@ -23,9 +24,11 @@ class History:
         return max((at_ms for at_ms in found if at_ms is not None), default=None)
 
     def of(self, user_id: str, *, since_ms: int, until_ms: int) -> dict[str, list[dict[str, Any]]]:
-        """Return rows by kind: signals (of every set of the time), offers, skips, intents, fills, messages,
-        requests, consents. Times are market time but for requests and consents, which have wall time.
-        """  # noqa: D205 - one sentence that is longer than a line
+        """Return a user's rows of a time, by kind.
+
+        Signals (of every set of the time), offers, skips, intents, fills, told (exit signals heard),
+        messages, requests, consents. Times are market time; of requests and consents wall time.
+        """
         log, sets = schema, schema.signal_sets
         fills, intents, outbox = log.fills, log.intents, log.outbox
         signals = sa.select(
@@ -38,6 +41,11 @@ class History:
             sets.c.expires_ms,
         ).join(sets, sets.c.signal_set_id == log.decisions.c.signal_set_id)
 
+        trades = log.trades
+        told = sa.select(exit_states, trades.c.symbol).join(
+            trades, trades.c.trade_id == exit_states.c.trade_id
+        )
+
         def mine(table: sa.Table, moment: sa.Column[Any]) -> sa.Select[Any]:
             return sa.select(table).where(table.c.user_id == user_id, moment.between(since_ms, until_ms))
 
@@ -47,6 +55,9 @@ class History:
             "skips": mine(log.skips, log.skips.c.at_ms),
             "intents": mine(intents, intents.c.created_ms),
             "fills": mine(fills, fills.c.at_ms),
+            "told": told.where(
+                exit_states.c.user_id == user_id, exit_states.c.told_ms.between(since_ms, until_ms)
+            ),
             "messages": mine(outbox, outbox.c.at_ms),
             "requests": sa.select(user_requests).where(user_requests.c.user_id == user_id),
             "consents": sa.select(consents).where(consents.c.user_id == user_id),

@@ -7,7 +7,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from resources.settings import load_settings
-from trading.store.cache import SignalStream, connect
+from trading.store.cache import ShardStreams, connect
 
 _log = structlog.get_logger("resources.cache")
 
@@ -34,6 +34,6 @@ class SignalBus(dg.ConfigurableResource[None]):
     async def _send(url: str, signal_set_id: str) -> None:
         client = connect(url)
         try:
-            await SignalStream(client).add(signal_set_id)
+            await ShardStreams(client).add(signal_set_id)
         finally:
             await client.aclose()

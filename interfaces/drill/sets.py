@@ -8,7 +8,7 @@ from decimal import Decimal
 from interfaces.drill.stage import Stage
 from interfaces.drill.venue import Pair
 from trading.market.orders import SignalSet, TradeSignal
-from trading.store.cache import SignalStream, connect
+from trading.store.cache import ShardStreams, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def write_set(
 async def _announce(url: str, signal_set_id: str) -> None:
     client = connect(url)
     try:
-        await SignalStream(client).add(signal_set_id)
+        await ShardStreams(client).add(signal_set_id)
     finally:
         await client.aclose()
 

@@ -23,7 +23,7 @@ from trading.execution.invariants import Judgement
 from trading.execution.venue_audit import lost_and_doubled
 from trading.market.orders import SignalSet, TradeSignal
 from trading.simulator.accounts import demo_credentials
-from trading.store.cache import SignalStream, UserCache, connect
+from trading.store.cache import ShardStreams, UserCache, connect
 from trading.store.order_log import OrderLog
 from trading.store.order_log.records import PENDING
 from trading.store.valkey import EmbeddedValkey
@@ -77,7 +77,7 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
 
 async def announce(url: str, signal_set_id: str) -> None:
     client = connect(url)
-    await SignalStream(client).add(signal_set_id)
+    await ShardStreams(client).add(signal_set_id)
     await client.aclose()
 
 

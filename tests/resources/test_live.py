@@ -19,7 +19,7 @@ from tests.trading.store.order_log.rows import fill, intent, order
 from trading.market.errors import MissingData
 from trading.market.orders import OrderStatus, SignalSet
 from trading.risk.exits import ExitRules
-from trading.store.cache import SignalStream, connect
+from trading.store.cache import ShardStreams, connect
 from trading.store.order_log import OrderLog
 from trading.store.valkey import EmbeddedValkey
 from trading.users.directory import Directory
@@ -54,7 +54,7 @@ def test_with_redis_the_id_is_on_the_stream(home, monkeypatch):
 async def _announced(url: str) -> list[str]:
     client = connect(url)
     try:
-        stream = SignalStream(client)
+        stream = ShardStreams(client).of[3]
         await stream.ensure_group()
         return [delivery.signal_set_id for delivery in await stream.receive("one", block_ms=500)]
     finally:

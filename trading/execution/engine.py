@@ -212,7 +212,7 @@ class Engine:
         await self._channel.deliver(message)
 
     def _beat_now(self, state: str) -> None:
-        if self._heartbeat is None:
+        if self._heartbeat is None or not self.desk.log.scope.leads:
             return
         log = self.desk.log
         self._heartbeat.beat(

@@ -29,7 +29,7 @@ _log = structlog.get_logger("execution.intake")
 
 
 class SetStream(Protocol):
-    """Where ids of new signal sets arrive (see `trading.store.cache.SignalStream`)."""
+    """Where ids of new signal sets arrive (see `trading.store.cache.StreamReader`)."""
 
     async def read(self, wait_s: float) -> list[tuple[str, str]]:
         """Wait for news; return (entry id, signal set id) pairs."""
@@ -71,21 +71,25 @@ class Intake:
 
     async def listen(self, stream: SetStream, wait_s: float) -> bool:
         """Take one look at the stream; what it names is planned by `step` from SQL. True = there is news."""
-        news = False
-        for entry_id, signal_set_id in await stream.read(wait_s):
-            try:
-                batch = self._desk.log.get_signal_set(signal_set_id)
-            except NoVersion:
-                _log.warning("signal_set_unknown", signal_set_id=signal_set_id)
-            else:
-                # Never call a set expired by an estimate: ask the venue what time it is.
-                await self._desk.public.sync_clock()
-                if to_ms(batch.expires_at) <= self._desk.now_ms():
-                    _log.warning("signal_set_expired", signal_set_id=signal_set_id)
-                else:
-                    news = True
+        entries = await stream.read(wait_s)
+        # Each shard is told of each set.
+        news = [await self._is_news(name) for name in dict.fromkeys(name for _, name in entries)]
+        for entry_id, _ in entries:
             await stream.ack(entry_id)
-        return news
+        return any(news)
+
+    async def _is_news(self, signal_set_id: str) -> bool:
+        try:
+            batch = self._desk.log.get_signal_set(signal_set_id)
+        except NoVersion:
+            _log.warning("signal_set_unknown", signal_set_id=signal_set_id)
+            return False
+        # Never call a set expired by an estimate: ask the venue what time it is.
+        await self._desk.public.sync_clock()
+        if to_ms(batch.expires_at) <= self._desk.now_ms():
+            _log.warning("signal_set_expired", signal_set_id=signal_set_id)
+            return False
+        return True
 
     async def _offer(self, signal_set_id: str) -> int:
         users, mine = self._desk.everybody(), {user.user_id for user in self._desk.mine()}

@@ -27,15 +27,15 @@ from trading.execution.settings import EngineSettings
 from trading.execution.worker_id import is_gone, own_id
 from trading.market.errors import BadInput, ExchangeError
 from trading.notifications.channel import Channel, LogChannel
-from trading.store.cache import SignalStream, StreamReader, UserCache, connect
+from trading.store.cache import ShardStreams, StreamReader, UserCache, connect
 from trading.store.order_log import OrderLog
+from trading.store.order_log.scope import Scope
 from trading.users.gates import ONLY_EMBEDDED
 from trading.users.keys import KeyRing
 
 _log = structlog.get_logger("execution.run")
 
 HEARTBEAT, LOCK, EXPORTS = "engine.json", "engine.lock", "exports"
-CONSUMER = "engine"  # one engine per log, so one name: after a restart its own entries come back to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ async def run_engine(
         log.leases.is_gone = is_gone
         log.leases.join(own_id())
         log.scope.narrow(())
-        stream, cache = await _transport(open_now, redis_url)
+        stream, cache = await _transport(open_now, redis_url, log.scope)
         engine = Engine(
             desk,
             channel or LogChannel(),
@@ -131,13 +131,14 @@ async def run_engine(
                 "engine_started", worker=own_id(), users=len(desk.users.all()), markets=len(desk.markets)
             )
             await engine.run(stop, until_idle=until_idle, for_seconds=for_seconds)
+        log.scope.shards = None  # the summary is of the whole log
         summary = _summary(desk, pool, time.monotonic() - began)
         _log.info("engine_stopped", seconds=round(summary.seconds, 1), open_trades=summary.open_trades)
         return summary
 
 
 async def _transport(
-    open_now: AsyncExitStack, redis_url: str | None
+    open_now: AsyncExitStack, redis_url: str | None, scope: Scope
 ) -> tuple[SetStream | None, CachedTrades | None]:
     if redis_url is None:
         return None, None
@@ -145,7 +146,8 @@ async def _transport(
     stream_client, cache_client = connect(redis_url), connect(redis_url)
     for client in (stream_client, cache_client):
         open_now.push_async_callback(client.aclose)
-    return StreamReader(SignalStream(stream_client), CONSUMER), CachedTrades(UserCache(cache_client))
+    streams = StreamReader(ShardStreams(stream_client), own_id(), lambda: scope.shards or ())
+    return streams, CachedTrades(UserCache(cache_client))
 
 
 async def _markets(desk: Desk, stop: asyncio.Event) -> bool:

@@ -12,7 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from trading.market.errors import BadInput, StoreError
-from trading.store.stream import Delivery, SignalStream, StreamReader
+from trading.store.stream import Delivery, ShardStreams, SignalStream, StreamReader
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Trades kept per user in the cache; the log has all of them.
@@ -191,4 +191,4 @@ def _json(value: Mapping[str, object]) -> str:
         raise StoreError(f"value cannot be cached: {error}") from error
 
 
-__all__ = ["TRADES_KEPT", "Delivery", "SignalStream", "StreamReader", "UserCache", "connect"]
+__all__ = ["TRADES_KEPT", "Delivery", "ShardStreams", "SignalStream", "StreamReader", "UserCache", "connect"]

@@ -1,18 +1,26 @@
-"""Ids of signal sets on their way from Dagster to the engine: a Redis stream with one consumer group.
+"""Ids of signal sets on their way from Dagster to the engine: a Redis stream and consumer group per shard.
 
 Only a wake-up: the sets themselves are in the SQL order log, so losing the stream loses no set.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from trading.market.errors import BadInput, StoreError
+from trading.store.order_log.shards import EVERY
 
+_log = structlog.get_logger("store.stream")
 _FIELD = "signal_set_id"
+GROUP = "engine"
+# An entry that nobody finished so often is dropped: whatever is wrong with it, another try mends it not.
+MOST_DELIVERIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +33,13 @@ class Delivery:
 
 
 class SignalStream:
-    """Ids of signal sets on their way from Dagster to the engine: at least once, never lost while unacked.
+    """One stream with one group: at least once, never lost while unacked.
 
     The group starts at the beginning of the stream, so what was sent before the first engine ran is
     delivered too.
     """
 
-    def __init__(self, client: "Redis", *, stream: str = "signal_sets", group: str = "engine") -> None:
+    def __init__(self, client: "Redis", *, stream: str, group: str = GROUP) -> None:
         self._client = client
         self.stream = stream
         self.group = group
@@ -56,7 +64,7 @@ class SignalStream:
             self.group, consumer, {self.stream: ">"}, count=count, block=block_ms
         )
         entries = [entry for _, of_stream in cast("Sequence[Any]", reply or ()) for entry in of_stream]
-        good = await self._drop_malformed(entries)
+        good = await self.drop_malformed(entries)
         return [Delivery(entry_id, signal_set_id) for entry_id, signal_set_id in good]
 
     async def claim(self, consumer: str, *, idle_ms: int, count: int = 10) -> list[Delivery]:
@@ -70,7 +78,7 @@ class SignalStream:
                 self.stream, self.group, consumer, min_idle_time=idle_ms, start_id="0-0", count=count
             ),
         )
-        taken = await self._drop_malformed(reply[1])
+        taken = await self.drop_malformed(reply[1])
         deliveries = await self._deliveries([entry_id for entry_id, _ in taken])
         return [Delivery(entry_id, name, deliveries.get(entry_id, 1)) for entry_id, name in taken]
 
@@ -95,7 +103,8 @@ class SignalStream:
         oldest_needed = str(pending[0]["message_id"]) if pending else _after(str(mine["last-delivered-id"]))
         return int(await self._client.xtrim(self.stream, minid=oldest_needed, approximate=False))
 
-    async def _drop_malformed(self, entries: Sequence[Any]) -> list[tuple[str, str]]:
+    async def drop_malformed(self, entries: Sequence[Any]) -> list[tuple[str, str]]:
+        """Return (entry id, signal set id) of the entries that name one; the others are acknowledged."""
         # An entry without an id can never be worked on: acknowledged, or it would come back for ever.
         bad = [str(entry_id) for entry_id, fields in entries if not fields or not fields.get(_FIELD)]
         if bad:
@@ -122,23 +131,74 @@ def _after(entry_id: str) -> str:
     return f"{head}-{int(tail or 0) + 1}"
 
 
-class StreamReader:
-    """One engine's view of the stream: what others dropped first, then what is new.
+class ShardStreams:
+    """One stream per shard, ``{s:N}:in``: every shard's holder gets every set, whoever that is by then.
 
-    Satisfies `trading.execution.intake.SetStream`.
+    The braces keep a shard's keys on one node of a cluster.
+    """
+
+    def __init__(self, client: "Redis") -> None:
+        self._client = client
+        self.of = {shard: SignalStream(client, stream=f"{{s:{shard}}}:in") for shard in sorted(EVERY)}
+
+    async def add(self, signal_set_id: str) -> None:
+        """Append an id to every shard's stream, in one round trip. BadInput if it is empty."""
+        if not signal_set_id:
+            raise BadInput("signal_set_id must not be empty")
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for stream in self.of.values():
+                pipeline.xadd(stream.stream, {_FIELD: signal_set_id})
+            await pipeline.execute()
+
+    async def receive(
+        self, shards: Iterable[int], consumer: str, *, block_ms: int
+    ) -> list[tuple[int, Delivery]]:
+        """Return new entries of several shards, waiting up to `block_ms` for the first of any."""
+        streams = {self.of[shard].stream: shard for shard in shards}
+        wanted: dict[Any, Any] = dict.fromkeys(streams, ">")
+        reply = await self._client.xreadgroup(GROUP, consumer, wanted, count=10, block=block_ms)
+        found: list[tuple[int, Delivery]] = []
+        for name, entries in cast("Sequence[Any]", reply or ()):
+            shard = streams[str(name)]
+            for entry_id, signal_set_id in await self.of[shard].drop_malformed(entries):
+                found.append((shard, Delivery(entry_id, signal_set_id)))
+        return found
+
+
+class StreamReader:
+    """One worker's view of its shards' streams: what others dropped first, then what is new.
+
+    Satisfies `trading.execution.intake.SetStream`. Entries that were delivered more than `MOST_DELIVERIES`
+    times and never finished are dropped; their set is in SQL all the same.
 
     Parameters
     ----------
     consumer : str
-        This engine's name, the same after a restart.
+        This worker's name.
+    held : callable
+        The shards that it holds now.
     idle_ms : int
-        How long another consumer may hold an entry before it is taken over.
+        How long another consumer may hold an entry before it is taken over; one who lost the shard is not
+        waited for.
     """
 
-    def __init__(self, stream: SignalStream, consumer: str, *, idle_ms: int = 30_000) -> None:
-        self._stream = stream
+    def __init__(
+        self,
+        streams: ShardStreams,
+        consumer: str,
+        held: Callable[[], Iterable[int]] = lambda: EVERY,
+        *,
+        idle_ms: int = 5_000,
+        wall_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._streams = streams
         self._consumer = consumer
+        self._held = held
         self._idle_ms = idle_ms
+        self._wall_s = wall_s
+        self._known: frozenset[int] = frozenset()
+        self._look_s = 0.0
+        self.dropped: list[str] = []
 
     async def read(self, wait_s: float) -> list[tuple[str, str]]:
         """Wait up to `wait_s` for entries and return (entry id, signal set id) pairs.
@@ -148,18 +208,45 @@ class StreamReader:
         StoreError
             If the server cannot be reached or refuses; its URL is not in the message.
         """
+        held = frozenset(self._held())
+        if not held:
+            self._known = held
+            await asyncio.sleep(wait_s)
+            return []
         try:
-            await self._stream.ensure_group()
-            found = await self._stream.claim(self._consumer, idle_ms=self._idle_ms)
+            found = await self._left_over(held)
             block_ms = 1 if found else max(1, int(wait_s * 1000))  # 0 would wait for ever
-            found += await self._stream.receive(self._consumer, block_ms=block_ms)
+            found += await self._streams.receive(sorted(held), self._consumer, block_ms=block_ms)
         except RedisError as error:
+            self._known = frozenset()  # after FLUSHALL or a new server there are no groups
             raise StoreError(f"signal stream cannot be read: {type(error).__name__}") from error
-        return [(item.entry_id, item.signal_set_id) for item in found]
+        return [(f"{shard}/{item.entry_id}", item.signal_set_id) for shard, item in found]
 
     async def ack(self, entry_id: str) -> None:
         """Mark an entry as done; `StoreError` as in `read` (it is then delivered again)."""
+        shard, _, own_id = entry_id.partition("/")
         try:
-            await self._stream.ack(Delivery(entry_id, ""))
+            await self._streams.of[int(shard)].ack(Delivery(own_id, ""))
         except RedisError as error:
             raise StoreError(f"signal stream cannot be acknowledged: {type(error).__name__}") from error
+
+    async def _left_over(self, held: frozenset[int]) -> list[tuple[int, Delivery]]:
+        """Claim what nobody finished: of shards that are new here at once, of all now and then."""
+        new, self._known = held - self._known, held
+        is_time = self._wall_s() >= self._look_s
+        if is_time:
+            self._look_s = self._wall_s() + self._idle_ms / 1000
+        found: list[tuple[int, Delivery]] = []
+        for shard in sorted(held if is_time else new):
+            stream = self._streams.of[shard]
+            await stream.ensure_group()
+            for item in await stream.claim(self._consumer, idle_ms=0 if shard in new else self._idle_ms):
+                if item.deliveries > MOST_DELIVERIES:
+                    await stream.ack(item)
+                    self.dropped.append(item.signal_set_id)
+                    _log.error("stream_entry_dropped", shard=shard, signal_set_id=item.signal_set_id)
+                else:
+                    found.append((shard, item))
+            if is_time:
+                await stream.trim()
+        return found

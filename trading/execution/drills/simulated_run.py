@@ -87,7 +87,7 @@ class Stage:
             if count == at:
                 self.on_moment = _nothing
                 self._allowed = self._sent()
-                self.world.log().orders.senders.take("successor")
+                self.world.log().leases.seize("successor")
 
         self.on_moment = take_over
         try:

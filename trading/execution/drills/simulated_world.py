@@ -140,7 +140,7 @@ class World:
             settings=self.scene.settings,
             wall=venue.wall,
         )
-        log.orders.senders.take("engine")
+        log.leases.seize("engine")
         await desk.load_markets()
         return Engine(desk, Silence())
 

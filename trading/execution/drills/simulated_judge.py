@@ -19,7 +19,16 @@ D = Decimal
 
 # Nothing reads these back to decide: bookkeeping of when, texts for people, counters.
 _INERT = {"at_ms", "closed_ms", "opened_ms", "created_ms", "since_ms", "version", "reason", "payload", "seq"}
-_IGNORED = {"senders", "schema_version", "decisions", "fleet_results", "high_water", "signal_sets"}
+_IGNORED = {
+    "shards",
+    "workers",
+    "takes",
+    "schema_version",
+    "decisions",
+    "fleet_results",
+    "high_water",
+    "signal_sets",
+}
 _WHOLE = {"halts", "suspensions", "news_holds", "restores"}
 _WAITING = "status IN ('NEW', 'SENT', 'UNKNOWN', 'ACKED', 'LOST')"
 _OPEN_STATES = {"NEW", "SENT", "UNKNOWN", "ACKED"}

@@ -15,7 +15,7 @@ POOL = "duckdb"  # one writer between processes
 
 @dg.asset(
     group_name=GROUP,
-    deps=["approved_symbols", "trade_pool"],
+    deps=["approved_symbols", "trade_pool", "live_against_backtest", "missed_trades", "slippage_by_place"],
     kinds={"duckdb"},
     pool=POOL,
     owners=["team:trading"],
@@ -64,7 +64,10 @@ def dbt_marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
     kinds={"duckdb"},
     pool=POOL,
     owners=["team:trading"],
-    deps=["dim_symbols", "fct_funnel", "fct_signals", "fct_backtests", "fct_trades", "mart_user_performance"],
+    deps=[
+        *("dim_symbols", "fct_funnel", "fct_signals", "fct_backtests", "fct_trades", "mart_user_performance"),
+        *("mart_live_against_backtest", "mart_missed_trades", "mart_slippage_by_place"),
+    ],
 )
 def warehouse(warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """The published DuckDB file: open it read-only with any client. **Replaced as a whole.**"""

@@ -10,6 +10,7 @@ import assets.indicators
 import assets.learning
 import assets.markets
 import assets.marts
+import assets.monitoring
 import assets.ohlcv
 import assets.screening
 import assets.signals
@@ -37,6 +38,7 @@ STAGES = [
     assets.learning,
     assets.signals,
     assets.backtest,
+    assets.monitoring,
     assets.marts,
 ]
 

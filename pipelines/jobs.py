@@ -8,7 +8,7 @@ from resources.handover import pending_sets
 from resources.order_log import OrderLogResource
 from resources.store import Store
 
-MARTS = dg.AssetSelection.groups("marts")
+MARTS = dg.AssetSelection.groups("marts", "monitoring")  # what people read; nothing decides on it
 TIDYING = dg.AssetSelection.assets("candles_tidied")
 LEARNING = dg.AssetSelection.groups("trade_pool", "learning")
 
@@ -42,7 +42,9 @@ tidying = dg.define_asset_job(
     selection=TIDYING,
     description="Merge the candle files of days and months that are over.",
 )
-marts = dg.define_asset_job("marts", selection=MARTS, description="Rebuild the warehouse and dbt's marts.")
+marts = dg.define_asset_job(
+    "marts", selection=MARTS, description="Live against backtest, the warehouse and dbt's marts."
+)
 
 
 @dg.op

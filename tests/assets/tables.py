@@ -208,6 +208,30 @@ def approved_symbols() -> pl.DataFrame:
     )
 
 
+def live_against_backtest() -> pl.DataFrame:
+    def row(user_id: str, mode: str, trades: int, drift: str = "too few") -> dict[str, object]:
+        told = {"user_id": user_id, "mode": mode, "trades": trades, "fill_rate": 1.0, "hit_rate": 0.5}
+        return told | {"expected_hit_rate": 0.6, "drift": drift, "drift_words": drift}
+
+    rows = [
+        row("(fleet)", "paper", 3),
+        row("(fleet)", "live", 0),
+        row("u1", "paper", 2),
+        row("u2", "paper", 1),
+    ]
+    return pl.DataFrame(rows)
+
+
+def missed_trades() -> pl.DataFrame:
+    told = {"mode": "paper", "way": "skipped", "rule": "held", "cause": "held_already", "reason": "has it"}
+    return pl.DataFrame([told | {"signals": 1, "users": 2, "times": 2}])
+
+
+def slippage_by_place() -> pl.DataFrame:
+    rows = [("paper", place, 3, place / 1e4) for place in range(3)]
+    return pl.DataFrame(rows, schema=["mode", "place", "entries", "behind_first"], orient="row")
+
+
 SOUND = {
     "markets": listing,
     "validated_markets": listing,
@@ -232,13 +256,16 @@ SOUND = {
     "backtest_trades": backtest_trades,
     "backtest_universe": backtest_universe,
     "approved_symbols": approved_symbols,
+    "live_against_backtest": live_against_backtest,
+    "missed_trades": missed_trades,
+    "slippage_by_place": slippage_by_place,
 }
 
 
 def publish(store: Store, asset: str, frame: pl.DataFrame, at: datetime = AT) -> None:
     """Publish whatever it is: rows are told apart by their place, so repeated keys get in, too."""
-    numbered = frame.with_row_index("place")
-    store.lake.publish(asset, numbered, key=["place"], at=at)
+    numbered = frame.with_row_index("numbered")
+    store.lake.publish(asset, numbered, key=["numbered"], at=at)
 
 
 def publish_sound(store: Store) -> None:

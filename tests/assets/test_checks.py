@@ -114,6 +114,7 @@ def test_only_findings_about_the_market_let_the_line_go_on():
         "holes_are_few",
         "quarantine_is_small",
         "aggregates_agree",
+        "live_is_as_expected",
     }
 
 

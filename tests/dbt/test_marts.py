@@ -79,6 +79,16 @@ create table raw.skips as select 'set-1' as signal_set_id, 'sig-1' as signal_id,
 """
 
 
+COMPARED = """
+create table raw.live_against_backtest as select '(fleet)' as user_id, 'paper' as mode, 2 as offered,
+    2 as ordered, 1 as filled, 0.5 as fill_rate, 1 as rejected, 1 as missed, 1 as trades, 1 as decisions,
+    1.0 as hit_rate, 0.6 as expected_hit_rate, 0.1 as mean_return, 0.012 as expected_return,
+    9.895 as mean_pnl_quote, 3600.0 as mean_hold_s, 7200.0 as expected_hold_s, 0.001 as entry_slippage,
+    0.0005 as expected_slippage, {drift}::varchar as drift, 1 as drift_days, 0.088 as drift_difference,
+    null::double as drift_bound, 'too few: 1 decisions on 1 days' as drift_words
+"""
+
+
 def fill(marts, pnl: float = 9.895) -> None:
     marts.write(
         MARKETS,
@@ -93,6 +103,7 @@ def fill(marts, pnl: float = 9.895) -> None:
         FILLS,
         TRADES.format(pnl=pnl),
         SKIPS,
+        COMPARED.format(drift="'too few'"),
     )
 
 
@@ -140,6 +151,9 @@ def test_marts_exist_and_are_empty_before_anything_was_written(marts):
         "fct_backtests",
         "fct_trades",
         "mart_user_performance",
+        "mart_live_against_backtest",
+        "mart_missed_trades",
+        "mart_slippage_by_place",
     ):
         assert marts.read(f"select count(*) as n from marts.{mart}") == [{"n": 0}]
 
@@ -149,6 +163,13 @@ def test_a_profit_that_does_not_add_up_fails_the_build(marts):
     fill(marts, pnl=10.5)
     statuses = marts.build("--select", "+fct_trades", "--exclude", "test_type:unit")
     assert statuses["pnl_is_sold_minus_bought_minus_fees"] == "fail"
+
+
+def test_a_drift_without_its_bound_fails_the_build(marts):
+    """Who says drift shows by how much chance was passed."""
+    marts.write(USERS, COMPARED.format(drift="'drift'"))
+    statuses = marts.build("--select", "+mart_live_against_backtest", "--exclude", "test_type:unit")
+    assert statuses["a_drift_shows_its_bound"] == "fail"
 
 
 def test_a_raw_table_that_lost_a_column_is_loud(marts):

@@ -29,6 +29,7 @@ CAUSES: dict[str, str] = {
     "second_look": "a jump waits for a second look before a stop fires",
     "partial_fill": "sold in parts",
     "ordered": "sold by order of a person or an announcement: flatten, close all, delisting",
+    "silence": "left because its exit signals had not been heard of for too long",
     "held_up": "the exit could not go on by itself",
     "engine_away": "the engine had stopped looking before that bar",
     "candles_end": "the lake's candles end before the exit",
@@ -48,7 +49,7 @@ _RULES: dict[str, str] = {
     **dict.fromkeys(("halt", "depeg", "crosses_exit"), "halted"),
     "suspended": "jump_guard",
     "canary": "canary",
-    **dict.fromkeys(("account", "key", "consent", "live_off"), "account"),
+    **dict.fromkeys(("account", "account_frozen", "key", "consent", "live_off"), "account"),
     **dict.fromkeys(("price_moved", "no_quote", "limit_price"), "price_moved"),
     **dict.fromkeys(("not_listed", "not_tradable"), "not_listed"),
 }  # fmt: skip

@@ -187,8 +187,8 @@ def _exit_cause(
 ) -> str:
     if row["exit_reason"] in ORDERED:
         return "ordered"
-    if row["held_up"] is not None:
-        return "held_up"
+    if row["held_up"] is not None or row["exit_reason"] == "exit_silence":
+        return "silence" if row["held_up"] is None else "held_up"
     told = _from_live_entry(row, rules, bars)
     if row["sold_ms"] is None:
         return _still_held(told, alone, bars, watched_until_ms)

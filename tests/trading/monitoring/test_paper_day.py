@@ -62,6 +62,7 @@ EXITS = [
     ("late_exit", w.entered(**w.sold("max_hold", 7, 100.0)), [], {}),
     ("inside_one_bar", w.entered(**w.sold("take_profit", 2, 110.0)), [w.FLAT, WILD], {}),
     ("ordered", w.entered(**w.sold("flatten", 2, 100.0)), [], {}),
+    ("silence", w.entered(**w.sold("exit_silence", 2, 100.0)), [], {}),
     ("held_up", w.entered(held_up="no bid"), [w.FLAT, DROP], {}),
     ("engine_away", w.entered(), [w.FLAT, DROP], {"until": w.at(1, 60)}),
     ("engine_away", w.entered(**w.sold("stop_loss", 9, 90.0)), [w.FLAT, DIP], {"until": w.at(1, 60)}),

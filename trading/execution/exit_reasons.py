@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from trading.exchange.gateway import Quote
 from trading.execution.desk import Desk
-from trading.execution.exit_memory import ExitMemory
+from trading.execution.exit_memory import ExitMemory, entry_bar_ms
 from trading.market.orders import TradeSignal
 from trading.market.symbols import Market
 from trading.market.ticks import Grid
@@ -142,11 +142,11 @@ class ExitReasons:
 
 
 def rules_of(trade: Trade) -> ExitRules:
-    """Return the rules that a trade was entered with; its longest hold is `Trade.deadline_ms`."""
-    bar = trade.exits.bar
+    """Return the rules that a trade was entered with."""
+    bar, held_s = trade.exits.bar, (trade.deadline_ms - entry_bar_ms(trade)) // 1000
     signal = TradeSignal(
         trade.symbol, trade.signal_id, trade.approval_id, trade.open_price, trade.stop_loss,
-        trade.take_profit, max_hold_s=1, exits=trade.exits,
+        trade.take_profit, max_hold_s=max(1, held_s), exits=trade.exits,
     )  # fmt: skip
     return ExitRules.of_signal(signal, 1 if bar is None else bar.ms // 1000)
 

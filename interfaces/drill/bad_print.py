@@ -8,21 +8,30 @@ from interfaces.drill.judging import judge
 from interfaces.drill.scene import UNCAPPED, fill, sales, still, until_sold
 from interfaces.drill.sets import Exits
 from interfaces.drill.stage import Say, Stage, StageSettings
+from interfaces.drill.venue import Pair
 from trading.execution.drills.figures import spread
 from trading.execution.drills.result import DrillResult, Progress
 
 # Inside the bound that doubts a print (2 % a minute), beyond it, and beyond the one that suspends (25 %).
 PRINTS = (0.982, 0.90, 0.50)
 STOP = Exits(Decimal("0.015"), None, 30 * 86_400)
-# How long an absurd price stands: shorter than the second look that must confirm it.
-STANDS_S = 0.3
-TIMES = 5
+# How long an absurd price stands in the book: below the 0.1 s after which a second look is asked for.
+STANDS_S = 0.06
+TIMES = 6
 # What stays.
 FALL = 0.97
 
 
+def _answer(stage: Stage, pair: Pair, factor: float) -> int:
+    """Let the next answer about quotes show an absurd price; return how many did within two seconds."""
+    rule = {"kind": "bad_print", "route": "GET ticker/bookTicker", "symbol": pair.wire, "factor": factor}
+    stage.venue.set_faults([rule | {"max_hits": 1}])
+    stage.until(lambda: stage.venue.hits().get("bad_print", 0), 2.0)
+    return stage.venue.hits().get("bad_print", 0)
+
+
 def bad_print(settings: StageSettings, *, say: Say, progress: Progress | None = None) -> DrillResult:
-    """Let each pair show an absurd price `TIMES` times for a moment, then let all fall for good."""
+    """Let each pair show an absurd price to one look, `TIMES` times, then let all fall for good."""
     result = DrillResult("bad-print", seed=settings.seed)
     staged = replace(settings, speed=1.0, rate=400.0, venue_rate=800.0, fleet=dict(UNCAPPED))
     with Stage(staged, say) as stage:
@@ -33,11 +42,11 @@ def bad_print(settings: StageSettings, *, say: Say, progress: Progress | None = 
         began = time.time()
         for number in range(1, TIMES + 1):
             for pair, factor in zip(pairs, PRINTS, strict=True):
-                stage.venue.move(pair.wire, factor)
-                time.sleep(STANDS_S)
-                stage.venue.move(pair.wire, 1 / factor)
+                stage.venue.spike(pair.wire, factor, STANDS_S)
                 result.inject(f"price times {factor:g} for {STANDS_S:g} s")
                 still(engine, 1.3)
+                result.inject(f"one answer with the price times {factor:g}", _answer(stage, pair, factor))
+                still(engine, 0.5)
             result.runs += 1
             if progress is not None:
                 progress(number, TIMES)

@@ -14,6 +14,7 @@ class Target(StrEnum):
     """What `kill` kills."""
 
     ENGINE = "engine"
+    WORKER = "worker"
     VALKEY = "valkey"
     EXCHANGE = "exchange"
 
@@ -39,7 +40,7 @@ DRILLS = {
     for drill in (
         Drill(
             "kill",
-            "kill -9 of engine, Valkey or exchange at random moments, orders in flight, while recovering.",
+            "kill -9 of engine, worker, Valkey or exchange at random moments, orders in flight, recovering.",
             "interfaces.drill.kill",
         ),
         Drill(

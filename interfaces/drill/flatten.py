@@ -50,7 +50,7 @@ def flatten(
             result.inject(kind, hits)
         stage.venue.set_faults([])
         child = stage.start("flatten", [*command, "--for-seconds", str(DONE_S)])
-        code = child.wait(DONE_S + 30)
+        code = stage.finish(child, DONE_S + 30)
         result.judge("flatten_ends_flat", [] if code == 0 else [f"the last run ended with {code}"])
         result.figures |= {
             "positions": len(held),

@@ -11,6 +11,7 @@ from interfaces.drill.nursery import ForkedChild
 from interfaces.drill.sets import thin, write_set
 from interfaces.drill.stage import Say, Stage, StageSettings
 from interfaces.drill.trouble import EVERYTHING
+from interfaces.drill.workers import Workers
 from interfaces.run.children import Child
 from trading.execution.drills.figures import spread
 from trading.execution.drills.moments import Moment, When, moments
@@ -60,6 +61,12 @@ class _Kill:
         self._draw = random.Random(stage.settings.seed)
         self._sets = self._numbers()
         self._engine: Child | ForkedChild = stage.start_engine()
+        self._workers: Workers | None = None
+        self._other: Child | ForkedChild | None = None
+        if what is Target.WORKER:
+            stage.until_beating(self._engine)
+            self._workers = Workers(stage, result)
+            self._other = stage.start_engine()
 
     def run(self, plan: list[Moment], progress: Progress | None) -> None:
         stage, result = self._stage, self._result
@@ -77,7 +84,9 @@ class _Kill:
             result.inject(kind, hits)
         stage.venue.set_faults([])
         self._settle()
-        stage.stop_engine(self._engine)
+        for engine in (self._engine, self._other):
+            if engine is not None:
+                stage.stop_engine(engine)
         judge(stage, result)
         result.figures |= self._figures()
 
@@ -100,7 +109,10 @@ class _Kill:
 
     def _kill_and_start(self) -> None:
         stage, deaths = self._stage, self._deaths
-        if self._what is Target.ENGINE:
+        if self._workers is not None:
+            self._workers.until_shared()
+            self._workers.end(self._engine, hangs=self._result.runs % 3 == 2)
+        elif self._what is Target.ENGINE:
             stage.kill_engine(self._engine)
         elif self._what is Target.VALKEY:
             stage.valkey.kill()
@@ -111,6 +123,9 @@ class _Kill:
         deaths.held.append(len(stage.log.ledger.open_trades()))
         if self._what is Target.ENGINE:
             self._engine = stage.start_engine()
+        elif self._other is not None:
+            # The one that served both is the next to die.
+            self._engine, self._other = self._other, stage.start_engine()
         elif self._what is Target.VALKEY:
             stage.restart_valkey()
         else:
@@ -142,7 +157,7 @@ class _Kill:
 
     def _figures(self) -> dict[str, object]:
         deaths = self._deaths
-        return {
+        return (self._workers.figures() if self._workers is not None else {}) | {
             "orders_in_flight_at_death": spread([float(n) for n in deaths.in_flight]),
             "kills_with_orders_in_flight": sum(n > 0 for n in deaths.in_flight),
             "kills_with_positions_held": sum(n > 0 for n in deaths.held),

@@ -7,7 +7,6 @@ server (`multiprocessing`'s forkserver) has imported modules and done nothing el
 import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -88,11 +87,9 @@ class ForkedChild:
             self._process.kill()
         self._process.join()
 
-    def wait(self, within_s: float) -> int | None:
-        """Return its exit code, None if it has not ended by then."""
-        until = time.monotonic() + within_s
-        while self.is_running and time.monotonic() < until:
-            self._process.join(0.05)
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with, None while it runs."""
         return self._process.exitcode
 
 

@@ -107,6 +107,6 @@ class _Restore:
 
     def _command(self, name: str, folder: str) -> None:
         child = self._stage.start(name, [name, folder])
-        code = child.wait(COMMAND_S)
+        code = self._stage.finish(child, COMMAND_S)
         if code != 0:
             raise SluiceError(f"sluice {name} ended with {code}: {child.log.read_text()[-400:]}")

@@ -221,6 +221,16 @@ class Stage:
             return Child(name, arguments, log=log, env=env)
         return self._nursery.start(name, arguments, log=log, env=env)
 
+    def finish(self, child: Child | ForkedChild, within_s: float) -> int | None:
+        """Wait for a command to end and return its exit code; killed, with None, if it takes longer."""
+        deadline = time.monotonic() + within_s
+        while child.is_running and time.monotonic() < deadline:
+            time.sleep(0.05)
+        code = child.exit_code
+        if code is None:
+            child.kill()
+        return code
+
     def kill_engine(self, engine: Child | ForkedChild) -> None:
         """`kill -9`."""
         engine.kill()

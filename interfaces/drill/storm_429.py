@@ -15,13 +15,14 @@ from trading.store.order_log.records import Leg
 
 SECONDS = 30.0
 RETRY_S = 2
+BAN_S = 5
 CRASH = 0.93
 
 
 def storm_429(
     settings: StageSettings, *, seconds: float = SECONDS, say: Say, progress: Progress | None = None
 ) -> DrillResult:
-    """Refuse half of all requests for `seconds`, the last third with 418; stops are crossed meanwhile."""
+    """Refuse half of all requests for `seconds`, then ban for a moment; stops are crossed meanwhile."""
     result = DrillResult("storm-429", seed=settings.seed)
     staged = replace(
         settings, speed=1.0, rate=400.0, venue_rate=800.0, fleet=dict(UNCAPPED), is_one_address=True
@@ -31,22 +32,18 @@ def storm_429(
         stage.until_beating(engine)
         pairs = stage.venue.pairs()
         held = fill(stage, pairs[:2], 1)
-        began = time.time()
-        stage.venue.set_faults(
-            [{"kind": "rate_limit", "route": "*", "probability": 0.5, "retry_after_s": RETRY_S}],
-            seed=settings.seed,
-        )
         write_set(stage, pairs[2:4], 2)
+        began = time.time()
+        storm = {"kind": "rate_limit", "route": "*", "probability": 0.5, "retry_after_s": RETRY_S}
+        stage.venue.set_faults([storm], seed=settings.seed)
         stage.venue.move(pairs[0].wire, CRASH)
         say(f"429 on half of all requests; {len(held) // 2} stops are crossed, a new set wants entries")
         still(engine, seconds * 2 / 3)
         result.inject("429 with Retry-After", sum(stage.venue.hits().values()))
-        stage.venue.set_faults(
-            [{"kind": "error", "route": "*", "probability": 0.5, "status": 418, "code": 418}],
-            seed=settings.seed,
-        )
+        ban = {"kind": "rate_limit", "route": "*", "banned": 1, "retry_after_s": BAN_S, "max_hits": 1}
+        stage.venue.set_faults([ban])
         still(engine, seconds / 3)
-        result.inject("418", sum(stage.venue.hits().values()))
+        result.inject("418: banned", sum(stage.venue.hits().values()))
         stage.venue.set_faults([])
         ended = time.time()
         say("the storm is over")
@@ -65,13 +62,17 @@ def storm_429(
 
 
 def _judge_storm(stage: Stage, result: DrillResult, *, began: float, ended: float, crossed: str) -> None:
-    asked = [each for each in requests(stage.request_log) if began <= each.wall_s <= ended]
-    paced = [each for each in asked if each.key_end is not None]
-    refusals = [each.wall_s for each in paced if each.status == 429]
-    early = knocks_too_early([(each.wall_s, each.status == 429) for each in paced], RETRY_S)
-    result.judge("retry_after_is_kept", early, checked=len(refusals))
+    found = [each for each in requests(stage.request_log) if began <= each.wall_s <= ended]
+    asked = [each for each in found if each.path.startswith("/api/")]
+    # One address pays for everything, so a refusal of any request is a refusal to all.
+    for status, wait_s in ((429, RETRY_S), (418, BAN_S)):
+        early = knocks_too_early([(each.wall_s, each.status == status) for each in asked], wait_s)
+        refused = sum(each.status == status for each in asked)
+        result.judge(f"nobody_asks_while_told_to_wait_{status}", early, checked=refused)
     banned = [each for each in asked if each.status == 418 and each.fault is None]
-    result.judge("no_ban", [f"banned at {each.wall_s:.1f}" for each in banned[:3]], checked=len(asked))
+    result.judge(
+        "the_venue_bans_nobody", [f"at {each.wall_s:.1f}" for each in banned[:3]], checked=len(asked)
+    )
     inside = [(each, intent) for each, intent in orders(stage, began) if each.wall_s <= ended]
     exits = [sale for sale in sales(stage, began) if sale.intent.symbol == crossed]
     done = [sale.wall_s - began for sale in exits if sale.intent.filled > 0]
@@ -81,7 +82,6 @@ def _judge_storm(stage: Stage, result: DrillResult, *, began: float, ended: floa
     )
     result.figures |= {
         "requests_in_storm": len(asked),
-        "refused_429": len(refusals),
         "seconds_from_crossing_to_sale": spread(done),
         "sold_while_it_raged": sum(began + at <= ended for at in done),
         "exit_orders_in_storm": sum(intent.leg is Leg.CLOSE for _, intent in inside),

@@ -81,6 +81,12 @@ class VenueControl(MarketControl):
         """Let a pair's price jump by `ratio` and stay there."""
         self.pull("relist", wire, ratio=ratio)
 
+    def spike(self, wire: str, factor: float, market_s: float) -> None:
+        """Let a pair's price jump by `factor` and come back after so many market seconds."""
+        jump = {"action": "relist", "symbol": wire, "ratio": factor}
+        back = {"action": "relist", "symbol": wire, "ratio": 1 / factor, "after_s": market_s}
+        self._post("/sluice/events", {"events": [jump, back]})
+
     def pairs(self) -> list[Pair]:
         """Return what is traded in USDT and has both sides, most traded first."""
         listed: Any = self._get("/api/v3/exchangeInfo")["symbols"]

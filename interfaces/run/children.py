@@ -42,6 +42,11 @@ class Child:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with, None while it runs."""
+        return self._process.poll()
+
     def require_running(self) -> None:
         """Raise with the end of its log if it has ended."""
         if not self.is_running:

@@ -18,6 +18,7 @@ from trading.simulator.wire import Call
 
 _NONSENSE: tuple[Any, ...] = (None, "NaN", "", "1e999", -1, "١٢", {}, [], True, "<html>", 10**18)
 _TICKER_PRICES = ("lastPrice", "price")
+_BOOK_PRICES = ("bidPrice", "askPrice")
 
 type Json = Any  # what orjson reads
 
@@ -100,6 +101,9 @@ def _bad_print(fault: Fault, name: str, answer: Json, _now_ms: int) -> Json:
         row["p"] = _times(row["p"], factor)
     elif name in ("trades", "historicalTrades"):
         row["price"] = _times(row["price"], factor)
+    elif name == "ticker/bookTicker":
+        for side in _BOOK_PRICES:
+            row[side] = _times(row[side], factor)
     else:
         _spike_ticker(row, factor)
     return answer

@@ -26,7 +26,8 @@ def stand_in(gate: Fault) -> Reply | None:
         return Refusal(rule.code, "fault on purpose", status=rule.status).reply()
     if gate.kind == "rate_limit":
         wait_s = int(rule.number("retry_after_s"))
-        return Refusal(429, "Too Many Requests", status=429, retry_after_s=wait_s).reply()
+        status = 418 if rule.number("banned") else 429
+        return Refusal(status, "Too Many Requests", status=status, retry_after_s=wait_s).reply()
     known = _REFUSALS.get(gate.kind)
     return None if known is None else Refusal(known[0], known[1], status=known[2]).reply()
 

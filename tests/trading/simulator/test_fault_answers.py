@@ -150,3 +150,23 @@ def test_a_status_goes_backwards_and_comes_right_again(client: Any) -> None:
         ("NEW", "0"),
         ("FILLED", "1"),
     ]
+
+
+def test_a_bad_print_asked_for_in_quotes_moves_bid_and_ask_of_its_pair(client: Any) -> None:
+    """Half the price on both sides, once; the other pair and the next answer are true."""
+    true = {row["symbol"]: row for row in client.get("/api/v3/ticker/bookTicker").body}
+    rule = {"kind": "bad_print", "route": "GET ticker/bookTicker", "symbol": "AAAUSDT", "factor": 0.5}
+    stage(client, rule | {"max_hits": 1})
+    seen = {row["symbol"]: row for row in client.get("/api/v3/ticker/bookTicker").body}
+    for side in ("bidPrice", "askPrice"):
+        assert Decimal(seen["AAAUSDT"][side]) == Decimal(true["AAAUSDT"][side]) / 2
+    assert seen["BBBUSDT"] == true["BBBUSDT"]
+    assert {row["symbol"]: row for row in client.get("/api/v3/ticker/bookTicker").body} == true
+
+
+def test_a_staged_ban_is_a_418_with_its_own_retry_after(client: Any) -> None:
+    """As to one who is banned, for as long as the rule says."""
+    stage(client, {"kind": "rate_limit", "route": "*", "banned": 1, "retry_after_s": 5})
+    answer = client.get("/api/v3/ticker/price", symbol="AAAUSDT")
+    assert answer.status == 418
+    assert answer.headers["retry-after"] == "5"

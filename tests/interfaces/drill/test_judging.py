@@ -1,6 +1,7 @@
 """What is judged from the venue's request log: each rule with one request that breaks it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,14 @@ def test_an_order_that_the_venue_read_before_it_was_sent_on_disk_is_a_break(inte
     assert early([an_order("sent")], intents) == []
     found = early([an_order("sent", SENT_MS / 1000 - 0.5), an_order("none"), an_order("void")], intents)
     assert [line.split()[0] for line in found] == ["sent", "none", "void"]
+
+
+def test_an_order_that_a_restored_log_was_told_of_by_the_venue_is_no_break(intents):
+    """It was SENT in the log that was lost; in this one it appears afterwards."""
+    told = an_intent(coid="told", status=IntentStatus.DONE, sent_wall_ms=SENT_MS + 60_000)
+    assert len(early([an_order("told")], {"told": told})) == 1
+    adopted = replace(told, reason="found at the venue after restore 1")
+    assert early([an_order("told")], {"told": adopted}) == []
 
 
 def test_an_order_under_another_users_key_is_a_break(intents):

@@ -22,6 +22,7 @@ from trading.execution.key_watch import STEP_S as KEYS_S
 from trading.execution.key_watch import KeyWatch
 from trading.execution.listing_watch import STEP_S as LISTING_S
 from trading.execution.listing_watch import ListingWatch
+from trading.execution.live import Live
 from trading.execution.market_watch import MarketWatch
 from trading.execution.reconcile import Reconcile
 from trading.execution.requests import STEP_S as REQUESTS_S
@@ -59,12 +60,15 @@ class Engine:
         keys: KeyWatch | None = None,
         exports: Path | None = None,
         forget: Callable[[str], Awaitable[None]] | None = None,
+        live: Live | None = None,
     ) -> None:
         self.desk = desk
         self.wire = Wire(desk)
         self.reconcile = Reconcile(desk)
-        self.follow = Follow(desk, self.wire)
-        self.exits = Exits(desk, self.wire)
+        self.live = live
+        self.follow = Follow(desk, self.wire, None if live is None else live.accounts)
+        self.exits = Exits(desk, self.wire, None if live is None else live.prices)
+        self.follow.booked = self.exits.booked
         self.intake = Intake(desk, self.wire, self.reconcile)
         self._channel = channel
         self.courier = Courier(desk, channel, cache)
@@ -101,9 +105,9 @@ class Engine:
         """Trade until `stop` is set, nothing is left to do, or the seconds are over."""
         settings = self.desk.settings
         loops = [
-            self._every(settings.watch_s, self.exits.step, stop),
+            self._every(settings.watch_s, self.exits.tick, stop),
             self._every(MEMORY_S, self.exits.reasons.memory.step, stop),
-            self._every(settings.follow_s, self.follow.step, stop),
+            self._following(stop),
             self._every(0.5, self.reconcile.step, stop),
             self._intake(stop),
             self._every(settings.courier_s, self.courier.step, stop),
@@ -126,6 +130,7 @@ class Engine:
                 self._every(WATCH_S, self.shift.watch, stop),
             ]
         tasks = [asyncio.create_task(loop) for loop in loops]
+        feed = None if self.live is None else asyncio.create_task(self.live.run(self.exits.heard))
         try:
             await self._until(stop, until_idle=until_idle, for_seconds=for_seconds)
         finally:
@@ -133,6 +138,10 @@ class Engine:
             self._news.set()
             # Loops end between two steps, so an order on the wire still gets its answer written down.
             await asyncio.gather(*tasks)
+            if feed is not None:
+                feed.cancel()
+                await asyncio.gather(feed, return_exceptions=True)
+            await self.exits.close()
         await self.courier.step()
         self._beat_now("stopped")
         if is_worker:
@@ -155,6 +164,14 @@ class Engine:
         while not stop.is_set():
             await self._guarded(step)
             await _pause(stop, seconds)
+
+    async def _following(self, stop: asyncio.Event) -> None:
+        """Look after orders; a word of a private stream wakes it at once."""
+        news = asyncio.Event() if self.live is None else self.live.accounts.outcomes.news
+        while not stop.is_set():
+            news.clear()
+            await self._guarded(self.follow.step)
+            await _pause(news, self.desk.settings.follow_s)
 
     async def _keep_time(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -222,6 +239,7 @@ class Engine:
             open_trades=log.ledger.count_open(),
             in_flight=len(log.orders.find(statuses=PENDING)),
             reconciled=len(self.reconcile.ready),
+            streams=None if self.live is None else self.live.health(),
         )
 
 

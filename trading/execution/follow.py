@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from trading.exchange.gateway import AccountGateway
+from trading.execution.account_streams import AccountStreams
 from trading.execution.desk import Desk
 from trading.execution.pace import Pace
 from trading.execution.settle import Settler
@@ -24,6 +25,8 @@ from trading.store.order_log.records import IN_FLIGHT, ZERO, Event, Intent, Inte
 _log = structlog.get_logger("execution.follow")
 
 MOST_S = 2.0  # between two looks at one order in flight
+# So long after it was sent, what became of an order is left to a stream that serves to tell.
+STREAM_S = 2.0
 MOST_LOST_S = 60.0  # between two looks for one that is LOST
 # The venue stamps orders with its own clock; ours may be a little ahead of it.
 MARGIN_MS = HOUR_MS
@@ -32,9 +35,10 @@ MARGIN_MS = HOUR_MS
 class Follow:
     """Looks after every order that may be at the venue. `booked` is told of each trade that changed."""
 
-    def __init__(self, desk: Desk, wire: Wire) -> None:
+    def __init__(self, desk: Desk, wire: Wire, streams: AccountStreams | None = None) -> None:
         self._desk = desk
         self._wire = wire
+        self._streams = streams
         self._settler = Settler(desk)
         self._pace = Pace(desk.wall, desk.settings.follow_s, MOST_S)
         self.booked: Callable[[str], None] = lambda _trade_id: None
@@ -42,13 +46,21 @@ class Follow:
     async def step(self) -> int:
         """Look once at every order that is due, exits first; return how many were looked at."""
         in_flight = self._desk.log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST))
-        due = [
-            intent
-            for intent in in_flight
-            if intent.coid not in self._wire.busy and self._pace.is_due(intent.coid)
-        ]
+        due = [intent for intent in in_flight if intent.coid not in self._wire.busy and self._is_due(intent)]
         await self._desk.together([partial(self._look, intent) for intent in due])
         return len(due)
+
+    def _is_due(self, intent: Intent) -> bool:
+        if self._streams is None:
+            return self._pace.is_due(intent.coid)
+        if self._streams.outcomes.told(intent) is not None:
+            return True
+        waited_ms = self._desk.wall.now_ms() - (intent.sent_wall_ms or 0)
+        is_awaited = intent.status is IntentStatus.ACKED and waited_ms < STREAM_S * 1000
+        # The stream is about to tell; asking costs what exits need.
+        if is_awaited and self._streams.is_streaming(intent.user_id):
+            return False
+        return self._pace.is_due(intent.coid)
 
     async def _look(self, intent: Intent) -> None:
         try:
@@ -61,7 +73,8 @@ class Follow:
     async def look(self, intent: Intent) -> None:
         """Find out what the venue knows of one order and book it."""
         gateway = self._desk.account(intent.user_id)
-        state = await self._find(gateway, intent)
+        told = None if self._streams is None else self._streams.outcomes.told(intent)
+        state = await self._find(gateway, intent) if told is None else told.state
         if state is None:
             await self._not_found(intent)
             if intent.status is IntentStatus.LOST:
@@ -72,12 +85,15 @@ class Follow:
         if intent.status is IntentStatus.LOST:
             event = self._event("order_found", intent)
             await self._desk.durably(partial(self._desk.log.outbox.post, event))
-        booking = await self._settler.settle(gateway, intent, state)
+        fills = None if told is None else told.fills
+        booking = await self._settler.settle(gateway, intent, state, fills)
         if booking.trade is not None or booking.intent.status is IntentStatus.DONE:
             self.booked(intent.trade_id)
         if booking.intent.status is IntentStatus.DONE:
             self._pace.forget(intent.coid)
             self._wire.unwanted.discard(intent.coid)
+            if self._streams is not None:
+                self._streams.outcomes.forget(intent)
             return
         self._pace.put_off(intent.coid)
         if not state.status.is_terminal and self._is_overdue(intent, state):

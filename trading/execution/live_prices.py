@@ -20,12 +20,10 @@ MOST_SYMBOLS = 900  # 30 connections of 30 streams
 
 
 class LivePrices:
-    """The quotes of one public feed. Symbols beyond `most` are never streamed: they are polled."""
+    """The quotes of one public feed, while one is open. Symbols beyond `most` are polled."""
 
-    def __init__(
-        self, feed: PublicFeed, *, most: int = MOST_SYMBOLS, wall: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._feed = feed
+    def __init__(self, *, most: int = MOST_SYMBOLS, wall: Callable[[], float] = time.monotonic) -> None:
+        self._feed: PublicFeed | None = None
         self._most = most
         self._wall = wall
         self._wanted_s: dict[str, float] = {}  # when each symbol was wanted last
@@ -33,6 +31,9 @@ class LivePrices:
 
     async def follow(self, symbols: Iterable[str]) -> None:
         """Stream these from now on; others are let go after a while."""
+        feed = self._feed
+        if feed is None:
+            return
         now_s = self._wall()
         fresh = []
         for symbol in symbols:
@@ -44,10 +45,10 @@ class LivePrices:
         for symbol in gone:
             del self._wanted_s[symbol]
         if gone:
-            await self._feed.remove(Stream(Kind.QUOTES, symbol) for symbol in gone)
+            await feed.remove(Stream(Kind.QUOTES, symbol) for symbol in gone)
         for symbol in fresh[: max(0, self._most - len(self._wanted_s))]:
             try:
-                await self._feed.add([Stream(Kind.QUOTES, symbol)])
+                await feed.add([Stream(Kind.QUOTES, symbol)])
             except SluiceError as error:
                 self._refused.add(symbol)
                 _log.warning("quotes_not_streamed", symbol=symbol, error=f"{error!r}")
@@ -60,18 +61,28 @@ class LivePrices:
         A quiet stream serves as long as polling behind its back (decision 12) finds nothing it missed.
         """
         found: dict[str, Quote] = {}
-        for row in self._feed.health():
-            event = self._feed.quote(row.symbol) if row.source is Origin.STREAM else None
+        feed = self._feed
+        if feed is None:
+            return found
+        for row in feed.health():
+            event = feed.quote(row.symbol) if row.source is Origin.STREAM else None
             if event is not None and isinstance(event.value, Quote):
                 found[row.symbol] = event.value
         return found
 
-    async def listen(self, heard: Callable[[Quote], None]) -> None:
-        """Tell `heard` of every quote, newest first to come where it is slow; ends when the feed closes."""
-        reader = self._feed.subscribe([Kind.QUOTES])
+    def counts(self) -> tuple[int, int]:
+        """Return how many symbols are wanted, and how many of them the stream serves now."""
+        return len(self._wanted_s) + len(self._refused), len(self.served())
+
+    async def listen(self, feed: PublicFeed, heard: Callable[[Quote], None]) -> None:
+        """Use this feed and tell `heard` of every quote; where that is slow, the newest of each symbol."""
+        self._feed = feed
+        self._wanted_s.clear()
+        reader = feed.subscribe([Kind.QUOTES])
         try:
             async for event in reader:
                 if isinstance(event.value, Quote):
                     heard(event.value)
         finally:
-            self._feed.leave(reader)
+            self._feed = None
+            feed.leave(reader)

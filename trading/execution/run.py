@@ -21,6 +21,7 @@ from trading.execution.engine import Engine
 from trading.execution.heartbeat import Heartbeat, working
 from trading.execution.intake import SetStream
 from trading.execution.key_watch import KeyWatch
+from trading.execution.live import Live
 from trading.execution.metrics_server import serving_metrics
 from trading.execution.projection import CachedTrades
 from trading.execution.settings import EngineSettings
@@ -103,11 +104,19 @@ async def run_engine(
         log = OrderLog(database_url)
         open_now.callback(log.close)
         pool = await open_now.enter_async_context(GatewayPool(exchange))
+        settings = settings or EngineSettings()
+        live = Live(pool, lambda user: keys.credentials(user).pair) if settings.streams else None
+        if live is not None:
+            open_now.push_async_callback(live.close)
         desk = Desk(
             log=log,
             public=pool.public,
-            open_account=lambda user: pool.account(*keys.credentials(user).pair),
-            settings=settings or EngineSettings(),
+            open_account=(
+                (lambda user: pool.account(*keys.credentials(user).pair))
+                if live is None
+                else live.accounts.open
+            ),
+            settings=settings,
             live_refusal=live_refusal,
             exit_rate_per_s=Decimal(repr(float(exchange.rate_per_s))) / weight_of("POST", "order"),
         )
@@ -124,6 +133,7 @@ async def run_engine(
             keys=KeyWatch(desk, lambda user: MexcKeyAccess(pool.account(*keys.credentials(user).pair))),
             exports=state_dir / EXPORTS,
             forget=None if cache is None else cache.forget,
+            live=live,
         )
         await open_now.enter_async_context(serving_metrics(engine, pool.limiter, metrics_port))
         if await _markets(desk, stop):

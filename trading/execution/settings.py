@@ -50,6 +50,8 @@ class EngineSettings:
     exit_depths : Decimal
         Of what stands at the best bid: so much one look lets all users together sell of a symbol, where the
         book beyond it is not known. Where it is, all bids within the attempt's band.
+    streams : bool
+        Whether quotes and what becomes of orders come over streams; False = everything is polled.
     second_look_s : float
         A stop that one quote crosses waits so long for the stream's next one; then the book is asked for.
     second_look_most_s : float
@@ -119,6 +121,7 @@ class EngineSettings:
     entry_attempts: int = 3
     exit_bands: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.01"), Decimal("0.03"), Decimal("0.05"))
     exit_depths: Decimal = Decimal(3)
+    streams: bool = True
     second_look_s: float = 0.1
     second_look_most_s: float = 5.0
     fallback_share: float = 0.25

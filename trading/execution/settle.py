@@ -1,5 +1,6 @@
 """From what the venue says of an order to booked executions."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -17,17 +18,25 @@ class Settler:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def settle(self, gateway: AccountGateway, intent: Intent, state: OrderState) -> Booking:
-        """Book what `state` says happened; executions the venue does not list yet stay expected."""
-        fills: list[Fill] = []
-        if state.filled > intent.filled:
+    async def settle(
+        self,
+        gateway: AccountGateway,
+        intent: Intent,
+        state: OrderState,
+        fills: Sequence[Fill] | None = None,
+    ) -> Booking:
+        """Book what `state` says happened; executions the venue does not list yet stay expected.
+
+        `fills` are its executions where a stream told all of them; None = the venue is asked.
+        """
+        if fills is None and state.filled > intent.filled:
             listed = await gateway.fills(state.symbol, order_id=state.order_id)
             fills = [fill for fill in listed if fill.order_id == state.order_id]
-        prices = await self._fee_prices(fills)
+        prices = await self._fee_prices(fills or ())
         book = partial(self._desk.log.ledger.book, at_ms=self._desk.now_ms(), fee_prices=prices)
-        return await self._desk.durably(partial(book, intent.coid, state, fills))
+        return await self._desk.durably(partial(book, intent.coid, state, fills or ()))
 
-    async def _fee_prices(self, fills: list[Fill]) -> dict[str, Decimal]:
+    async def _fee_prices(self, fills: Sequence[Fill]) -> dict[str, Decimal]:
         """Return mid prices, in the pair's quote asset, of third assets in which fees were taken."""
         wanted = {
             (fill.fee_asset, assets(fill.symbol)[1])

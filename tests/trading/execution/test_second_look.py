@@ -204,6 +204,7 @@ async def test_dead_stream_is_polled_within_its_reserve(tmp_path):
 
     engine.desk.public.quotes = count
     engine.desk.public.script = [("94.9", "1000"), ("94.8", "1000")]
+    world.venue.prices[AAA] = D("94.8")  # what the book says, should it be asked first
     began = time.monotonic()
     for _ in range(20):
         await exits.tick()

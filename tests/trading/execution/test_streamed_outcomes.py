@@ -1,0 +1,115 @@
+"""What private streams tell of an order is booked where it adds up; everything else is asked for."""
+
+from dataclasses import dataclass, field
+
+from tests.trading.execution.fake_venue import D, Faults
+from tests.trading.execution.world import START, World
+from trading.exchange.feed.events import Event, Kind, Origin, Stream
+from trading.execution.account_streams import Outcomes
+from trading.execution.follow import Follow
+from trading.store.order_log.records import IntentStatus
+
+AAA = "AAA/USDT"
+
+
+@dataclass
+class Streams:
+    """Private streams that serve, or do not."""
+
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    is_up: bool = True
+
+    def is_streaming(self, _user_id: str) -> bool:
+        return self.is_up
+
+
+def tell(outcomes: Outcomes, value: object, kind: Kind) -> None:
+    outcomes.take(Event(Stream(kind), Origin.STREAM, START, value))  # type: ignore[arg-type]
+
+
+async def sent(tmp_path, **faults) -> tuple[World, object, Follow, Streams]:
+    """A world whose one entry is acknowledged, filled and not looked at yet; requests are counted."""
+    world = World(tmp_path, symbols=(AAA,), faults=Faults(**faults))
+    engine = await world.boot()
+    streams = Streams()
+    follow = Follow(engine.desk, engine.wire, streams)  # type: ignore[arg-type]
+    await engine.reconcile.step()
+    await engine.intake.step()
+    gateway = engine.desk.account("u1")
+    follow.asked = []  # type: ignore[attr-defined]
+    for name in ("order", "fills"):
+        before = getattr(gateway, name)
+
+        async def counted(*args, _before=before, _name=name, **options):
+            follow.asked.append(_name)  # type: ignore[attr-defined]
+            return await _before(*args, **options)
+
+        setattr(gateway, name, counted)
+    return world, engine, follow, streams
+
+
+async def test_complete_story_is_booked_without_a_request(tmp_path):
+    """State and both executions came: the entry is DONE, its trade open, and nobody was asked."""
+    world, engine, follow, streams = await sent(tmp_path, parts=2)
+    ((_, state),) = world.venue.orders
+    for _, fill in world.venue.fills:
+        tell(streams.outcomes, fill, Kind.FILLS)
+    tell(streams.outcomes, state, Kind.ORDERS)
+    assert streams.outcomes.news.is_set()
+    await follow.step()
+    (intent,) = engine.desk.log.orders.find()
+    assert intent.status is IntentStatus.DONE
+    assert intent.filled == D("9.9")
+    assert follow.asked == []
+    assert not engine.desk.log.breaks()
+
+
+async def test_execution_that_did_not_come_is_asked_for(tmp_path):
+    """One of two executions is missing: the stream books nothing; 2 s after sending REST tells all."""
+    world, engine, follow, streams = await sent(tmp_path, parts=2)
+    ((_, state),) = world.venue.orders
+    tell(streams.outcomes, world.venue.fills[0][1], Kind.FILLS)
+    tell(streams.outcomes, state, Kind.ORDERS)
+    await follow.step()
+    assert engine.desk.log.orders.find()[0].status is IntentStatus.ACKED
+    assert follow.asked == []
+    world.wall.advance(2_000)
+    await follow.step()
+    assert engine.desk.log.orders.find()[0].status is IntentStatus.DONE
+    assert "fills" in follow.asked
+
+
+async def test_stream_that_is_down_is_waited_for_by_nobody(tmp_path):
+    """No stream: the order is asked about at once."""
+    _, engine, follow, streams = await sent(tmp_path)
+    streams.is_up = False
+    await follow.step()
+    assert engine.desk.log.orders.find()[0].status is IntentStatus.DONE
+    assert follow.asked
+
+
+async def test_executions_told_twice_or_by_both_ways_are_booked_once(tmp_path):
+    """REST booked it; the stream tells the same trade ids later: nothing changes."""
+    world, engine, follow, streams = await sent(tmp_path)
+    streams.is_up = False
+    await follow.step()
+    for _, fill in world.venue.fills:
+        tell(streams.outcomes, fill, Kind.FILLS)
+        tell(streams.outcomes, fill, Kind.FILLS)
+    tell(streams.outcomes, world.venue.orders[0][1], Kind.ORDERS)
+    await follow.step()
+    assert len(engine.desk.log.closed_trades()) == 0
+    assert engine.desk.log.ledger.open_trades()[0].bought == D("9.9")
+    assert not engine.desk.log.breaks()
+
+
+async def test_unknown_outcome_is_settled_by_the_stream(tmp_path):
+    """The answer was lost after the venue accepted: the stream's word names it by client id."""
+    world, engine, follow, streams = await sent(tmp_path, timeout_after=frozenset({0}), hidden_looks=9)
+    assert engine.desk.log.orders.find()[0].status is IntentStatus.UNKNOWN
+    for _, fill in world.venue.fills:
+        tell(streams.outcomes, fill, Kind.FILLS)
+    tell(streams.outcomes, world.venue.orders[0][1], Kind.ORDERS)
+    await follow.step()
+    assert engine.desk.log.orders.find()[0].status is IntentStatus.DONE
+    assert follow.asked == []

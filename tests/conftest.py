@@ -17,6 +17,7 @@ AGAINST_THE_WALL = (
     "trading/exchange/feed/",
     "trading/exchange/test_batches.py",
     "trading/exchange/test_shared_budget.py",
+    "trading/execution/bad_input/",
     "trading/execution/test_engine.py",
     "trading/simulator/test_server",
     "trading/simulator/test_ws_",

@@ -20,7 +20,7 @@ class Step(StrEnum):
 
     AGAIN = "again"  # nothing: the reason passes by itself
     BALANCE = "balance"  # sells what the account has free
-    NARROW = "narrow"  # puts the limit at the bid: a band of the venue's own is tighter than ours
+    NARROW = "narrow"  # halves the way below the bid: a band of the venue's own is tighter than ours
     SMALLER = "smaller"  # sells half: the venue has a most for one order
     RELIST = "relist"  # reads the listing anew: ticks, steps or minimums have changed
     REST = "rest"  # a plain limit order, cancelled at the next look: this order type is closed
@@ -77,6 +77,13 @@ def rung_of(kind: str, message: str = "") -> Rung:
     found = getattr(errors, kind, ExchangeError)
     classes = found.__mro__ if isinstance(found, type) else ExchangeError.__mro__
     return next((LADDER[each] for each in classes if each in LADDER), LADDER[ExchangeError])
+
+
+def narrowed(before: Sequence[Intent]) -> int:
+    """Return how many attempts the venue's own price band refused so far: each halves ours, for good."""
+    refused = [intent.reason or "" for intent in before if intent.status is IntentStatus.REJECTED]
+    said = [reason.partition(": ") for reason in refused]
+    return sum(rung_of(kind, message).step is Step.NARROW for kind, _, message in said)
 
 
 def last_refusal(before: Sequence[Intent]) -> tuple[Rung, int] | None:

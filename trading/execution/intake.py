@@ -49,6 +49,7 @@ class Intake:
         self._reconcile = reconcile
         self._entries = Entries(desk)
         self._frozen: frozenset[str] = frozenset()
+        self._live: set[str] = set()  # sets that had not expired at the last look
         self._done: dict[str, frozenset[str]] = {}  # set id -> users offered; SQL knows better
 
     async def step(self) -> int:
@@ -57,9 +58,19 @@ class Intake:
         self._refresh_gates()
         await self._wire.send_new(Leg.OPEN)  # left over from before a restart, or tried again
         planned = 0
-        for signal_set_id in self._desk.log.sets.live(self._desk.now_ms()):
+        live = self._desk.log.sets.live(self._desk.now_ms())
+        for signal_set_id in live:
             planned += await self._offer(signal_set_id)
+        for signal_set_id in sorted(self._live - set(live)):
+            await self._expired(signal_set_id)
+        self._live = set(live)
         return planned
+
+    async def _expired(self, signal_set_id: str) -> None:
+        """Tell the operator of users whose turn did not come in time."""
+        left = {user.user_id for user in self._desk.mine()} - self._desk.log.sets.offered_to(signal_set_id)
+        if left:
+            await self._desk.told.late_set(signal_set_id, f"before {len(left):,} users were served")
 
     def _refresh_gates(self) -> None:
         """Read the gates. After a freeze the log is believed only once the venue agrees with it again."""
@@ -83,11 +94,13 @@ class Intake:
             batch = self._desk.log.get_signal_set(signal_set_id)
         except NoVersion:
             _log.warning("signal_set_unknown", signal_set_id=signal_set_id)
+            await self._desk.told.strange_message()
             return False
         # Never call a set expired by an estimate: ask the venue what time it is.
         await self._desk.public.sync_clock()
         if to_ms(batch.expires_at) <= self._desk.now_ms():
             _log.warning("signal_set_expired", signal_set_id=signal_set_id)
+            await self._desk.told.late_set(signal_set_id, "before it reached the engine")
             return False
         return True
 

@@ -13,7 +13,7 @@ import structlog
 from trading.exchange.gateway import Quote
 from trading.execution.coid import client_order_id, intent_id
 from trading.execution.desk import Desk
-from trading.execution.exit_ladder import Step, last_refusal
+from trading.execution.exit_ladder import Step, last_refusal, narrowed
 from trading.execution.exit_reasons import FLATTEN
 from trading.execution.pace import Pace
 from trading.execution.selling_depth import Depth
@@ -27,6 +27,7 @@ _log = structlog.get_logger("execution.selling")
 
 MOST_S = 30.0  # between two attempts to leave one position
 MOST_REFUSED_S = 120.0  # ... where nothing helps but a person
+_MOST_HALVED = 5  # after so many refusals by the venue's price band an exit's limit is the bid
 _NEVER_MS = 2**62  # an exit does not expire
 
 
@@ -69,7 +70,7 @@ class Seller:
             amount = max(market.floor_amount(amount / 2 ** refused[1]), _least_sale(quote.bid, market))
         if before:
             await self.depth.look(trade.symbol)
-        band = ZERO if step is Step.NARROW else self._band(before)
+        band = self._band(before)
         limit = _limit(band, quote.bid, amount, market)
         amount = self.depth.take(trade.symbol, amount, quote, limit, market, is_flatten=reason == FLATTEN)
         if amount > 0:
@@ -182,7 +183,9 @@ class Seller:
             await self._tell(trade, f"{rung.said} ({(last.reason or '').partition(':')[0]})")
 
     def _band(self, before: list[Intent]) -> Decimal:
-        bands = self._desk.settings.exit_bands
+        bands, halved = self._desk.settings.exit_bands, narrowed(before)
+        if halved:  # at the bid itself an IOC order misses whenever the bid moves
+            return ZERO if halved > _MOST_HALVED else bands[0] / 2**halved
         return bands[min(_in_vain(before, refused_too=False), len(bands) - 1)]
 
     async def _stuck(self, trade: Trade, reason: str) -> None:

@@ -20,7 +20,7 @@ from trading.market.errors import (
     StoreError,
     SymbolHalted,
 )
-from trading.market.timeframes import DAY_MS
+from trading.market.timeframes import DAY_MS, HOUR_MS
 from trading.store.order_log import OrderLog
 from trading.store.order_log.news_holds import OPERATOR
 from trading.store.order_log.records import Event, Intent, Leg
@@ -89,7 +89,23 @@ class Told:
         A log that cannot be written is told of elsewhere; the message follows at the next refusal.
         """
         event = self._event(user_id, error)
-        if event is None or event.event_id in self._posted:
+        if event is not None:
+            await self._post(event)
+
+    async def late_set(self, signal_set_id: str, when: str) -> None:
+        """Tell the operator of a signal set that expired; nothing in it is traded any more."""
+        payload: dict[str, object] = {"reason": f"signal set {signal_set_id} expired {when}"}
+        name = f"signal_set_expired:{signal_set_id}"
+        await self._post(Event(name, OPERATOR, "signal_set_expired", payload, self._wall.now_ms()))
+
+    async def strange_message(self) -> None:
+        """Tell the operator, once an hour, that the stream brings ids of no signal set."""
+        at_ms = self._wall.now_ms()
+        name = f"strange_message:{at_ms // HOUR_MS}"
+        await self._post(Event(name, OPERATOR, "strange_message", {}, at_ms))
+
+    async def _post(self, event: Event) -> None:
+        if event.event_id in self._posted:
             return
         try:
             await self._log.durably(partial(self._log.outbox.post, event))
@@ -100,7 +116,7 @@ class Told:
     def _event(self, user_id: str, error: Exception) -> Event | None:
         at_ms = self._wall.now_ms()
         if isinstance(error, ClockSkew):
-            hour = at_ms // 3_600_000
+            hour = at_ms // HOUR_MS
             payload: dict[str, object] = {"reason": str(error)}
             return Event(f"clock_skew:{hour}", OPERATOR, "clock_skew", payload, at_ms)
         if not isinstance(error, BadCredentials):

@@ -58,6 +58,11 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         f"Exits of {p['symbol']} wait: {p['reason']}. `sluice universe release {p['symbol']} --reason ...` "
         "lets them go on with the amounts in our books."
     ),
+    "signal_set_expired": lambda p: f"{p['reason']}: nothing of it is traded any more.",
+    "strange_message": lambda _: (
+        "The stream of signal sets brings messages that name no signal set of ours; they are dropped. "
+        "Does something else write into this Redis?"
+    ),
     "listing": lambda p: f"{p['symbol']}: {p['reason']}.",
     "close_all_done": lambda _: "Everything is closed, as you asked.",
     "key_failed": lambda p: (
@@ -87,6 +92,8 @@ _ALERTS = frozenset(
         "exit_silence",
         "account_trouble",
         "clock_skew",
+        "signal_set_expired",
+        "strange_message",
         "redenominated",
         "units_unclear",
         "listing",

@@ -68,7 +68,15 @@ return 1
 
 def connect(url: str) -> "Redis":
     """Return a client for `url`; closing it is the caller's task (`await client.aclose()`)."""
-    return Redis.from_url(url, decode_responses=True, protocol=2, socket_timeout=30, socket_connect_timeout=5)
+    # Bytes that are no text must not stop a reader: they come as replacement characters, and name nothing.
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        protocol=2,
+        socket_timeout=30,
+        socket_connect_timeout=5,
+    )
 
 
 class UserCache:

@@ -125,10 +125,10 @@ async def requests_after(tmp_path, error: ExchangeError) -> list:
     return [first, second]
 
 
-async def test_price_band_narrows_the_limit_to_the_bid(tmp_path):
-    """First 0.5 % below 94, that is 93.53; refused for the band, then at 94 itself."""
+async def test_price_band_halves_the_way_below_the_bid(tmp_path):
+    """First 0.5 % below 94, that is 93.53; refused for the band, then 0.25 %, 93.765, cut to the tick."""
     first, second = await requests_after(tmp_path, errors.OrderRefused("code 30010: price", code=30010))
-    assert (first.price, second.price) == (D("93.53"), D(94))
+    assert (first.price, second.price) == (D("93.53"), D("93.76"))
 
 
 async def test_too_large_an_order_is_halved(tmp_path):

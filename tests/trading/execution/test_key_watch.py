@@ -96,3 +96,17 @@ async def test_end_of_an_unbound_key_is_told_once_a_day(engine):
     [event] = log.outbox.of_user("u2")
     assert event.kind == "key_expires"
     assert "about 10 days" in event.payload["reason"]
+
+
+async def test_a_key_that_the_venue_refused_is_checked_at_once(engine):
+    """u3 was checked less than a day ago; refused while trading it is next, and told once; u1 waits."""
+    refused = BadCredentials("GET account: HTTP 400, code 10072: Api key info invalid", code=10072)
+    engine.world.wall.advance(-DAY_MS)
+    for _ in range(3):
+        await engine.desk.told.note("u3", refused)
+    watch = KeyWatch(engine.desk, lambda user: Access(refused))
+    assert await watch.step() == "u3"
+    assert engine.desk.log.keys.get("u3", "mexc").state == "failed"
+    [event] = engine.desk.log.outbox.of_user("u3")
+    assert event.kind == "key_failed"
+    assert engine.desk.log.keys.get("u1", "mexc").state == "proven"

@@ -35,6 +35,7 @@ def dev(
         float, typer.Option(min=0, help="Market seconds per wall second; 1 fits the schedules.")
     ] = 1.0,
     trade: Annotated[bool, typer.Option("--trade/--no-trade", help="Run the trading engine.")] = True,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Engine processes.")] = 1,
 ) -> None:
     """Serve the current world until interrupted; makes the default world if there is none yet."""
     from resources.addresses import require_unserved, serving
@@ -60,7 +61,7 @@ def dev(
         children.enter_context(serving(settings.world_dir, where))
         watched = [exchange]
         if trade:
-            watched.append(_engine(children, environment, logs))
+            watched.append(_engine(children, environment, logs, workers))
         ui = _user_interface(children, environment, logs, port)
         _say(world, port, logs, control.base_url)
         _watch(watched, ui)
@@ -126,12 +127,12 @@ def _cache(children: ExitStack, settings: "Settings") -> dict[str, str]:
     return {"SLUICE_REDIS_URL": server.url}
 
 
-def _engine(children: ExitStack, environment: Mapping[str, str], logs: Path) -> "Child":
+def _engine(children: ExitStack, environment: Mapping[str, str], logs: Path, workers: int) -> "Child":
     from interfaces.run.children import Child
 
-    child = Child(
-        "engine", ["trade", "--metrics-port", str(METRICS_PORT)], log=logs / "engine.log", env=environment
-    )
+    arguments = ["trade", "--metrics-port", str(METRICS_PORT)]
+    arguments += [] if workers == 1 else ["--workers", str(workers)]
+    child = Child("engine", arguments, log=logs / "engine.log", env=environment)
     children.callback(child.stop)
     return child
 

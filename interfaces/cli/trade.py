@@ -23,9 +23,22 @@ def trade(
         int | None,
         Option(min=0, max=65535, help="Serve Prometheus metrics on 127.0.0.1 (0 = any port); default: not."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        Option(min=1, max=16, help="Start so many processes and keep them alive; default: be one."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Trade for every user of the current world until told to stop (Ctrl-C, SIGTERM)."""
+    """Trade for every user of the current world until told to stop (Ctrl-C, SIGTERM).
+
+    Each process is a worker: it serves its share of the users (16 shards, leased in the order log) and joins
+    those that run already; start another one at any time, here or on another machine with the same log. A
+    worker that dies or hangs loses its users to the others, exits first. `sluice trade --workers 2` starts
+    two and replaces whichever dies. More than one: for more users than a core serves, and so that stops are
+    watched while one restarts. All share one request budget.
+    """
+    if workers is not None:
+        raise typer.Exit(_supervise(workers, until_idle, for_seconds, seed, metrics_port))
     import asyncio
     from dataclasses import asdict
 
@@ -69,6 +82,23 @@ def trade(
         f"{summary.closed_trades} closed trades, {summary.open_trades} positions open, "
         f"{summary.unclear_orders} orders unclear"
     )
+
+
+def _supervise(
+    count: int, until_idle: bool, for_seconds: float | None, seed: int | None, metrics_port: int | None
+) -> int:
+    """Keep `count` workers running; the first of them to get the metrics port serves it."""
+    import signal
+
+    from interfaces.run.workers import Workers
+
+    given = {"--for-seconds": for_seconds, "--seed": seed, "--metrics-port": metrics_port}
+    arguments = [text for name, value in given.items() if value is not None for text in (name, str(value))]
+    arguments += ["--until-idle"] if until_idle else []
+    workers = Workers(arguments, count, say=lambda text: print(text, flush=True))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: workers.stop.set())
+    return workers.run()
 
 
 def demo_keys(record: Path, seed: int | None) -> Callable[[int], tuple[str, str]]:

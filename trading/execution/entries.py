@@ -24,8 +24,11 @@ from trading.risk.sizing import position_size
 from trading.store.order_log.accounts import Standing
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import ZERO, Intent, Leg, Skip
+from trading.store.order_log.takes import OvertakenError
 from trading.users.proof import in_words
 from trading.users.user import User
+
+_TRIES = 8  # of a plan that other workers overtake
 
 
 @dataclass(slots=True)
@@ -89,15 +92,22 @@ class Entries:
                 free = {}
                 closed_gate = _Refused("account", in_words(error)[1])
                 await self._desk.told.note(user.user_id, error)
-            intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
-        plan = partial(self._desk.log.orders.plan_entries, place=place, at_ms=now_ms)
-        # Nothing awaits between the decision and here, so no other user decided on the same room.
+        plan = partial(self._desk.log.orders.plan_entries, user.user_id, batch.signal_set_id)
         book = self._desk.fleet.book
-        with self._taken.claim(batch.signal_set_id, intents) as claim, book.claim(intents) as room:
-            claim.is_kept = room.is_kept = await self._desk.durably(
-                partial(plan, user.user_id, batch.signal_set_id, intents, skips)
-            )
-        return len(intents) if claim.is_kept else 0
+        for _ in range(_TRIES):
+            if intents:
+                self._taken.count(book.news())
+                intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
+            # Nothing awaits between the decision and here, so no other user of ours decided on the same room;
+            # that none of another worker's did is asked in the transaction.
+            write = partial(plan, intents, skips, place=place, at_ms=now_ms, seen=book.seen)
+            with self._taken.claim(batch.signal_set_id, intents) as claim, book.claim(intents) as room:
+                try:
+                    claim.is_kept = room.is_kept = await self._desk.durably(write)
+                except OvertakenError:
+                    continue
+            return len(intents) if claim.is_kept else 0
+        return 0  # offered again at the next look
 
     def _decide(
         self,

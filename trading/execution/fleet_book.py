@@ -5,6 +5,7 @@ two users who are planned at once cannot both take the last of a cap. A restart 
 """
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from trading.execution.shared_capacity import Claim
 from trading.market.clock import Clock
 from trading.market.timeframes import MINUTE_MS
 from trading.risk.fleet import BETA, NO_CLUSTER, ZERO, Taken, Wanted
-from trading.store.order_log import OrderLog, fleet_rows
+from trading.store.order_log import OrderLog, fleet_rows, takes
 from trading.store.order_log.records import Intent
+from trading.store.order_log.takes import Take
 
+MOST_OF_CORE = 50  # a read is repeated after so many times what it cost
 KEPT_MS = 1000  # wall time for which what was read is good enough: entries and refusals are added at once
 
 
@@ -63,16 +66,20 @@ class FleetBook:
         self._capital = ZERO
         self._traits: dict[tuple[str, str], tuple[int, Decimal]] = {}  # of signals: cluster, beta
         self._claims: dict[str, Intent] = {}  # on their way to the disk
+        self._keep_ms = KEPT_MS
+        self.seen = 0  # the last take of other workers that is counted
         self.drawdown = ZERO
 
     def refresh(self, now_ms: int, *, force: bool = False) -> None:
         """Read the log again if what is known is older than `KEPT_MS`. `now_ms` is market time."""
         wall_ms = self._wall.now_ms()
-        if not force and self._read_ms is not None and 0 <= wall_ms - self._read_ms < KEPT_MS:
+        if not force and self._read_ms is not None and 0 <= wall_ms - self._read_ms < self._keep_ms:
             return
+        began_s = time.thread_time()
         self._read_ms = wall_ms
         sums = _Sums()
         with self._log.database.read() as connection:
+            self.seen = takes.last(connection)
             self._capital = fleet_rows.capital(connection)
             rows = fleet_rows.entries(connection, since_ms=now_ms - MINUTE_MS)
             held = fleet_rows.holdings(connection)
@@ -93,6 +100,21 @@ class FleetBook:
             if coid not in written:
                 sums.add(intent.user_id, self.of(intent))
         self._sums = sums
+        # What is taken is added at once; only what was given back waits, so that a large fleet's read may.
+        self._keep_ms = max(KEPT_MS, int((time.thread_time() - began_s) * 1000 * MOST_OF_CORE))
+
+    def news(self) -> list[Take]:
+        """Count what other workers took since the last look, and return it."""
+        worker_id = self._log.leases.worker_id
+        if worker_id is None:
+            return []
+        with self._log.database.read() as connection:
+            found = takes.of_others(connection, self.seen, worker_id)
+        for take in found:
+            wanted = self._wanted(take.symbol, take.cost, take.signal_set_id, take.signal_id)
+            self._sums.add(take.user_id, wanted)
+            self.seen = take.seq
+        return found
 
     def taken(self, wanted: Wanted, drafted: Iterable[Wanted] = ()) -> Taken:
         """Return what is taken beside `wanted`, entries of the same plan (`drafted`) counted in."""

@@ -6,6 +6,8 @@ import structlog
 
 from trading.execution.desk import Desk
 from trading.execution.reconcile import Reconcile
+from trading.store.order_log.news_holds import OPERATOR
+from trading.store.order_log.records import Event
 from trading.store.order_log.shards import shard_of
 
 _log = structlog.get_logger("execution.shift")
@@ -23,8 +25,20 @@ class Shift:
         log = self._desk.log
         alone = log.restores.pending() is not None
         held = await self._desk.durably(partial(log.leases.step, alone=alone))
+        for worker, shards in log.leases.bereft.items():
+            await self._tell(worker, shards)
         self._work_on(held)
         return held
+
+    async def _tell(self, worker: str, shards: list[int]) -> None:
+        """Tell the operator that a worker fell silent and who serves its users now."""
+        at_ms = self._desk.now_ms()
+        text = (
+            f"worker {worker} fell silent; {self._desk.log.leases.worker_id} serves its shards {shards} now"
+        )
+        key = f"worker_silent:{worker}:{self._desk.wall.now_ms()}"
+        event = Event(key, OPERATOR, "worker_silent", {"text": text}, at_ms)
+        await self._desk.durably(partial(self._desk.log.outbox.post, event))
 
     async def watch(self) -> None:
         """Drop what is not surely held any more: renewing failed, or this process stood still."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from trading.market.clock import Clock
 from trading.market.errors import MissingData
-from trading.store.order_log import schema
+from trading.store.order_log import schema, takes
 from trading.store.order_log.database import Database
 from trading.store.order_log.entries import Entries
 from trading.store.order_log.leases import Leases
@@ -53,10 +53,17 @@ class Intents:
         *,
         place: int,
         at_ms: int,
+        seen: int | None = None,
     ) -> bool:
         """Write what one user does with one set, all or nothing; False if that was decided before.
 
-        The reservation is part of the intent row, so intent and reservation are one write.
+        The reservation is part of the intent row, so intent and reservation are one write. `seen` is the last
+        take (`takes`) of other workers that was taken into account; None = no cap was asked.
+
+        Raises
+        ------
+        OvertakenError
+            If another worker took something since.
         """
         offer = {"signal_set_id": signal_set_id, "user_id": user_id, "place": place, "at_ms": at_ms}
         wall_ms = self._wall.now_ms()
@@ -65,6 +72,11 @@ class Intents:
                 return False
             if not self._database.insert_new(connection, schema.offers, [offer]):
                 return False
+            worker_id = self.leases.worker_id
+            if intents and worker_id is not None and seen is not None:
+                if takes.of_others(connection, seen, worker_id):
+                    raise takes.OvertakenError
+                takes.note(connection, intents, worker_id, self._wall)
             for intent in intents:
                 connection.execute(_TABLE.insert(), intent_row(intent, wall_ms))
                 self._entries.reservation(connection, intent.coid, at_ms)

@@ -7,6 +7,7 @@ who renews; `seize` alone (`sluice flatten`) takes what others hold.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,24 @@ from trading.store.order_log.shards import EVERY, FIRST, SHARDS
 LEASE_MS = 5_000
 STEP_S = 1.0  # between two renewals
 _REMEMBERED_MS = 3_600_000  # how long `sluice status` still names a worker that died
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A worker: seconds since it joined and since it last renewed, and the shards it holds now."""
+
+    worker_id: str
+    up_s: float
+    beat_age_s: float
+    shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """All workers that are remembered, and shards that nobody serves: no stop of their users is watched."""
+
+    workers: tuple[Member, ...]
+    unserved: tuple[int, ...]
 
 
 class Leases:
@@ -42,6 +61,7 @@ class Leases:
         self._held: Mapping[int, int] = {}  # shard -> token
         self._until_ms = 0
         self._giving_back: frozenset[int] = frozenset()
+        self.bereft: dict[str, list[int]] = {}  # worker that fell silent -> its shards, as of the last `step`
 
     def join(self, worker_id: str) -> None:
         """Become a worker: from now on nothing is sent but for users of shards that `step` got."""
@@ -80,10 +100,13 @@ class Leases:
             for shard in surplus & self._giving_back:
                 _change(connection, shard, owner=None, until_wall_ms=now_ms)
                 del mine[shard]
+            self.bereft = {}
             for shard in sorted(rows):
                 if len(mine) >= share:
                     break
                 if shard not in mine and self._is_free(rows[shard], now_ms):
+                    if rows[shard].owner not in (None, me):
+                        self.bereft.setdefault(str(rows[shard].owner), []).append(shard)
                     mine[shard] = self._take(connection, shard, rows[shard].token + 1, now_ms)
             kept = _SHARDS.c.shard.in_(sorted(mine))
             connection.execute(_SHARDS.update().where(kept).values(until_wall_ms=now_ms + LEASE_MS))
@@ -122,6 +145,26 @@ class Leases:
             connection.execute(_SHARDS.update().where(_SHARDS.c.owner == me).values(**change))
             connection.execute(_WORKERS.delete().where(_WORKERS.c.worker_id == me))
         self._held, self._until_ms = {}, 0
+
+    def roster(self) -> "Roster":
+        """Return who is there and who holds what: what `sluice status` shows."""
+        now_ms = self._wall.now_ms()
+        with self._database.read() as connection:
+            rows = list(connection.execute(sa.select(_SHARDS).order_by(_SHARDS.c.shard)))
+            beats = {row.worker_id: row for row in connection.execute(sa.select(_WORKERS))}
+        served = {
+            row.shard: row.owner for row in rows if row.owner is not None and row.until_wall_ms > now_ms
+        }
+        workers = [
+            Member(
+                worker_id,
+                (now_ms - row.started_wall_ms) / 1000,
+                (now_ms - row.beat_wall_ms) / 1000,
+                tuple(shard for shard, owner in served.items() if owner == worker_id),
+            )
+            for worker_id, row in sorted(beats.items())
+        ]
+        return Roster(tuple(workers), tuple(sorted(EVERY - served.keys())))
 
     def may_send(self, connection: sa.Connection, *, user_id: str | None = None, coid: str = "") -> bool:
         """Whether this process holds the shard of a user, or of an order's user; asked in the transaction."""

@@ -1,0 +1,103 @@
+"""Two workers on one log: the fleet's caps hold over both, and each does its own users' work alone."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.trading.execution.world import D, World
+from trading.execution.settings import EngineSettings
+from trading.execution.shift import Shift
+from trading.risk.fleet import FleetRules
+from trading.store.order_log.leases import LEASE_MS
+from trading.store.order_log.records import Leg
+from trading.store.order_log.shards import shard_of
+
+USERS = 6
+OFF = FleetRules(None, None, None, None, None, None, None, None)
+
+
+def world_of(tmp_path, rules=OFF):
+    return World(tmp_path, settings=EngineSettings(fleet=rules), users=USERS, symbols=("AAA/USDT",))
+
+
+async def two(world):
+    """Two engines that share the shards, each ready for its users."""
+    engines = [await world.boot() for _ in "ab"]
+    for name, engine in zip("ab", engines, strict=True):
+        engine.desk.log.leases.join(name)
+        engine.desk.log.scope.narrow(())
+        engine.shift = Shift(engine.desk, engine.reconcile)
+    for _ in range(4):
+        for engine in engines:
+            await engine.shift.step()
+    for engine in engines:
+        assert engine.desk.mine()
+        await engine.reconcile.step()
+    return engines
+
+
+async def test_each_worker_serves_its_own_users_and_all_are_served(tmp_path):
+    """What one does not see the other does: nobody twice, nobody not at all."""
+    world = world_of(tmp_path)
+    a, b = await two(world)
+    mine = [{user.user_id for user in engine.desk.mine()} for engine in (a, b)]
+    assert mine[0] | mine[1] == {f"u{n}" for n in range(1, USERS + 1)}
+    assert not mine[0] & mine[1]
+    await a.step()
+    assert {account for account, _ in world.venue.orders} == mine[0]
+    await b.step()
+    for _ in range(4):
+        await asyncio.gather(a.step(), b.step())
+        world.wall.advance(400)
+    assert {trade.user_id for trade in a.desk.log.ledger.open_trades()} == mine[0]
+    assert {trade.user_id for trade in b.desk.log.ledger.open_trades()} == mine[1]
+    a.desk.log.scope.shards = None
+    assert world.wrongs(a) == []
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+async def test_two_workers_at_once_do_not_both_take_the_last_of_a_cap(tmp_path, monkeypatch, is_asked):
+    """Room for three entries of six. Both workers decide on the same room; the log lets no more than it hold.
+
+    Without the question in the transaction they break the cap: that is what it is for.
+    """
+    # Capital 6 x the user's own; an entry takes about a tenth of one: three are a twentieth of all.
+    world = world_of(tmp_path, replace(OFF, symbol_share=D("0.052")))
+    a, b = await two(world)
+    if not is_asked:
+        monkeypatch.setattr("trading.store.order_log.takes.of_others", lambda *_: [])
+    await asyncio.gather(a.intake.step(), b.intake.step())
+    a.desk.log.scope.shards = None
+    taken = sum(intent.reserved for intent in a.desk.log.orders.find(leg=Leg.OPEN))
+    capital = sum(user.capital for user in a.desk.everybody())
+    assert taken > 0
+    assert (taken <= capital * D("0.052")) is is_asked
+
+
+async def test_a_worker_that_stood_still_drops_its_work_and_the_other_takes_it(tmp_path):
+    """Its lease ends by its own clock: it looks at nothing more. The other arms its users' exits."""
+    world = world_of(tmp_path)
+    a, b = await two(world)
+    of_a = {user.user_id for user in a.desk.mine()}
+    for _ in range(4):
+        await a.step()
+        world.wall.advance(400)
+        await b.shift.step()
+    world.set_prices("90")
+    world.wall.advance(LEASE_MS)
+    await a.shift.watch()
+    assert a.desk.mine() == []
+    await b.shift.step()
+    assert {user.user_id for user in b.desk.mine()} > of_a
+    await a.step()
+    assert world.venue.requests[-1][1].side.value == "buy"
+    for _ in range(6):
+        await b.step()
+        world.wall.advance(1000)
+    b.desk.log.scope.shards = None
+    assert {trade.user_id for trade in b.desk.log.ledger.all_trades() if trade.is_closed} >= of_a
+    told = [event for event in b.desk.log.outbox.of_user("operator") if event.kind == "worker_silent"]
+    assert len(told) == 1
+    assert all(str(shard) in told[0].payload["text"] for shard in {shard_of(name) for name in of_a})
+    assert world.wrongs(b) == []

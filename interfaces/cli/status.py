@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
     from resources.settings import Settings
     from trading.store.lake import Lake
-    from trading.store.order_log import OrderLog
 
 app = typer.Typer(help="Is it trading, and if not, why: ages, counts, open positions.")
 SHOWN_TABLES = (
@@ -26,30 +26,36 @@ SHOWN_TABLES = (
     "trade_pool",
     "signal_model",
 )
-# Whether a person's own orders can be trusted hangs on these.
-UNCLEAR = ("UNKNOWN", "LOST")
-NOT_TAKEN = ("VOID", "REJECTED")
 # More users than this are a wall of lines; --json has all.
 MAX_USERS = 20
 
 
 @app.command()
-def status(as_json: AsJson = False) -> None:
-    """Print the state of the current world."""
+def status(
+    queue: Annotated[bool, Option("--queue", help="What being served later costs, by place.")] = False,
+    audit: Annotated[
+        bool, Option("--audit", help="Check the ledger too: a second per 20,000 orders.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say why nothing is trading, or that it is; then where each thing stands."""
     from resources.settings import load_settings
     from trading.store.lake import Lake
 
     settings = load_settings()
-    found = report(settings, Lake(settings.lake_dir))
+    if queue:
+        _print_queue(settings, as_json=as_json)
+        return
+    found = report(settings, Lake(settings.lake_dir), audit=audit)
     if as_json:
         print_json(found)
     else:
         _print(found)
 
 
-def report(settings: "Settings", lake: "Lake") -> dict[str, Any]:
-    """Return what is known: verdict, tables, engine, exchange, cache, users, orders, problems."""
-    from interfaces.cli import vitals
+def report(settings: "Settings", lake: "Lake", *, audit: bool = False) -> dict[str, Any]:
+    """Return what is known: verdict, gates, blocking rules, tables, workers, users, orders, problems."""
+    from interfaces.cli import standing, vitals
     from interfaces.cli.world import order_log
 
     found: dict[str, Any] = {
@@ -67,18 +73,50 @@ def report(settings: "Settings", lake: "Lake") -> dict[str, Any]:
         "halts": [],
         "stops_all": False,
         "new_strategies": [],
-        "problems": [],
+        "gates": [],
+        "blocking": [],
+        "workers": [],
+        "shards_held": 0,
+        "reconciliation": {"outcomes": {}, "oldest_check_s": None, "frozen": []},
+        "problems": None,
     }
     with order_log(settings) as log:
         if log is not None:
-            found |= _trading(log)
+            found |= standing.trading(log, audit=audit)
     now = _market_now(found, lake)
     found["market_now"] = now
     found["tables"] = _tables(lake, now)
     if found["signal_set"] is not None and now is not None:
         found["signal_set"]["is_expired"] = now >= found["signal_set"]["expires_at"]
-    found["verdict"] = _verdict(lake, found)
+    found["oldest_input"] = max(found["tables"], key=lambda row: row["age_h"] or 0.0, default=None)
+    found["gates"] += standing.gates_of_research(lake)
+    found["verdict"] = _verdict(lake, found) + _blocked(found)
     return found
+
+
+def _blocked(found: Mapping[str, Any]) -> str:
+    """Name the rule that kept most users out of the newest day's signals; empty where none did."""
+    if not found["blocking"]:
+        return ""
+    first = found["blocking"][0]
+    return f" Kept out most: {first['users']} users, {first['said']}."
+
+
+def _print_queue(settings: "Settings", *, as_json: bool) -> None:
+    from interfaces.cli.world import order_log
+    from trading.monitoring.figures import places
+    from trading.monitoring.live import live_rows
+    from trading.store.candles import CandleStore
+    from trading.store.lake import Lake
+
+    rows: list[dict[str, Any]] = []
+    with order_log(settings) as log:
+        if log is not None:
+            rows = places(live_rows(log, Lake(settings.lake_dir), CandleStore(settings.lake_dir))).to_dicts()
+    title = (
+        "Price by place in the rotation (behind_first, slippage: fractions of the price; waited_s: market)"
+    )
+    print_table(rows, title=title, as_json=as_json, empty="nobody has bought yet")
 
 
 def _tables(lake: "Lake", now: datetime | None) -> list[dict[str, Any]]:
@@ -108,33 +146,6 @@ def _market_now(found: Mapping[str, Any], lake: "Lake") -> datetime | None:
     times = [from_ms(int(ms)) for ms in told if ms is not None]
     newest = [at for name in SHOWN_TABLES if (at := lake.looked_at(name)) is not None]
     return max([*times, *newest], default=None)
-
-
-def _trading(log: "OrderLog") -> dict[str, Any]:
-    import polars as pl
-
-    intents, sets = log.intents(), log.signal_sets()
-    counts = intents.group_by("status").len().sort("len", descending=True)
-    not_taken = intents.filter(pl.col("status").is_in(NOT_TAKEN) & pl.col("reason").is_not_null())
-    reasons = not_taken.group_by("reason").len().sort("len", "reason", descending=[True, False])
-    open_trades = log.open_trades().select("user_id", "symbol", "held", "open_price", "open_at", "held_up")
-    return {
-        "users": log.user_summary().to_dicts(),
-        "open_trades": open_trades.to_dicts(),
-        "closed_trades": log.closed_trades().height,
-        "orders": dict(counts.iter_rows()),
-        "orders_not_taken": dict(reasons.iter_rows()),
-        "orders_unaccounted": intents.filter(pl.col("status").is_in(UNCLEAR)).height,
-        "signal_set": sets.row(-1, named=True) if sets.height else None,
-        "halts": [halt.in_words() for halt in log.halts.active()],
-        "stops_all": any(halt.subject is None for halt in log.halts.active()),
-        "new_strategies": [
-            f"{found.strategy_id} is {found.state}: {found.why}"
-            for found in log.canaries.all()
-            if found.state != "promoted"
-        ],
-        "problems": log.breaks(),
-    }
 
 
 def _verdict(lake: "Lake", found: Mapping[str, Any]) -> str:
@@ -184,16 +195,19 @@ def _print(found: Mapping[str, Any]) -> None:
         print(f"  orders: {told}")
     for reason, count in list(found["orders_not_taken"].items())[:3]:
         print(f"  {count:,} orders came to nothing: {reason[:200]!r}")
-    for line in found["halts"]:
-        print(f"  halt: {line}")
     for line in found["new_strategies"]:
         print(f"  strategy {line}")
+    _print_engine(found)
     batch = found["signal_set"]
     if batch is not None:
         print(
             f"  newest signal set: {batch['signals']} signals of the bar {batch['bar_time']:%Y-%m-%d %H:%M}, "
             f"{batch['signal_set_id']}"
         )
+    print_table(found["gates"][:MAX_USERS], title="Closed gates", empty="none")
+    blocking = [{name: row[name] for name in ("rule", "users", "times", "value", "bound", "reason")}
+                for row in found["blocking"][:MAX_USERS]]  # fmt: skip
+    print_table(blocking, title="What kept users out, newest market day", empty="nothing")
     tables = [{name: row[name] for name in ("table", "rows", "as_of", "age_h")} for row in found["tables"]]
     print_table(tables, title="Newest tables (market time, UTC)", empty="none")
     columns = ["user_id", "mode", "is_paused", "orders", "fills", "open_trades", "closed_trades", "pnl_quote"]
@@ -201,6 +215,22 @@ def _print(found: Mapping[str, Any]) -> None:
     print_table(users, title="Users", empty="nobody trades here yet")
     if len(found["users"]) > MAX_USERS:
         print(f"… and {len(found['users']) - MAX_USERS:,} more; --json has all")
-    print_table(found["open_trades"], title="Open positions", empty="none")
-    for problem in found["problems"]:
+    print_table(found["open_trades"][:MAX_USERS], title="Open positions", empty="none")
+    if len(found["open_trades"]) > MAX_USERS:
+        print(f"… and {len(found['open_trades']) - MAX_USERS:,} more; --json has all")
+    for problem in found["problems"] or []:
         print(f"! {problem}")
+
+
+def _print_engine(found: Mapping[str, Any]) -> None:
+    """Print workers with their shards, reconciliation, and the oldest of the line's inputs."""
+    for row in found["workers"]:
+        print(f"  worker {row['worker']}: {row['shards']} shards, beat {row['beat_age_s']:.0f} s ago")
+    outcomes = found["reconciliation"]["outcomes"]
+    if outcomes:
+        told = ", ".join(f"{count:,} {name}" for name, count in sorted(outcomes.items()))
+        age = found["reconciliation"]["oldest_check_s"]
+        print(f"  reconciliation: accounts {told}; oldest check {age:,.0f} s ago (sluice reconcile)")
+    oldest = found["oldest_input"]
+    if oldest is not None and oldest["age_h"] is not None:
+        print(f"  oldest input: {oldest['table']}, {oldest['age_h']} h of market time")

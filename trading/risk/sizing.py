@@ -98,8 +98,9 @@ def position_size(
     Returns
     -------
     PositionSize
-        What remains after the fee must still be sellable at the stop: amount and notional both at or
-        above the venue's minimums, otherwise the position could be entered and never left.
+        What remains after the fee must still be sellable at the stop by an exit that fills in two parts, the
+        first at most half: amount and notional at or above twice the venue's minimums. Otherwise the rest
+        could never be left (`smallest.smallest_position` is this rule read backwards).
 
     Raises
     ------
@@ -125,11 +126,16 @@ def _too_small(amount: Decimal, stop_distance: Decimal, market: Market, price: D
     left = market.floor_amount(amount * (ONE - market.taker_fee))
     if left <= 0:
         return f"amount {amount} leaves less than one step of {market.step} after the fee"
-    if left < market.min_amount:
-        return f"amount {left} after the fee is below the minimum of {market.min_amount}"
+    # Half of it in whole steps: what is left if an exit first sells the other half.
+    rest = market.floor_amount(left / 2)
+    if rest <= 0 or rest < market.min_amount:
+        return f"amount {left} after the fee is below twice the minimum of {market.min_amount or market.step}"
     at_stop = left * price * (ONE - stop_distance)
-    if at_stop < market.min_cost:
-        return f"worth {at_stop:f} at the stop, below the minimum order of {market.min_cost}"
+    if rest * price * (ONE - stop_distance) < market.min_cost:
+        return (
+            f"worth {at_stop:f} at the stop, below the minimum order of {market.min_cost} twice "
+            "(an exit may fill in two parts)"
+        )
     return None
 
 

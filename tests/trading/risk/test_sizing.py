@@ -50,7 +50,7 @@ def test_an_amount_below_the_minimum_after_the_fee_is_skipped() -> None:
     """10 units bought, 9.99 left after a fee in base: the minimum of 10 is missed."""
     found = position_size(D(1000), D(1000), D("0.05"), market(step="0.01", min_amount="100"), D(1))
     assert found.amount == 0
-    assert "after the fee is below the minimum of 100" in str(found.skip_reason)
+    assert "after the fee is below twice the minimum of 100" in str(found.skip_reason)
 
 
 def test_a_whole_step_too_dear_is_skipped() -> None:

@@ -34,7 +34,8 @@ def trade_pool(
     asset=trade_pool, blocking=True, description="No decision twice, none that closed before it opened."
 )
 def pool_holds_each_decision_once(store: Store, order_log: OrderLogResource) -> dg.AssetCheckResult:
-    """Fail on a decision that stands twice, ended before it began, or a trade that no decision explains."""
+    """Fail on a decision that stands twice or ended before it began, and on a trade without its snapshot."""
+    from trading.store.order_log.decided import decided_trades, incomplete
     from trading.trade_pool.pool import orphans
 
     frame = store.lake.read("trade_pool")
@@ -42,10 +43,12 @@ def pool_holds_each_decision_once(store: Store, order_log: OrderLogResource) -> 
     backwards = frame.filter(pl.col("closed_at") < pl.col("opened_at")).height
     with order_log.open() as log:
         unexplained = orphans(log.closed_trades(), log.decisions()).height
+        bare = incomplete(decided_trades(log.database)).height
     return verdict(
-        repeated + backwards + unexplained == 0,
+        repeated + backwards + unexplained + bare == 0,
         decisions=frame.height,
         repeated=repeated,
         backwards=backwards,
         trades_without_a_decision=unexplained,
+        trades_without_features=bare,
     )

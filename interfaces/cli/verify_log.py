@@ -19,12 +19,15 @@ def verify(
     venue: Annotated[
         bool, Option("--venue", help="Also hold the log against every account's orders at the exchange.")
     ] = False,
+    seed: Annotated[
+        int | None, Option(help="Seed of the exchange's demo accounts; default: that of the world.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check checksums, the database's own pages, the revision and every sum of the ledger.
 
     With --venue (the world's exchange must run) also that no order or execution of the venue is missing in
-    the log, and none is there twice. Exit code 1 if anything is wrong.
+    the log, none is there twice, and balances are what the ledger says. Exit code 1 if anything is wrong.
     """
     from dataclasses import asdict
 
@@ -33,7 +36,7 @@ def verify(
 
     settings = load_settings()
     verdict = verify_log(settings.database_url) if folder is None else verify_backup(folder)
-    orders = _ask_the_venue(verdict.wrong) if venue and folder is None and verdict.is_whole else None
+    orders = _ask_the_venue(verdict.wrong, seed) if venue and folder is None and verdict.is_whole else None
     if as_json:
         print_json(asdict(verdict) | {"is_whole": verdict.is_whole, "venue_orders": orders})
     else:
@@ -48,16 +51,24 @@ def verify(
         raise typer.Exit(1)
 
 
-def _ask_the_venue(wrong: list[str]) -> int:
+def _ask_the_venue(wrong: list[str], seed: int | None) -> int:
+    from interfaces.cli.trade import demo_keys
     from interfaces.run.audit import audit_venue
-    from interfaces.run.options import World
+    from resources.accounts import key_ring
     from resources.settings import load_settings
+    from trading.execution.judge import Evidence
     from trading.store.order_log import OrderLog
+    from trading.store.order_log.records import PENDING
+    from trading.users.keys import DemoKeyRing
 
     settings = load_settings()
     log = OrderLog(settings.database_url)
     try:
-        audit = audit_venue(settings, World.read(settings.record_path), log)
+        # Users may trade by hand; and while an engine runs, something may be on its way.
+        is_settled = not log.orders.find(statuses=PENDING)
+        evidence = Evidence(is_exclusive=False, is_settled=is_settled)
+        ring = key_ring(settings, log, DemoKeyRing(demo_keys(settings.record_path, seed)))
+        audit = audit_venue(settings, ring, log, evidence=evidence)
     finally:
         log.close()
     wrong += audit.warnings

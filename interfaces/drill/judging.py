@@ -12,6 +12,7 @@ from trading.execution.drills.result import DrillResult
 from trading.execution.invariants import Invariant, Judgement
 from trading.execution.judge import Cached, Evidence
 from trading.execution.judge import judge as judge_log
+from trading.execution.replay import is_adopted
 from trading.execution.venue_audit import cached, lost_and_doubled
 from trading.simulator.accounts import demo_credentials
 from trading.store.cache import UserCache, connect
@@ -112,6 +113,8 @@ def early(orders: Iterable[Request], intents: Mapping[str, Intent]) -> list[str]
             found.append(f"{each.coid} reached the venue and is not in the log")
         elif intent.status in _UNSENT or intent.sent_wall_ms is None:
             found.append(f"{each.coid} reached the venue and is {intent.status.value} in the log")
+        elif is_adopted(intent):
+            continue  # its SENT was on the disk that a restore took away
         elif intent.sent_wall_ms > each.wall_s * 1000 + 1:  # both clocks are this machine's; rounding
             found.append(f"{each.coid} reached the venue before it was SENT on disk")
     return found

@@ -55,6 +55,13 @@ class Child:
                 f"{tail(self.log)}"
             )
 
+    def wait(self, within_s: float) -> int | None:
+        """Return its exit code, None if it has not ended by then."""
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return None
+
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self._process.kill()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from interfaces.run import collect
@@ -32,10 +33,12 @@ from pipelines.windows import days_of_history
 from resources.addresses import require_unserved, serving
 from resources.settings import PROJECT_ROOT, Settings, load_settings, select_world
 from trading.market.timeframes import timeframe as find_timeframe
+from trading.simulator.accounts import demo_credentials
 from trading.store.lake import Lake
 from trading.store.order_log import OrderLog
 from trading.store.valkey import EmbeddedValkey
 from trading.users.directory import Directory
+from trading.users.keys import DemoKeyRing
 
 
 class Run:
@@ -177,7 +180,8 @@ def execute(options: RunOptions, screen: Screen) -> RunRecord:
         audit = Audit(0, 0, 0)
         if isinstance(run.market, MarketControl):
             with screen.stage("asking the venue for lost and doubled orders"):
-                audit = audit_venue(load_settings(run.world.name), run.world, log)
+                ring = DemoKeyRing(partial(demo_credentials, run.world.seed))
+                audit = audit_venue(load_settings(run.world.name), ring, log)
         record = RunRecord(
             world=run.world.name,
             market=collect.market_sentence(about, run.world),

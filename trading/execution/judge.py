@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from trading.execution.account_orders import looks_like_ours
 from trading.execution.invariants import Invariant, Judgement
 from trading.execution.projection import closed_view, position_view
 from trading.market.orders import OrderState, OrderStatus
@@ -68,7 +69,8 @@ class Evidence:
     is_settled : bool
         Whether the run is over: then nothing may be on its way any more.
     is_exclusive : bool
-        Whether nobody but us trades on the accounts: then any order that the log does not know is lost.
+        Whether nobody but us trades on the accounts: then any order that the log does not know is lost, else
+        only one whose client order id has the form of ours.
     opening : mapping, optional
         (user, asset) -> units that came from outside, in all: then every balance must agree exactly, and not
         only those whose outside part the log has seen.
@@ -152,7 +154,7 @@ class _Orders:
         self.verdict.orders += 1
         intent = self.intents.get(state.client_order_id or "")
         if intent is None:
-            if self.evidence.is_exclusive:
+            if self.evidence.is_exclusive or looks_like_ours(state.client_order_id):
                 said = f"order {state.order_id} of {user_id} in {state.symbol} is not in the log"
                 self.verdict.lost.append(said)
             return

@@ -29,6 +29,12 @@ _log = structlog.get_logger("execution.replay")
 
 MOST_ATTEMPTS = 64  # of one exit, that a client order id is tried against
 _NEVER_MS = 2**62
+_FOUND = "found at the venue after restore"
+
+
+def is_adopted(intent: Intent) -> bool:
+    """Whether an intent was written down from what the venue said, after a restore."""
+    return (intent.reason or "").startswith(_FOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,7 @@ class Replay:
             expires_ms=_NEVER_MS,
             created_ms=to_ms(state.at),
             exit_reason=None if is_open else "before the restore",
-            reason=f"found at the venue after restore {restore.epoch}",
+            reason=f"{_FOUND} {restore.epoch}",
         )
 
     def _origin(self, user_id: str, state: OrderState, restore: Restore) -> _Origin:

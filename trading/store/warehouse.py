@@ -19,6 +19,7 @@ from trading.store.candle_view import create_candle_view
 from trading.store.files import sync_path
 from trading.store.lake import Lake
 from trading.store.order_log import OrderLog
+from trading.store.order_log.decided import decided_skips, decided_trades
 
 SCHEMA = "raw"
 # 1.5 reads this format too: a way back while DuckDB 2.0 is young. Autoloading would try the network.
@@ -141,6 +142,8 @@ def _copy_order_log(connection: duckdb.DuckDBPyConnection, url: str) -> dict[str
     log = OrderLog(url)
     frames: Mapping[str, pl.DataFrame] = {
         "closed_trades": log.closed_trades(),
+        "decided_trades": decided_trades(log.database),
+        "decided_skips": decided_skips(log.database),
         "open_trades": log.open_trades(),
         "decisions": log.decisions(),
         "intents": log.intents(),

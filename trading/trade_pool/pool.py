@@ -113,8 +113,8 @@ def build_pool(closed_trades: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataF
 
 def orphans(closed_trades: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     """Return the closed trades that no decision explains: they teach nothing and should not exist."""
-    # Positions taken over from elsewhere rest on no decision of ours (trading.store.order_log.takeover).
-    ours = conform(closed_trades, TRADES_IN).filter(pl.col("signal_id") != "import")
+    # Positions taken over from elsewhere, or found after a restore, rest on no decision of ours.
+    ours = conform(closed_trades, TRADES_IN).filter(~pl.col("signal_id").is_in(["import", "restored"]))
     return ours.join(decisions.select("signal_id"), on="signal_id", how="anti")
 
 

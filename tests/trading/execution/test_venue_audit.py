@@ -38,10 +38,12 @@ async def test_order_of_unknown_origin_is_lost_on_an_exclusive_account(tmp_path)
     """Nobody else trades here, so an order that the log does not know is one that was lost."""
     world, engine = await finished(tmp_path)
     account, state = world.venue.orders[0]
-    world.venue.orders.append((account, replace(state, order_id="C98", client_order_id="x" * 26)))
+    world.venue.orders.append((account, replace(state, order_id="C98", client_order_id="by hand")))
     world.venue.looks["C98"] = 0
     assert len((await lost_and_doubled(engine.desk)).lost) == 1
     assert (await lost_and_doubled(engine.desk, is_exclusive=False)).lost == []
+    world.venue.orders[-1] = (account, replace(state, order_id="C98", client_order_id="x" * 26))
+    assert len((await lost_and_doubled(engine.desk, is_exclusive=False)).lost) == 1
 
 
 async def test_execution_that_the_log_does_not_hold_is_lost(tmp_path):

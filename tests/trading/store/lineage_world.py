@@ -160,7 +160,17 @@ def _research(lake: Lake, days: list[str]) -> dict[str, str]:
 
 
 def _signal_set(tables: dict[str, str]) -> SignalSet:
-    signal = TradeSignal(SYMBOL, tables["entry"], tables["app"], D("10.3"), D("0.05"), D("0.1"), 3600, 0.5)
+    signal = TradeSignal(
+        SYMBOL,
+        tables["entry"],
+        tables["app"],
+        D("10.3"),
+        D("0.05"),
+        D("0.1"),
+        3600,
+        0.5,
+        features={"f_regime": 1.0},
+    )
     name = row_id(PREFIXES["signal_set"], tables["signals"], tables["approvals"], "bar")
     return SignalSet(
         name, AT, AT + BAR, AT - BAR, "15m", (signal,), versions=(tables["signals"], tables["approvals"])

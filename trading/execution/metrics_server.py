@@ -5,12 +5,15 @@ that is taken is a warning.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import structlog
 from prometheus_client import start_http_server
 
+from trading.exchange.feed.health import HealthRow
 from trading.exchange.throttle import Limiter
 from trading.execution.engine import Engine
 from trading.execution.metrics import EngineMetrics, Facts, TimedWriter
@@ -73,7 +76,18 @@ def facts_of(engine: Engine, limiter: Limiter) -> Facts:
         shards=len(EVERY if engine.desk.log.scope.shards is None else engine.desk.log.scope.shards),
         limiter=limiter.look(),
         stats=limiter.stats,
+        **_feed_facts([] if engine.live is None else engine.live.prices.health()),
     )
+
+
+def _feed_facts(rows: Sequence[HealthRow]) -> dict[str, Any]:
+    """Count streams by the way their values come now; an age only where one has spoken."""
+    ages = [row.age_s for row in rows if row.age_s is not None]
+    return {
+        "streams": Counter(str(row.source) for row in rows),
+        "oldest_s": max(ages, default=0.0),
+        "reconnects": sum(row.reconnects for row in rows),
+    }
 
 
 def _market_ms(engine: Engine) -> int:

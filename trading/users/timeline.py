@@ -117,6 +117,8 @@ def _not_offered(row: dict[str, Any], now_ms: int) -> Moment:
 
 
 def _orders(rows: dict[str, list[dict[str, Any]]]) -> list[Moment]:
+    places = {row["signal_set_id"]: row["place"] for row in rows["offers"]}
+    best = {row["signal_id"]: row["price"] for row in rows["best"]}
     found = []
     for row in rows["intents"]:
         price = "at market" if row["price"] is None else f"at {row['price']:f}"
@@ -128,10 +130,20 @@ def _orders(rows: dict[str, list[dict[str, Any]]]) -> list[Moment]:
         rules = ""
         if kind == "ordered":
             terms = ExitTerms.of_text(row["exits"])
+            outcome += _in_queue(row, places.get(row["signal_set_id"]), best.get(row["signal_id"]))
             rules = f"; left by {rules_in_words(row['stop_loss'], row['take_profit'], terms)}"
         told = f"{row['side']} {row['amount']:f} {price}{why}: {outcome}{rules}"
         found.append(_moment(row["created_ms"], row["symbol"], kind, told, row["coid"]))
     return found
+
+
+def _in_queue(row: dict[str, Any], place: int | None, best: float | None) -> str:
+    """Say an entry's turn, and what it paid over the least that any user paid on the signal, where known."""
+    turn = "" if place is None else f", turn {place + 1}"
+    if best is None or not row["filled"]:
+        return turn
+    over = float(row["filled_cost"] / row["filled"]) / best - 1
+    return f"{turn}, paid {max(over, 0.0) * 10_000:.1f} basis points over the best of all users"
 
 
 def _fills(rows: dict[str, list[dict[str, Any]]]) -> list[Moment]:

@@ -11,10 +11,12 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.trading.execution.world import World
+from trading.exchange.feed.events import Origin
+from trading.exchange.feed.health import HealthRow
 from trading.exchange.throttle import Limiter
 from trading.execution import metrics
 from trading.execution.metrics import METRICS, MOST_RULES, bounded
-from trading.execution.metrics_server import HOST, serving_metrics
+from trading.execution.metrics_server import HOST, _feed_facts, serving_metrics
 from trading.store.order_log.group_commit import GroupCommit
 from trading.store.order_log.records import IntentStatus
 
@@ -118,6 +120,17 @@ async def test_afterwards_the_log_closes_as_before(tmp_path, monkeypatch):
         await engine.step()
     assert isinstance(engine.desk.log.writer, GroupCommit)
     engine.desk.log.close()
+
+
+def test_streams_are_counted_by_the_way_their_values_come():
+    """Two streamed, one polled that never spoke; the oldest word is four seconds old; three came back."""
+    rows = [
+        HealthRow("quotes", "A/USDT", Origin.STREAM, 4.0, 9, 0, 1, 0, 0, None),
+        HealthRow("quotes", "B/USDT", Origin.STREAM, 0.5, 9, 0, 2, 0, 0, None),
+        HealthRow("quotes", "C/USDT", Origin.POLL, None, 0, 3, 0, 0, 0, "silent"),
+    ]
+    found = _feed_facts(rows)
+    assert found == {"streams": {"stream": 2, "poll": 1}, "oldest_s": 4.0, "reconnects": 3}
 
 
 def test_rules_beyond_the_bound_are_one():

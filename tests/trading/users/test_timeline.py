@@ -1,6 +1,9 @@
 """Why did this user trade, or not: every signal of every set ends in a word, in order of time."""
 
+import re
+
 import pytest
+import sqlalchemy as sa
 
 from tests.trading.execution.world import World, signal
 from trading.notifications.messages import wording
@@ -85,3 +88,20 @@ async def test_requests_and_consents_stand_in_it(world):
     found = {one.kind: one.what for one in lines(log, "u1")}
     assert found["asked"] == "close_all: not done yet"
     assert found["consent"] == "accepted version 1"
+
+
+async def test_an_entry_says_its_turn_and_what_it_paid_over_the_best_of_all(world):
+    """u2 pays 101 where u1 paid 100: 100 basis points; turns are those of the rotation."""
+    engine = await world.boot()
+    await world.live(engine, steps=4)
+    log = engine.desk.log
+    with log.database.write() as connection:
+        connection.execute(sa.text("update intents set filled_cost = filled * 100 where leg = 'open'"))
+        connection.execute(
+            sa.text("update intents set filled_cost = filled * 101 where leg = 'open' and user_id = 'u2'")
+        )
+    told = {user: [one.what for one in lines(log, user) if one.kind == "ordered"] for user in ("u1", "u2")}
+    assert all("paid 0.0 basis points over the best" in what for what in told["u1"])
+    assert all("paid 100.0 basis points over the best" in what for what in told["u2"])
+    turns = {re.search(r"turn (\d)", what)[1] for user in told for what in told[user]}
+    assert turns == {"1", "2"}

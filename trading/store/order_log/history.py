@@ -62,6 +62,18 @@ class History:
             "requests": sa.select(user_requests).where(user_requests.c.user_id == user_id),
             "consents": sa.select(consents).where(consents.c.user_id == user_id),
         }
+        # What everybody paid on the signals that this user ordered: whose turn came first paid how much less.
+        own = sa.select(intents.c.signal_id).where(
+            intents.c.user_id == user_id, intents.c.created_ms.between(since_ms, until_ms)
+        )
+        paid = sa.cast(intents.c.filled_cost, sa.Double) / sa.func.nullif(
+            sa.cast(intents.c.filled, sa.Double), 0.0
+        )
+        queries["best"] = (
+            sa.select(intents.c.signal_id, sa.func.min(paid).label("price"))
+            .where(intents.c.leg == "open", intents.c.signal_id.in_(own))
+            .group_by(intents.c.signal_id)
+        )
         with self._database.read() as connection:
             return {
                 kind: [dict(row) for row in connection.execute(query).mappings()]

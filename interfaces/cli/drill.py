@@ -1,6 +1,7 @@
 """`sluice drill`: trouble made on purpose, on real processes, and what the invariants say afterwards."""
 
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,18 +51,64 @@ def kill(
     cold: Annotated[
         bool, Option("--cold", help="Start engines by a new interpreter (5 s each), not by fork.")
     ] = False,
+    simulated: Annotated[
+        bool, Option("--simulated", help="In simulated worlds instead: thousands of points a minute.")
+    ] = False,
+    points: Annotated[int, Option(min=1, help="Crash points of --simulated.")] = 10_000,
     as_json: AsJson = False,
 ) -> None:
     """`kill -9` of a real process at random moments: while starting, recovering, with orders in flight.
 
     The venue meanwhile is slow, drops connections before and after accepting, hides orders, fills in parts,
     lists fills late and twice, and does not de-duplicate client order ids. A few hundred runs take minutes:
-    `sluice drill kill --runs 300` is the nightly one.
+    `sluice drill kill --runs 300` is the nightly one. `--what worker` runs two workers, lets prices fall
+    through stops, and kills one or stops it past its lease. `--simulated` kills a simulated engine at every
+    commit and call, on one thread.
     """
+    if simulated:
+        _finish_simulated(points, seed, as_json=as_json)
+        return
     from interfaces.drill.stage import StageSettings
 
     settings = StageSettings(users=users, seed=seed, is_cold=cold)
     _finish("kill", as_json=as_json, settings=settings, runs=runs, what=what)
+
+
+@app.command("all")
+def every(seed: Seed = 7, users: Users = 8, as_json: AsJson = False) -> None:
+    """Run each drill once, small; exit code 1 if one failed. Twenty minutes or so."""
+    from interfaces.drill.stage import StageSettings
+
+    results = []
+    for name in DRILLS:
+        print(f"drill {name}", file=sys.stderr)
+        options = {"runs": 20} if name == "kill" else {}
+        results.append(_run(name, settings=StageSettings(users=users, seed=seed), **options))
+    if as_json:
+        print_json([result.as_dict() for result in results])
+    else:
+        for result in results:
+            _show(result, as_json=False)
+        print_table([_line(result) for result in results], title="all drills")
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+def _line(result: "DrillResult") -> dict[str, object]:
+    found = result.as_dict()
+    counts = {kind: found[kind] for kind in ("runs", "lost", "doubled", "ledger_breaks")}
+    broken = [name for name, verdict in result.invariants.items() if verdict.broken]
+    return {"drill": result.drill, "passed": result.passed, **counts, "broken": ", ".join(broken)}
+
+
+def _finish_simulated(points: int, seed: int, *, as_json: bool) -> None:
+    from trading.execution.drills.simulated import simulate
+
+    with progress("crash points", points) as told:
+        result = simulate(points, seed, progress=told)
+    _show(result, as_json=as_json)
+    if not result.passed:
+        raise typer.Exit(1)
 
 
 def _plain(name: str) -> None:
@@ -116,9 +163,10 @@ def _show(result: "DrillResult", *, as_json: bool) -> None:
     if as_json:
         print_json(result.as_dict())
         return
+    from trading.execution.drills.result import INVARIANTS
     from trading.execution.invariants import Invariant
 
-    meanings = {each.value: each.meaning for each in Invariant}
+    meanings = INVARIANTS | {each.value: each.meaning for each in Invariant}
     print_table(
         [{"injected": kind, "times": times} for kind, times in sorted(result.injected.items())],
         title=f"{result.drill}: {result.runs:,} runs, seed {result.seed}",

@@ -83,5 +83,10 @@ DRILLS = {
             "kill -9 of `sluice flatten` in the middle of selling: nothing is sold twice, all is sold.",
             "interfaces.drill.flatten",
         ),
+        Drill(
+            "dead-stream",
+            "The websocket goes silent: polling takes over within its bound, exits still leave.",
+            "interfaces.drill.dead_stream",
+        ),
     )
 }

@@ -35,9 +35,11 @@ def flatten(
         command = ["flatten", "--why", "a drill", "--yes", "--seed", str(settings.seed)]
         in_flight: list[float] = []
         for number in range(1, runs + 1):
+            before = _sent(stage)
             child = stage.start("flatten", [*command, "--for-seconds", "600"])
-            stage.until(lambda: stage.log.orders.find(statuses=IN_FLIGHT), 5, every_s=0.01)
-            time.sleep(draw.uniform(0, 0.4))
+            # Not before it has sent something of its own: it may first look for what its predecessor left.
+            stage.until(lambda before=before: _sent(stage) > before, 15, every_s=0.01)  # type: ignore[misc]
+            time.sleep(draw.uniform(0, 0.15))
             child.kill()
             result.inject("kill of sluice flatten")
             in_flight.append(float(len(stage.log.orders.find(statuses=IN_FLIGHT))))
@@ -57,9 +59,16 @@ def flatten(
             "left_after_the_kills": left,
             "orders_in_flight_at_death": spread(in_flight),
         }
-        until_sold(stage, result, 5)
+        # What stayed LOST sold nothing or is found: the engine goes on looking, the halt holds.
+        engine = stage.start_engine()
+        until_sold(stage, result, 120)
+        stage.stop_engine(engine)
         judge(stage, result)
         halts = stage.log.halts.active()
         result.judge("halt_survives", [] if halts else ["no halt holds after the flatten"])
         stage.is_evidence = not result.passed
     return result
+
+
+def _sent(stage: Stage) -> int:
+    return sum(intent.sent_wall_ms is not None for intent in stage.log.orders.find())

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 
 from interfaces.drill.stage import Stage
 from interfaces.drill.venue import Request, requests
@@ -22,7 +23,7 @@ from trading.users.keys import DemoKeyRing
 
 # What the embedded exchange gives each demo account, and nothing else.
 FUNDS = Decimal(10_000)
-SENT_ONCE = "sent_once"  # a client order id goes over the wire once; another attempt has another id
+SENT_ONCE = "sent_once"  # no client order id goes over the wire again, but after a definite refusal
 # What `trading.execution.replay` writes of an order that a restored log did not hold.
 _ADOPTED = "found at the venue after restore"
 # Never on the wire, so no request may carry their ids.
@@ -95,8 +96,15 @@ async def _cached(url: str, users: Iterable[str]) -> dict[str, Cached]:
 
 
 def resent(orders: Iterable[Request], intents: Mapping[str, Intent]) -> list[str]:
-    """Return each client order id of ours that the venue read more than once."""
-    times = Counter(each.coid for each in orders)
+    """Return each client order id of ours that came again though the venue had not refused it (4xx) before.
+
+    A wrong time stamp is refused before anything else is looked at; the gateway then asks for the time and
+    sends the same order again.
+    """
+    times: Counter[str] = Counter()
+    for coid, mine in groupby(sorted(orders, key=lambda each: each.coid), key=lambda each: each.coid):
+        *before, _last = sorted(mine, key=lambda each: each.wall_s)
+        times[coid] = 1 + sum(not 400 <= each.status < 500 for each in before)
     return [
         f"{coid} was sent {count} times" for coid, count in times.items() if count > 1 and coid in intents
     ]

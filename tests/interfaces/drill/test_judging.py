@@ -29,6 +29,9 @@ def test_a_client_order_id_that_goes_over_the_wire_twice_is_a_break(intents):
     """Another attempt has another id; ids of nobody here are no business of this rule."""
     assert resent([an_order("sent")], intents) == []
     assert resent([an_order("sent")] * 2 + [an_order("else")] * 3, intents) == ["sent was sent 2 times"]
+    refused = replace(an_order("sent"), status=400, code=700003)
+    assert resent([refused, replace(an_order("sent"), wall_s=SENT_MS / 1000 + 1)], intents) == []
+    assert len(resent([an_order("sent"), replace(refused, wall_s=SENT_MS / 1000 + 1)], intents)) == 1
 
 
 def test_an_order_that_the_venue_read_before_it_was_sent_on_disk_is_a_break(intents):

@@ -74,6 +74,10 @@ class LivePrices:
         """Return how many symbols are wanted, and how many of them the stream serves now."""
         return len(self._wanted_s) + len(self._refused), len(self.served())
 
+    def health(self) -> Sequence[HealthRow]:
+        """Return how each stream fares; nothing while there is no feed."""
+        return [] if self._feed is None else self._feed.health()
+
     async def listen(self, feed: PublicFeed, heard: Callable[[Quote], None]) -> None:
         """Use this feed and tell `heard` of every quote; where that is slow, the newest of each symbol."""
         self._feed = feed

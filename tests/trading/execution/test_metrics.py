@@ -15,6 +15,7 @@ from trading.exchange.feed.events import Origin
 from trading.exchange.feed.health import HealthRow
 from trading.exchange.throttle import Limiter
 from trading.execution import metrics
+from trading.execution.live_prices import LivePrices
 from trading.execution.metrics import METRICS, MOST_RULES, bounded
 from trading.execution.metrics_server import HOST, _feed_facts, serving_metrics
 from trading.store.order_log.group_commit import GroupCommit
@@ -130,6 +131,7 @@ def test_streams_are_counted_by_the_way_their_values_come():
         HealthRow("quotes", "C/USDT", Origin.POLL, None, 0, 3, 0, 0, 0, "silent"),
     ]
     found = _feed_facts(rows)
+    assert _feed_facts(LivePrices().health()) == {"streams": {}, "oldest_s": 0.0, "reconnects": 0}
     assert found == {"streams": {"stream": 2, "poll": 1}, "oldest_s": 4.0, "reconnects": 3}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from trading.execution.projection import CachedTrades
 from trading.execution.venue_audit import cached
 from trading.market.clock import SystemClock
 from trading.store.cache import UserCache, connect
+from trading.store.order_log import schema
 from trading.store.valkey import EmbeddedValkey
 
 A, B = "AAA/USDT", "BBB/USDT"
@@ -165,3 +167,55 @@ async def test_a_killed_server_comes_back_and_is_filled(tmp_path):
             await filled(messenger)
             assert await wrongs(engine, client) == []
             assert messenger.keeper.rebuilt == 6
+
+
+@pytest.mark.slow
+async def test_a_thousand_users_are_rebuilt_in_the_courier_s_pace(tmp_path, server, capsys):
+    """1,000 users with 3 open and 20 closed trades each: all of it again after FLUSHALL."""
+    world, engine = await traded(tmp_path)
+    log = engine.desk.log
+    _multiply(log, users=1_000, opened=3, closed=20)
+    engine.desk._everybody = (None, [])
+    async with courier(world, engine, server.url) as (messenger, client):
+        began, cpu = time.monotonic(), time.process_time()
+        await filled(messenger, within_s=120)
+        took, spent = time.monotonic() - began, time.process_time() - cpu
+        assert messenger.keeper.rebuilt == 1_003
+        assert len(await UserCache(client).positions("m0999")) == 3
+        assert len(await UserCache(client).trades("m0999", count=200)) == 20
+    with capsys.disabled():
+        steps = -(-1_003 // 50)
+        sys.stdout.write(f"\n1,003 users, {steps} steps: {took:.1f} s wall, {spent:.1f} s CPU\n")
+
+
+def _multiply(log, *, users: int, opened: int, closed: int) -> None:
+    """Copy what there is to more users, straight into the tables."""
+    with log.database.write() as connection:
+        user = dict(connection.execute(schema.users.select()).mappings().first())
+        trades = {
+            row["is_closed"]: dict(row) for row in connection.execute(schema.trades.select()).mappings()
+        }
+        names = [f"m{number:04d}" for number in range(users)]
+        connection.execute(schema.users.insert(), [user | {"user_id": name} for name in names])
+        rows = [
+            trades[place >= opened]
+            | {"user_id": name, "trade_id": f"{name}-{place}", "symbol": f"S{place}/USDT"}
+            for name in names
+            for place in range(opened + closed)
+        ]
+        connection.execute(schema.trades.insert(), rows)
+        event = {
+            "payload": "{}",
+            "at_ms": 1,
+            "cached_wall_ms": 1,
+            "delivered_wall_ms": 1,
+            "kind": "trade_closed",
+        }
+        done = [row for row in rows if row["is_closed"]]
+        connection.execute(
+            schema.outbox.insert(),
+            [
+                event | {"user_id": row["user_id"], "event_id": f"trade_closed:{row['trade_id']}:2"}
+                for row in done
+            ],
+        )

@@ -4,11 +4,12 @@ What it does not serve is the watcher's to poll (`exits.py`), within a reserved 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
 from trading.exchange.feed.events import Kind, Origin, Stream
+from trading.exchange.feed.health import HealthRow
 from trading.exchange.feed.public import PublicFeed
 from trading.exchange.gateway import Quote
 from trading.market.errors import SluiceError

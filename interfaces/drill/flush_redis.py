@@ -24,7 +24,9 @@ WITHIN_S = 30.0
 def flush_redis(settings: StageSettings, *, say: Say, progress: Progress | None = None) -> DrillResult:
     """Empty the Valkey `FLUSHES` times, with orders on their way, and time until it is a projection again."""
     result = DrillResult("flush-redis", seed=settings.seed)
-    with Stage(replace(settings, speed=10.0, rate=400.0, venue_rate=800.0), say) as stage:
+    with Stage(
+        replace(settings, speed=10.0, rate=400.0, venue_rate=800.0, fleet={"minute_share": None}), say
+    ) as stage:
         engine = stage.start_engine()
         stage.until_beating(engine)
         draw = random.Random(settings.seed)

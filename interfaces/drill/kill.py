@@ -44,7 +44,9 @@ def kill(
 ) -> DrillResult:
     """Kill `what` `runs` times under every kind of trouble that the venue can make, then judge."""
     result = DrillResult(f"kill {what.value}", seed=settings.seed)
-    staged = replace(settings, is_venue_durable=what is Target.EXCHANGE)
+    # Depth still caps entries; the share of a minute's volume would leave hardly any at this pace of time.
+    fleet: dict[str, object] = {"minute_share": None}
+    staged = replace(settings, is_venue_durable=what is Target.EXCHANGE, fleet=fleet)
     with Stage(staged, say) as stage:
         work = _Kill(stage, result, what)
         work.run(moments(settings.seed, runs), progress)
@@ -136,7 +138,10 @@ class _Kill:
     def _order(self) -> None:
         """Have entries in a few thin pairs written, and wait until an order is on its way."""
         stage = self._stage
-        pairs = self._draw.sample(thin(stage.venue.pairs(), 3 * PAIRS), PAIRS)
+        listed = stage.venue.pairs()
+        # Thin books fill in parts and sell in slices; the others keep many users' orders on their way.
+        choice = [*thin(listed, 2 * PAIRS), *listed[:PAIRS]]
+        pairs = self._draw.sample(choice, PAIRS)
         write_set(stage, pairs, next(self._sets))
         stage.until(lambda: stage.log.orders.find(statuses=_OUT), 3.0, every_s=0.01)
 

@@ -104,6 +104,7 @@ class Stage:
         self._valkey: EmbeddedValkey | None = None
         self._nursery: Nursery | None = None if settings.is_cold else Nursery()
         self.engines: list[Child | ForkedChild] = []
+        self._children: list[Child | ForkedChild] = []
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -148,8 +149,8 @@ class Stage:
 
     def close(self) -> None:
         """End every process by its pid, and remove the folder."""
-        for engine in self.engines:
-            engine.kill()
+        for child in self._children:
+            child.kill()
         self.engines.clear()
         if getattr(self, "log", None) is not None:
             self.log.close()
@@ -215,11 +216,15 @@ class Stage:
         return engine
 
     def start(self, name: str, arguments: Sequence[str], **changes: str) -> Child | ForkedChild:
-        """Start any `sluice` command on this world. The caller ends it."""
+        """Start any `sluice` command on this world; it is ended with the stage at the latest."""
         log, env = self.home / f"{name}.log", self.environment() | changes
+        child: Child | ForkedChild
         if self._nursery is None:
-            return Child(name, arguments, log=log, env=env)
-        return self._nursery.start(name, arguments, log=log, env=env)
+            child = Child(name, arguments, log=log, env=env)
+        else:
+            child = self._nursery.start(name, arguments, log=log, env=env)
+        self._children = [each for each in self._children if each.is_running] + [child]
+        return child
 
     def finish(self, child: Child | ForkedChild, within_s: float) -> int | None:
         """Wait for a command to end and return its exit code; killed, with None, if it takes longer."""

@@ -64,3 +64,14 @@ def test_asking_an_engine_that_is_not_there_says_so(log, capsys):
     found = said(capsys, "--ask", "--users", user, "--wait-s", "0.3", code=1)
     assert found["answered"] is False
     assert log.reconciliations.asked() == {user}
+
+
+def test_who_leaves_is_in_no_message_to_the_operator_either(log):
+    """The alarm about their account stays, under the pseudonym."""
+    user = Directory(log).all()[0].user_id
+    short = Unexplained("AAA/USDT", "shortage", "AAA", Decimal(-3), "shortage in AAA/USDT: 3 less")
+    log.reconciliations.settle(user, [short], at_ms=5, is_whole=True)
+    log.leaving.forget(user, "left-0000")
+    (event,) = log.outbox.of_user("operator")
+    assert event.payload["user_id"] == "left-0000"
+    assert [one.user_id for one in log.reconciliations.frozen()] == ["left-0000"]

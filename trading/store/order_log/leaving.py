@@ -13,6 +13,7 @@ from trading.market.errors import BadInput
 from trading.store.order_log import schema, schema_fleet
 from trading.store.order_log.accounts import note_change
 from trading.store.order_log.database import Database
+from trading.store.order_log.halts import OPERATOR
 from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus
 from trading.store.order_log.schema_users import preferences, user_keys, user_requests
 
@@ -77,6 +78,9 @@ class Leaving:
                     named = sa.func.replace(table.c.reason, f"user {user_id}", f"user {pseudonym}")
                     change["reason"] = named
                 connection.execute(table.update().where(table.c.user_id == user_id).values(**change))
+            told = schema.outbox  # the operator's messages about this user, as `reconciliations` writes them
+            other = sa.func.replace(told.c.payload, f'"user_id": "{user_id}"', f'"user_id": "{pseudonym}"')
+            connection.execute(told.update().where(told.c.user_id == OPERATOR).values(payload=other))
             halts = schema_fleet.halts
             of_user = (halts.c.scope == "user", halts.c.subject == user_id)
             connection.execute(halts.update().where(*of_user).values(subject=pseudonym))

@@ -20,7 +20,6 @@ from trading.store.order_log.records import Event, Trade
 _log = structlog.get_logger("execution.exit_memory")
 
 STEP_S = 0.5
-_OVERLAP_MS = 30_000  # a set may be stamped so long before its transaction is on disk
 _AGAIN_MS = 30_000  # open trades are read again after so long, whatever happened
 _NEVER_MS = -(2**62)
 _FOREVER_MS = 2**62
@@ -40,9 +39,8 @@ class ExitMemory:
         self._peaks = BarPeaks(desk)
         self._known: set[str] = set()  # trades whose states have been read
         self._states: dict[str, ExitState] = {}
-        self._read_wall_ms: int | None = None  # words written before it have been read
-        self._heard_from_ms: int | None = None  # words of bars from here on have been read
-        self._heard: dict[tuple[str, str], int] = {}  # set and symbol of words read, when they were written
+        self._heard_from_ms = _FOREVER_MS  # words of bars from here on have been read
+        self._heard: set[str] = set()  # unexpired sets of exits whose words have been read
         self._news_ms = _NEVER_MS  # market time at which open trades are to be read again
         self._again_wall_ms = 0
         self._spoken: dict[Topic, int] = {}  # open time of the newest bar that research spoke of
@@ -80,9 +78,9 @@ class ExitMemory:
         Open trades are read only when there is news: a word, a bar that closed, a bar not read yet; and now
         and then.
         """
-        unsaid, self._unsaid = self._unsaid, []
-        for event in unsaid:
-            await self._desk.durably(partial(self._desk.log.outbox.post, event))
+        while self._unsaid:  # a log that refuses keeps them for the next step
+            await self._desk.durably(partial(self._desk.log.outbox.post, self._unsaid[0]))
+            del self._unsaid[0]
         words, wall_ms = self._new_words(), self._desk.wall.now_ms()
         if not words and self._desk.now_ms() < self._news_ms and wall_ms < self._again_wall_ms:
             return 0
@@ -90,8 +88,8 @@ class ExitMemory:
         trades = [trade for trade in self._desk.log.ledger.open_trades() if not trade.exits.is_plain]
         self._prune(trades)
         listening = [trade for trade in trades if trade.exits.exit_source]
+        self._hear([*words, *self._older_words(listening)])
         if listening:
-            self._hear([*(words or ()), *self._older_words(listening)])
             await self._tell(listening)
             await self._note_silence(listening)
         now_ms = self._desk.now_ms()
@@ -108,21 +106,19 @@ class ExitMemory:
         self._news_ms = now_ms if self._peaks.is_behind else min(closes, default=_FOREVER_MS)
         return len(trades)
 
-    def _new_words(self) -> list[Word] | None:
-        """Return words that were not read yet; None = this process has read none yet."""
-        if self._read_wall_ms is None:
-            return None
-        since_ms, self._read_wall_ms = self._read_wall_ms - _OVERLAP_MS, self._desk.wall.now_ms()
-        words = self._desk.log.exits.words_since(since_ms)
-        return [word for word in words if (word.signal_set_id, word.symbol) not in self._heard]
+    def _new_words(self) -> list[Word]:
+        """Return words of sets that were not read yet: by their ids, whatever any clock says."""
+        open_now = self._desk.log.exits.open_sets(self._desk.now_ms())
+        words = self._desk.log.exits.words_of(open_now - self._heard)
+        self._heard = open_now
+        return words
 
     def _older_words(self, trades: Sequence[Trade]) -> list[Word]:
         """Return words of before this process, or of before the first trade that it looked after."""
-        oldest_ms = min(entry_bar_ms(trade) for trade in trades)
-        if self._heard_from_ms is not None and oldest_ms >= self._heard_from_ms:
+        oldest_ms = min((entry_bar_ms(trade) for trade in trades), default=_FOREVER_MS)
+        if oldest_ms >= self._heard_from_ms:
             return []
         self._heard_from_ms = oldest_ms
-        self._read_wall_ms = self._read_wall_ms or self._desk.wall.now_ms()
         return self._desk.log.exits.words_since_bar(oldest_ms)
 
     # --- research ---------------------------------------------------------------------------------
@@ -130,10 +126,10 @@ class ExitMemory:
     def _hear(self, words: Iterable[Word]) -> None:
         for word in words:
             topic = (word.source, word.symbol)
-            self._heard[word.signal_set_id, word.symbol] = word.written_wall_ms
             self._spoken[topic] = max(self._spoken.get(topic, _NEVER_MS), word.bar_ms)
-            if word.signal_id is not None:
-                self._leave.setdefault(topic, []).append(word)
+            leave = self._leave.setdefault(topic, [])
+            if word.signal_id is not None and word not in leave:
+                leave.append(word)
 
     async def _tell(self, trades: Sequence[Trade]) -> None:
         now_ms = self._desk.now_ms()
@@ -219,8 +215,6 @@ class ExitMemory:
         now_ms = self._desk.now_ms()
         for heard in self._leave.values():
             heard[:] = [word for word in heard if word.expires_ms > now_ms]
-        oldest_ms = self._desk.wall.now_ms() - 2 * _OVERLAP_MS
-        self._heard = {key: wall_ms for key, wall_ms in self._heard.items() if wall_ms >= oldest_ms}
 
 
 def entry_bar_ms(trade: Trade) -> int:

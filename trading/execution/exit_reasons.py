@@ -54,7 +54,7 @@ class ExitReasons:
         self._closing: set[str] = set()  # users who asked to close everything
         self._watched: dict[str, _Watched] = {}
         self._ticks: dict[str, tuple[Quote, int]] = {}  # the bid of each symbol's newest quote
-        self._fallen: set[str] = set()  # trades of which it was told how far below the stop they are
+        self._fallen: dict[str, tuple[int, int]] = {}  # bid and stop in ticks, of trades far below it
 
     def refresh(self, trades: Sequence[Trade]) -> None:
         """Read what the log orders sold: symbols that end, users who close. `trades` are those open now."""
@@ -91,9 +91,11 @@ class ExitReasons:
             tick = self._tick(trade.symbol, quote, watched.grid)
             code = watched.armed.look(tick, now_ms, trade.trade_id in self.memory.told)
             if code:
-                if code in _STOPS:
-                    self._note_fall(trade, watched, tick, now_ms)
+                if code in _STOPS and self._is_far_below(tick, watched.armed.stop):
+                    self._fallen[trade.trade_id] = tick, watched.armed.stop
                 return ExitCode(code).reason
+            if self._fallen:  # the next look saw another price: a bad print
+                self._fallen.pop(trade.trade_id, None)
         return SILENCE if trade.trade_id in self.memory.silent else None
 
     def watched(self, trade: Trade) -> _Watched:
@@ -122,23 +124,26 @@ class ExitReasons:
         self._ticks[symbol] = (quote, tick)
         return tick
 
-    def _note_fall(self, trade: Trade, watched: _Watched, tick: int, now_ms: int) -> None:
-        """Tell, once per trade, that the price is far below the stop."""
-        stop = watched.armed.stop
-        share = 1 - Decimal(tick) / Decimal(stop)
-        if share <= self._desk.settings.far_below_stop or trade.trade_id in self._fallen:
+    def _is_far_below(self, tick: int, stop: int) -> bool:
+        return Decimal(tick) < stop * (1 - self._desk.settings.far_below_stop)
+
+    def begin(self, trade: Trade) -> None:
+        """Note that a trade is being sold: whoever must know hears if it fell far below its stop."""
+        fallen = self._fallen.pop(trade.trade_id, None)
+        if fallen is None:
             return
-        self._fallen.add(trade.trade_id)
+        (tick, stop), grid = fallen, self.watched(trade).grid
         payload: dict[str, object] = {
             "symbol": trade.symbol,
             "user_id": trade.user_id,
-            "bid": format(watched.grid.value(tick), ".12g"),
-            "stop": format(watched.grid.value(stop), ".12g"),
-            "below": f"{share:.1%}",
+            "bid": format(grid.value(tick), ".12g"),
+            "stop": format(grid.value(stop), ".12g"),
+            "below": f"{1 - tick / stop:.1%}",
         }
         for reader in (trade.user_id, OPERATOR):
             event_id = f"far_below_stop:{trade.trade_id}:{reader}"
-            self.memory.say(Event(event_id, reader, "far_below_stop", payload, now_ms))
+            event = Event(event_id, reader, "far_below_stop", payload, self._desk.now_ms())
+            self.memory.say(event)
 
 
 def rules_of(trade: Trade) -> ExitRules:

@@ -217,6 +217,7 @@ class Exits:
         tasks = []
         for trade, reason in sorted(due, key=lambda each: self._turn(each[0])):
             self.looks.forget(trade)
+            self.reasons.begin(trade)
             task = asyncio.create_task(self._leave(trade, reason))
             self._acting[trade.trade_id] = task
             tasks.append(task)

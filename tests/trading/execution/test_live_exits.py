@@ -309,6 +309,24 @@ async def test_a_price_far_below_the_stop_after_an_outage_is_sold_at_once_and_to
         assert "AAA/USDT of u1 was at 80 when it was looked at, 15.8% below its stop of 95." in message.text
 
 
+async def test_one_print_far_below_the_stop_is_no_alarm(tmp_path):
+    """80 once after six hours, and the next look says 100: nothing sold, nothing told."""
+    world = world_of(tmp_path, ExitTerms())
+    await holding(world)
+    world.clock.advance(6 * 3_600_000)
+    engine = await world.boot()
+    prices = iter([D(80), D(100)])
+
+    async def quotes(symbols, real=engine.desk.public.quotes):
+        world.venue.prices[SYMBOL] = next(prices, D(100))
+        return await real(symbols)
+
+    engine.desk.public.quotes = quotes
+    await steps(world, engine, 6)
+    assert reason(engine) is None
+    assert "far_below_stop" not in world.mailbox.kinds()
+
+
 async def test_a_stop_that_fires_at_its_level_is_no_alarm(tmp_path):
     """94.5 under a stop of 95 is half a per cent: business as usual."""
     world = world_of(tmp_path, ExitTerms())

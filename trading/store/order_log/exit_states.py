@@ -1,6 +1,6 @@
 """What the exits of open trades remember, and what research said of held symbols."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -86,9 +86,17 @@ class ExitStates:
                 }
                 self._put(connection, state, told, only_if=exit_states.c.exit_signal_id.is_(None))
 
-    def words_since(self, written_wall_ms: int) -> list[Word]:
-        """Return words that were written at or after a moment of this machine's time, oldest bar first."""
-        return self._words(exit_words.c.written_wall_ms >= written_wall_ms)
+    def open_sets(self, now_ms: int) -> set[str]:
+        """Return ids of the sets of exits that have not expired at `now_ms`."""
+        sets = schema.signal_sets
+        is_of_exits = sa.exists().where(exit_words.c.signal_set_id == sets.c.signal_set_id)
+        query = sa.select(sets.c.signal_set_id).where(sets.c.expires_ms > now_ms, is_of_exits)
+        with self._database.read() as connection:
+            return set(connection.scalars(query))
+
+    def words_of(self, set_ids: Collection[str]) -> list[Word]:
+        """Return the words of some sets, oldest bar first."""
+        return self._words(exit_words.c.signal_set_id.in_(set_ids)) if set_ids else []
 
     def words_since_bar(self, bar_ms: int) -> list[Word]:
         """Return words about bars that opened at `bar_ms` or later, oldest bar first."""

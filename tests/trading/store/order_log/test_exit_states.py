@@ -93,7 +93,11 @@ def test_a_set_of_exits_is_offered_to_nobody_and_its_words_are_kept(log):
     told = [(word.signal_id, word.bar_ms - AT_MS) for word in log.exits.words_since_bar(AT_MS)]
     assert told == [(None, 900_000), ("sig-9", 1_800_000)]
     assert [word.signal_id for word in log.exits.words_since_bar(AT_MS + 1_800_000)] == ["sig-9"]
-    assert len(log.exits.words_since(0)) == 2
+    both = log.exits.open_sets(AT_MS)
+    assert both == {EXITS, EXITS.replace("ee", "ef")}
+    assert len(log.exits.words_of(both)) == 2
+    assert log.exits.words_of(set()) == []
+    assert log.exits.open_sets(AT_MS + 10**9) == set()
 
 
 def test_words_without_their_source_are_refused(log):

@@ -112,4 +112,5 @@ def _show(found: "Report", *, is_answered: bool) -> None:
         print("the engine did not answer in time: is it running? (sluice status)")
     print(f"weight {found.weight:,} in {found.seconds:.1f} s; a full pass costs at least {found.floor:,}:")
     print(f"{found.floor_s:.1f} s at the venue's whole rate, {found.pass_s:.1f} s within its budget")
+    print(f"the oldest of these checks is of {found.oldest_check_at or 'never'}; --ask has all done now")
     print("clean: exchange and log agree" if found.is_clean else "NOT clean")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from trading.execution.account_check import FAILED, FROZEN, AtRisk
@@ -38,6 +39,12 @@ class Report:
         bad = {FAILED, FROZEN, NEVER}
         return not self.frozen and not self.breaks and all(row["outcome"] not in bad for row in self.rows)
 
+    @property
+    def oldest_check_at(self) -> datetime | None:
+        """Return when the account that waits longest was checked; None if one never was."""
+        checked = [row["checked_at"] for row in self.rows]
+        return None if None in checked else min(checked, default=None)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
@@ -48,6 +55,7 @@ class Report:
             "frozen": [_freeze_row(one) for one in self.frozen],
             "unclear_orders": self.unclear,
             "ledger_breaks": self.breaks,
+            "oldest_check_at": self.oldest_check_at,
             "weight": self.weight,
             "seconds": round(self.seconds, 3),
             "floor_weight": self.floor,

@@ -1,15 +1,21 @@
 """The sensors' ticks: why they rest, what they start, and that nothing is started twice."""
 
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from pipelines.jobs import live_trading_job
 from pipelines.sensors import approved_symbols_sensor, run_failure_alert_sensor
-from resources.handover import pending_signal_set
+from resources.cache import SignalBus
+from resources.handover import pending_exit_set, pending_signal_set
 from resources.order_log import OrderLogResource
 from resources.store import Store
 from tests.pipelines.pending_world import BAR, LOOK, NEWEST_BAR, PendingWorld
+from tests.resources.test_live import hold
+from trading.risk.exits import ExitRules
 
 
 @pytest.fixture
@@ -143,3 +149,31 @@ def test_a_failed_run_alerts_the_operator_once(store, tmp_path):
         (event,) = log.outbox.waiting()
     assert result.run_id in event.event_id
     assert event.payload["text"].startswith("fragile failed: ")
+
+
+def test_a_held_symbol_that_was_looked_at_starts_a_run_that_hands_over_its_exit(world):
+    """Held under exit signals, nothing wants in: one run named by the set of exits, its word in the log."""
+    rules = ExitRules(use_exit_signal=True)
+    params = {"ExitRules": asdict(rules)}
+    results = pl.DataFrame({"symbol": ["AAA/USDT"]})
+    world.lake.publish("backtest_results", results, key=["symbol"], at=LOOK, params=params)
+    world.approve("AAA/USDT")
+    world.signal()
+    entered = pending_signal_set(world.store)
+    with OrderLogResource().open() as log:
+        hold(log, entered, "AAA/USDT", opened=NEWEST_BAR + BAR / 3)
+    bars = pl.DataFrame({"symbol": ["AAA/USDT"], "open_time": [NEWEST_BAR], "close": [10.0]})
+    bars = bars.with_columns(pl.col("open_time").dt.cast_time_unit("ms"))
+    world.lake.publish("indicators", bars, key=["symbol"], at=LOOK)
+    said = world.lake.read("signals").drop("lineage_id").with_columns(is_entry=False, is_exit=True)
+    world.lake.publish("signals", said, key=["symbol", "open_time"], at=LOOK)
+    first = tick(world.store)
+    (request,) = first.run_requests
+    assert request.run_key == pending_exit_set(world.store).signal_set_id
+    assert not tick(world.store, first.cursor).run_requests
+    resources = {"store": world.store, "order_log": OrderLogResource(), "bus": SignalBus()}
+    assert live_trading_job.execute_in_process(resources=resources).success
+    with OrderLogResource().open() as log:
+        (word,) = log.exits.words_since_bar(0)
+    assert (word.symbol, word.signal_set_id) == ("AAA/USDT", request.run_key)
+    assert word.signal_id is not None

@@ -7,6 +7,8 @@ from tests.trading.execution.world import START, World
 from trading.exchange.feed.events import Event, Kind, Origin, Stream
 from trading.execution.account_streams import Outcomes
 from trading.execution.follow import Follow
+from trading.execution.settings import EngineSettings
+from trading.market.orders import OrderType
 from trading.store.order_log.records import IntentStatus
 
 AAA = "AAA/USDT"
@@ -113,3 +115,35 @@ async def test_unknown_outcome_is_settled_by_the_stream(tmp_path):
     await follow.step()
     assert engine.desk.log.orders.find()[0].status is IntentStatus.DONE
     assert follow.asked == []
+
+
+async def test_partial_fill_of_a_resting_entry_is_protected_at_once_and_not_doubled(tmp_path):
+    """Half of a limit entry fills: its stop is armed; once crossed, the rest is cancelled, then all sold."""
+    settings = EngineSettings(entry_type=OrderType.LIMIT, lost_after_s=3.0)
+    world = World(tmp_path, symbols=(AAA,), faults=Faults(share=D("0.5")), settings=settings)
+    engine = await world.boot()
+    streams = Streams()
+    follow = Follow(engine.desk, engine.wire, streams)  # type: ignore[arg-type]
+    follow.booked = engine.exits.booked
+    await engine.reconcile.step()
+    await engine.intake.step()
+    ((_, state),) = world.venue.orders
+    tell(streams.outcomes, world.venue.fills[0][1], Kind.FILLS)
+    tell(streams.outcomes, state, Kind.ORDERS)
+    await follow.step()
+    (trade,) = engine.exits.book.trades()
+    assert trade.held == D("4.95")
+    assert engine.desk.log.orders.find()[0].status is IntentStatus.ACKED
+    streams.is_up = False
+    world.faults.share = D(1)
+    for price in ("98.5", "97", "95.6", "94.9", "94.8", "94.8", "94.8", "94.8", "94.8", "94.8"):
+        world.set_prices(price)
+        await engine.exits.step()
+        await follow.step()
+        world.wall.advance(1000)
+        world.clock.advance(30_000)
+    entry, *closes = sorted(engine.desk.log.orders.find(), key=lambda each: each.leg, reverse=True)
+    assert (entry.status, entry.filled) == (IntentStatus.DONE, D("4.95"))
+    assert sum(each.filled for each in closes) == D("4.95")
+    assert not engine.desk.log.ledger.open_trades()
+    assert not engine.desk.log.breaks()

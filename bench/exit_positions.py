@@ -47,6 +47,7 @@ class Venue:
         self.prices = dict.fromkeys(names, PAID)
         self.stops: dict[str, list[Decimal]] = {name: [] for name in names}
         self.sent: list[tuple[str, float, Decimal]] = []
+        self.cpu_s: list[float] = []  # of this process when each exit left
         self.told: Callable[[Kind, Any], None] = lambda _kind, _value: None
         self.entries = 0
         self.entries_since = 0.0
@@ -91,6 +92,7 @@ class Account:
         assert request.price is not None
         venue = self._venue
         venue.sent.append((self._user_id, time.monotonic(), request.price))
+        venue.cpu_s.append(time.process_time())
         order_id, price, now = f"C{len(venue.sent)}", venue.prices[request.symbol], datetime.now(UTC)
         cost = request.amount * price
         fill = Fill(

@@ -32,6 +32,7 @@ from trading.market.errors import SluiceError
 from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus, Leg, Trade
 
 _log = structlog.get_logger("execution.exits")
+ENTRIES_WAIT_MS = 300  # so long a first look below a stop holds entries, so that its exit finds tokens
 POLL_WEIGHT = 10  # of one call for all quotes
 
 
@@ -49,8 +50,13 @@ class Exits:
         self._again = LookAgain(desk, self.heard, self._seller.depth.seen)
         self._units = UnitWatch(desk)
         self._doubted: set[str] = set()  # symbols whose newest quote is not believed yet
-        self._acting: dict[str, asyncio.Task[None] | None] = {}  # trades being sold just now
-        self._gate = asyncio.Semaphore(desk.settings.concurrency)
+        self._acting: dict[str, asyncio.Task[None]] = {}  # trades being sold just now
+        self._is_closing = False
+        # Sales at once: a second's worth of orders, so that the line at the limiter is never empty, nor so
+        # long that a price in it is old.
+        self._slots = max(desk.settings.concurrency, int(desk.exit_rate_per_s or 0))
+        self._gate = asyncio.Semaphore(self._slots)
+        wire.exits_wait = self.has_waiting
         self._sweep_due_s = self._poll_due_s = float("-inf")
 
     async def step(self) -> int:
@@ -101,10 +107,19 @@ class Exits:
             reason = self._reason(trade, seen)
             self._start([(trade, reason)] if reason else [])
 
+    def has_waiting(self) -> bool:
+        """Whether entries let exits go first: more are due than go at once, or a stop waits for its look."""
+        return len(self._acting) > self._slots or self.looks.is_waiting(ENTRIES_WAIT_MS)
+
     async def close(self) -> None:
-        """Wait for the sales that are under way; ask for nothing more."""
+        """Let the sales that are under way end; begin none, ask for nothing more."""
+        self._is_closing = True
         await self._again.close()
-        await asyncio.gather(*(task for task in self._acting.values() if task is not None))
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until every sale that was begun has had its answer."""
+        await asyncio.gather(*self._acting.values(), return_exceptions=True)
 
     async def _sweep(self) -> int:
         self._desk.fleet.refresh()
@@ -234,6 +249,8 @@ class Exits:
         try:
             with priority(Priority.EXIT):
                 async with self._gate:
+                    if self._is_closing:
+                        return
                     # It may have waited long: position, attempts and price are read anew.
                     now = self.book.renew(trade.trade_id)
                     held_back = await self._units.hold_back(self.book.of(trade.symbol))

@@ -81,6 +81,15 @@ class SecondLook:
         """Return the symbols with such trades."""
         return [symbol for symbol, waiting in self._first.items() if waiting]
 
+    def is_waiting(self, within_ms: int) -> bool:
+        """Whether a first crossing came within so many wall milliseconds and waits for its second look."""
+        since_ms = self._wall.now_ms() - within_ms
+        return any(first.wall_ms >= since_ms for each in self._first.values() for first in each.values())
+
     def forget(self, trade: Trade) -> None:
         """Drop what is known of a position that is being left, or was."""
-        self._first.get(trade.symbol, {}).pop(trade.trade_id, None)
+        waiting = self._first.get(trade.symbol)
+        if waiting is not None:
+            waiting.pop(trade.trade_id, None)
+            if not waiting:
+                del self._first[trade.symbol]

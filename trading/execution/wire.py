@@ -8,6 +8,7 @@ as UNKNOWN for `follow`.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -39,6 +40,7 @@ _DEFINITE = (OrderRefused, RateLimited, BadCredentials, ClockSkew, Unreachable, 
 # ... and for a reason that may have passed in a moment.
 _PASSING = (RateLimited, ClockSkew, Unreachable)
 
+EXITS_FIRST_S = 0.02  # an entry looks so often whether exits still wait
 EXPIRED = "the signal set expired before it was sent"
 
 
@@ -50,7 +52,7 @@ class Wire:
     """Sends intents that are NEW.
 
     `busy` holds those whose answer this process still waits for, `unwanted` resting entries that
-    should be cancelled because their position is being left.
+    should be cancelled because their position is being left. While `exits_wait` says so, entries do.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -58,6 +60,7 @@ class Wire:
         self._orders = desk.log.orders
         self.busy: set[str] = set()
         self.unwanted: set[str] = set()
+        self.exits_wait: Callable[[], bool] = lambda: False
         self._slots = asyncio.Semaphore(desk.settings.entry_slots)
 
     async def send_new(self, leg: Leg) -> int:
@@ -88,6 +91,8 @@ class Wire:
         gateway = self._desk.account(intent.user_id)
         try:
             async with self._slots if intent.leg is Leg.OPEN else nullcontext():
+                if intent.leg is Leg.OPEN:
+                    await self._let_exits_go()
                 order_id = await gateway.submit(intent.request(), before_wire=partial(self._claim, intent))
         except _NotOursError:
             return
@@ -95,6 +100,10 @@ class Wire:
             await self._answer(intent, error)
         else:
             await self._desk.durably(partial(self._orders.acknowledge, intent.coid, order_id))
+
+    async def _let_exits_go(self) -> None:
+        while self.exits_wait():  # noqa: ASYNC110 - what is waited for depends on time, nothing sets an event
+            await asyncio.sleep(EXITS_FIRST_S)
 
     async def _claim(self, intent: Intent) -> None:
         """Write down that the order may be out; refuse if it is too late or somebody did before."""

@@ -154,6 +154,7 @@ async def test_pushed_quote_sells_at_once_and_its_second_push_confirms(tmp_path)
     world, _, exits, _, push = await streaming(tmp_path)
     push("94.9")
     push("94.8")
+    await exits.settled()
     await exits.close()
     assert [request.side.value for _, request in world.venue.requests] == ["buy", "sell"]
 
@@ -164,6 +165,7 @@ async def test_stream_that_brings_no_second_push_is_looked_behind(tmp_path):
     push("94.9")
     assert len(world.venue.requests) == 1
     await asyncio.sleep(0.1)
+    await exits.settled()
     await exits.close()
     assert len(world.venue.requests) == 2
 
@@ -175,6 +177,7 @@ async def test_the_same_quote_read_twice_is_one_look(tmp_path):
     push("94.9")
     for _ in range(3):
         await exits.step()
+    await exits.settled()
     await exits.close()
     assert len(world.venue.requests) == 1
 
@@ -185,6 +188,7 @@ async def test_book_that_contradicts_the_push_sells_nothing(tmp_path):
     push("94.9")
     world.venue.prices[AAA] = D("95.5")
     await asyncio.sleep(0.1)
+    await exits.settled()
     await exits.close()
     assert len(world.venue.requests) == 1
     assert exits.looks.bad_prints == 1
@@ -210,6 +214,7 @@ async def test_dead_stream_is_polled_within_its_reserve(tmp_path):
         await exits.tick()
         await asyncio.sleep(0.01)
     passed_s = time.monotonic() - began
+    await exits.settled()
     await exits.close()
     assert [request.side.value for _, request in world.venue.requests] == ["buy", "sell"]
     assert 2 <= len(asked) <= passed_s / 0.04 + 2
@@ -226,6 +231,7 @@ async def test_partly_sold_position_goes_on_without_waiting_for_a_sweep(tmp_path
     for _ in range(10):
         await engine.follow.step()
         await asyncio.sleep(0.02)
+    await exits.settled()
     await exits.close()
     await engine.follow.step()
     assert not engine.desk.log.ledger.open_trades()

@@ -6,23 +6,6 @@ from typing import Any
 
 Progress = Callable[[int, int], None]  # done, of how many; called often, must be cheap
 
-# live.md 7 as amended. A drill reports those that it could judge; one it has not judged is not "held".
-INVARIANTS = {
-    "one_order_per_intent": "for one intent, executed plus live quantity never exceeds the intended",
-    "every_intent_ends": "every intent ends terminal, LOST or frozen",
-    "position_is_fills_is_balance": "position = sum of fills = exchange balance less what is the user's own",
-    "entries_sum_to_zero": "each ledger transaction sums to zero in each asset",
-    "reserves_released_once": "reserves are never negative and are released once",
-    "executions_booked_once": "each execution is booked exactly once",
-    "durable_before_wire": "no order request leaves before its intent is SENT on disk",
-    "one_sender": "a stale fencing token sends nothing",
-    "keys_stay_apart": "user A's account carries user A's orders only",
-    "cache_is_projection": "the user cache is a projection of the log at a version",
-    "limits_kept": "no request budget is exceeded in any window",
-    "positions_are_watched": "an open position has a live stop watcher",
-    "replay_is_identical": "the same seed gives the same bytes",
-}
-
 
 @dataclass(slots=True)
 class Verdict:
@@ -54,7 +37,8 @@ class DrillResult:
     lost, doubled, ledger_breaks : list of str
         One sentence each; see `trading.execution.venue_audit` for the two words.
     invariants : dict
-        Name (of `INVARIANTS`, or a drill's own) -> verdict.
+        Name (of `trading.execution.invariants.Invariant`, or a drill's own) -> verdict. One that was not
+        judged is not there.
     figures : dict
         What was measured, numbers or texts.
     notes : list of str

@@ -1,5 +1,7 @@
 """The judge of simulated worlds: reads the tables and the venue's own books, shares no code with the engine.
 
+At an end the judge of real runs (`trading.execution.judge`) is asked as well.
+
 `world_key` is what two worlds have in common if the next process cannot tell them apart: tables and venue
 less what no decision within a scene depends on.
 """
@@ -11,24 +13,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from trading.execution.drills.simulated_venue import ZERO, Venue
-from trading.execution.drills.simulated_world import OLDER, World
+from trading.execution.drills.simulated_venue import FEE_COIN, ZERO, Venue
+from trading.execution.drills.simulated_world import CASH, FEE_COINS, OLDER, World
+from trading.execution.judge import AtVenue, Evidence, judge
 from trading.store.order_log.schema import metadata
 
 D = Decimal
 
 # Nothing reads these back to decide: bookkeeping of when, texts for people, counters.
 _INERT = {"at_ms", "closed_ms", "opened_ms", "created_ms", "since_ms", "version", "reason", "payload", "seq"}
-_IGNORED = {
-    "shards",
-    "workers",
-    "takes",
-    "schema_version",
-    "decisions",
-    "fleet_results",
-    "high_water",
-    "signal_sets",
-}
+_IGNORED = {"shards", "workers", "takes", "schema_version", "decisions", "fleet_results", "high_water"}
+_IGNORED |= {"signal_sets", "account_checks", "trade_cursors"}
 _WHOLE = {"halts", "suspensions", "news_holds", "restores"}
 _WAITING = "status IN ('NEW', 'SENT', 'UNKNOWN', 'ACKED', 'LOST')"
 _OPEN_STATES = {"NEW", "SENT", "UNKNOWN", "ACKED"}
@@ -66,6 +61,11 @@ _QUERIES = [
 ]
 
 
+def is_quiet(world: World) -> bool:
+    """Whether nothing is under way: no order, request, message or offer waits for anybody."""
+    return not world.venue.arriving and world.database.raw.execute(_UNREST).fetchone()[0] == 0
+
+
 def world_key(world: World) -> bytes:
     """Return a digest of what decides how a fresh process goes on from here.
 
@@ -75,9 +75,10 @@ def world_key(world: World) -> bytes:
     raw, venue = world.database.raw, world.venue
     times = {"wall_ms": venue.wall.at_ms, "market_ms": venue.clock.at_ms}
     rows = [sorted(raw.execute(query, times).fetchall(), key=repr) for query in _QUERIES]
-    is_quiet = not venue.arriving and raw.execute(_UNREST).fetchone()[0] == 0
     turns = world.scene.turns
-    when = sum(turn <= world.step for turn in turns) if is_quiet else -1 - min(world.step, turns[-1])
+    when = sum(turn <= world.step for turn in turns)
+    if not is_quiet(world):
+        when = -1 - min(world.step, turns[-1])
     return blake2b(repr((rows, venue.key(), when)).encode(), digest_size=16).digest()
 
 
@@ -111,7 +112,7 @@ def judge_end(world: World) -> Finding:
             finding.add("lost", f"{state.order_id} of {account} is not in the log")
             continue
         if intent["user_id"] != account:
-            finding.add("keys_stay_apart", f"{state.order_id} of {account} is {intent['user_id']}'s")
+            finding.add("own_key_only", f"{state.order_id} of {account} is {intent['user_id']}'s")
         if intent["status"] != "DONE":
             finding.add("lost", f"{intent['coid']} is {intent['status']} and the venue has it")
         elif D(intent["filled"]) != state.filled:
@@ -120,9 +121,26 @@ def judge_end(world: World) -> Finding:
         if intent["status"] in _OPEN_STATES:
             finding.add("every_intent_ends", f"{intent['coid']} is still {intent['status']}")
     _balances(finding, world)
-    for text in world.log().breaks():
-        finding.add("ledger", text)
+    _second_opinion(finding, world)
     return finding
+
+
+def _second_opinion(finding: Finding, world: World) -> None:
+    """Ask the judge of real runs, too."""
+    venue, users = world.venue, [f"u{number}" for number in range(1, world.scene.users + 1)]
+    totals = {
+        user: {a: units for (name, a), units in venue.balances.items() if name == user} for user in users
+    }
+    opening = {(user, symbol.split("/")[0]): OLDER for user in users for symbol in world.scene.symbols}
+    opening |= {(user, "USDT"): CASH for user in users} | {(user, FEE_COIN): FEE_COINS for user in users}
+    accounts = [AtVenue(user, list(venue.of(user)), totals[user]) for user in users]
+    said = judge(world.log(), accounts, Evidence(opening=opening))
+    for kind, texts in (("lost", said.lost), ("doubled", said.doubled), ("ledger", said.ledger_breaks)):
+        for text in texts:
+            finding.add(kind, text)
+    for name, broken in said.invariants.items():
+        for text in broken or ():
+            finding.add(name.value, text)
 
 
 def _intents(world: World) -> dict[str, dict[str, Any]]:
@@ -165,10 +183,10 @@ def _entries(finding: Finding, world: World) -> None:
             reserved[user_id, asset] = reserved.get((user_id, asset), ZERO) + amount
     for (txn_id, asset), total in sums.items():
         if total != 0:
-            finding.add("entries_sum_to_zero", f"{txn_id} sums to {total} {asset}")
+            finding.add("transactions_sum_to_zero", f"{txn_id} sums to {total} {asset}")
     for (user_id, asset), total in reserved.items():
         if total < 0:
-            finding.add("reserves_released_once", f"{user_id} has {total} {asset} reserved")
+            finding.add("reservations_released", f"{user_id} has {total} {asset} reserved")
 
 
 def _balances(finding: Finding, world: World) -> None:
@@ -187,6 +205,6 @@ def _balances(finding: Finding, world: World) -> None:
             real = world.venue.balances.get((user_id, symbol.split("/")[0]), ZERO) - OLDER
             if booked != real:
                 text = f"{user_id} {symbol}: the log holds {booked}, the venue {real}"
-                finding.add("position_is_fills_is_balance", text)
+                finding.add("position_is_balance", text)
             if real < 0:
-                finding.add("position_is_fills_is_balance", f"{user_id} sold {-real} that was not ours")
+                finding.add("position_is_balance", f"{user_id} sold {-real} that was not ours")

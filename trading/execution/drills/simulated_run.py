@@ -9,13 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from trading.execution.drills.simulated_gateways import Witness
-from trading.execution.drills.simulated_judge import Finding, judge_end
+from trading.execution.drills.simulated_judge import Finding, is_quiet, judge_end
 from trading.execution.drills.simulated_log import MemoryDatabase
-from trading.execution.drills.simulated_world import Left, Scene, World
+from trading.execution.drills.simulated_world import RENEWED, Left, Scene, World
 from trading.execution.engine import Engine
 from trading.market.errors import ExchangeError
 from trading.market.orders import OrderRequest
+from trading.store.order_log import OrderLog
 
+DOZE = 10  # steps that an idle process sleeps at most
 MOST_STEPS = 140  # after which a world in which something is left to do is stuck
 
 
@@ -37,6 +39,8 @@ class Stage:
         self.requests = 0
         self._allowed: frozenset[str] | None = None  # an old process may still finish these
         self._is_live = False
+        self._moments = 0
+        self._successor: OrderLog | None = None
 
     def begin(self) -> None:
         """Put the world at its beginning."""
@@ -49,7 +53,6 @@ class Stage:
         None if `step_end`, asked after every step, says that it has been seen far enough, or `on_moment`
         raised `Enough`.
         """
-        self._is_live = True
         task = asyncio.ensure_future(self._live(step_end))
         try:
             return await task
@@ -61,16 +64,30 @@ class Stage:
 
     async def _live(self, step_end: Callable[[], bool] | None) -> Finding | None:
         engine = await self.world.boot()
-        for _ in range(MOST_STEPS):
+        self._is_live = True  # who dies while taking its leases leaves what was there before
+        for number in range(MOST_STEPS):
+            if number % RENEWED == RENEWED - 1:
+                await engine.shift.step()
+            before = self._moments
             await _step(engine)
             self.world.advance()
-            if self.world.is_over(engine):
-                return judge_end(self.world)
+            if is_quiet(self.world):
+                if self.world.is_over(engine):
+                    return judge_end(self.world)
+                if self._moments == before:
+                    self._doze()
             if step_end is not None and step_end():
                 return None
         finding = judge_end(self.world)
         finding.add("every_intent_ends", f"not idle after {MOST_STEPS} steps")
         return finding
+
+    def _doze(self) -> None:
+        """Let time pass to the step before the next turn: nothing is under way, and a step did nothing."""
+        world = self.world
+        ahead = [turn for turn in world.scene.turns if turn > world.step]
+        for _ in range(min((ahead[0] if ahead else world.step + DOZE) - 1 - world.step, DOZE)):
+            world.advance()
 
     async def beside_an_old_one(self, at: int) -> Finding | None:
         """Let a second process take over at moment `at`, and the first go on as if it knew nothing.
@@ -87,7 +104,8 @@ class Stage:
             if count == at:
                 self.on_moment = _nothing
                 self._allowed = self._sent()
-                self.world.log().leases.seize("successor")
+                self._successor = self.world.log()
+                self._successor.leases.seize("successor")
 
         self.on_moment = take_over
         try:
@@ -98,7 +116,7 @@ class Stage:
                 if self.world.is_over(old):
                     return None
             allowed, self._allowed = self._allowed, None
-            young = await self.world.boot()
+            young = await self.world.boot(self._successor)
             return await self._both(old, young, allowed)
         finally:
             self._is_live, self._allowed, self.on_moment = False, None, _nothing
@@ -106,8 +124,10 @@ class Stage:
 
     async def _both(self, old: Engine, young: Engine, allowed: frozenset[str]) -> Finding | None:
         for turn in range(MOST_STEPS):
+            if turn % RENEWED == RENEWED - 1:
+                await young.shift.step()
             await _step(young)
-            if turn < 3:  # an engine looks twice a second whether it is superseded
+            if turn < 3:  # it looks once a second whether its leases are still its own
                 self._allowed = allowed
                 await _step(old)
                 self._allowed = None
@@ -120,6 +140,7 @@ class Stage:
 
     def _moment(self) -> None:
         if self._is_live:
+            self._moments += 1
             self.on_moment()
 
     def _sent(self) -> frozenset[str]:
@@ -133,13 +154,13 @@ class Stage:
         query = "SELECT status, user_id FROM intents WHERE coid = ?"
         row = self._database.raw.execute(query, (coid,)).fetchone()
         if row is None or row[0] != "SENT":
-            self.broken.append(("durable_before_wire", f"{coid} left while {row and row[0]} in the log"))
+            self.broken.append(("intent_before_request", f"{coid} left while {row and row[0]} in the log"))
         if row is not None and row[1] != account:
-            self.broken.append(("keys_stay_apart", f"{coid} of {row[1]} left on {account}"))
+            self.broken.append(("own_key_only", f"{coid} of {row[1]} left on {account}"))
         if any(before.client_order_id == coid for _, before in self.world.venue.requests):
             self.broken.append(("sent_once", f"{coid} left twice"))
         if self._allowed is not None and coid not in self._allowed:
-            self.broken.append(("one_sender", f"{coid} left under a stale token"))
+            self.broken.append(("one_owner_per_shard", f"{coid} left under a stale token"))
 
     def resume(self, left: Left) -> None:
         """Put the world where a dead process left it."""

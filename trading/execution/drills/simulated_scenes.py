@@ -78,7 +78,7 @@ def _settings(dice: random.Random) -> tuple[EngineSettings, str]:
 
 
 def _path(dice: random.Random) -> Path:
-    at = dice.randint(4, 7) * MARKET_STEP_MS
+    at = dice.randint(2, 5) * MARKET_STEP_MS
     begin: list[tuple[int, Decimal | None]] = [(0, D(100))]
     plots: list[list[tuple[int, Decimal | None]]] = [
         [(at, D(112))],
@@ -96,7 +96,7 @@ def _path(dice: random.Random) -> Path:
 
 
 def _happenings(dice: random.Random, symbols: tuple[str, ...]) -> tuple[str, tuple[Happening, ...]]:
-    at = dice.randint(1, 6)
+    at = dice.randint(1, 5)
     one = dice.choice(symbols)
     first = Happening(0, "signal_set", "1")
     plots: dict[str, tuple[Happening, ...]] = {

@@ -27,6 +27,7 @@ from trading.users.user import User
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 WALL_START_MS = 1_000_000
 WALL_STEP_MS, MARKET_STEP_MS = 400, 30_000
+RENEWED = 5  # steps between two renewals of leases, which last 12
 CASH, FEE_COINS, OLDER = Decimal(10_000), Decimal(1_000), Decimal(7)
 
 
@@ -130,9 +131,17 @@ class World:
         log.writer = OneCommitPerTurn(self.database)
         return log
 
-    async def boot(self) -> Engine:
-        """Start a process on what is there, as `run_engine` does."""
-        log, venue = self.log(), self.venue
+    async def boot(self, log: OrderLog | None = None) -> Engine:
+        """Start a worker on what is there, as `run_engine` does; every worker before it is known to be dead.
+
+        A `log` that is given has taken its leases already.
+        """
+        venue = self.venue
+        if log is None:
+            log = self.log()
+            log.leases.is_gone = lambda _worker: True
+            log.leases.join(f"worker-{venue.wall.at_ms}")
+        log.scope.narrow(())
         desk = Desk(
             log=log,
             public=SimulatedPublic(venue),
@@ -140,9 +149,10 @@ class World:
             settings=self.scene.settings,
             wall=venue.wall,
         )
-        log.leases.seize("engine")
         await desk.load_markets()
-        return Engine(desk, Silence())
+        engine = Engine(desk, Silence())
+        await engine.shift.step()
+        return engine
 
     def advance(self) -> None:
         """Let the time of one step pass, whoever is alive."""

@@ -100,14 +100,13 @@ class Leases:
             for shard in surplus & self._giving_back:
                 _change(connection, shard, owner=None, until_wall_ms=now_ms)
                 del mine[shard]
+            free = [s for s in sorted(rows) if s not in mine and self._is_free(rows[s], now_ms)]
+            free = free[: max(share - len(mine), 0)]
             self.bereft = {}
-            for shard in sorted(rows):
-                if len(mine) >= share:
-                    break
-                if shard not in mine and self._is_free(rows[shard], now_ms):
-                    if rows[shard].owner not in (None, me):
-                        self.bereft.setdefault(str(rows[shard].owner), []).append(shard)
-                    mine[shard] = self._take(connection, shard, rows[shard].token + 1, now_ms)
+            for shard in free:
+                if rows[shard].owner not in (None, me):
+                    self.bereft.setdefault(str(rows[shard].owner), []).append(shard)
+            mine |= self._take(connection, rows, free, now_ms)
             kept = _SHARDS.c.shard.in_(sorted(mine))
             connection.execute(_SHARDS.update().where(kept).values(until_wall_ms=now_ms + LEASE_MS))
         self._held, self._until_ms = mine, now_ms + LEASE_MS
@@ -121,7 +120,7 @@ class Leases:
         with self._database.write() as connection:
             self._beat(connection, worker_id, now_ms)
             rows = _rows(self._database, connection)
-            self._held = {s: self._take(connection, s, row.token + 1, now_ms) for s, row in rows.items()}
+            self._held = self._take(connection, rows, rows, now_ms)
         self._until_ms = now_ms + LEASE_MS
 
     def renew(self) -> bool:
@@ -200,12 +199,15 @@ class Leases:
         each, more = divmod(SHARDS, len(live))
         return each + (live.index(me) < more)
 
-    def _take(self, connection: sa.Connection, shard: int, token: int, now_ms: int) -> int:
-        until_ms = now_ms + LEASE_MS
-        _change(
-            connection, shard, owner=self.worker_id, token=token, since_wall_ms=now_ms, until_wall_ms=until_ms
-        )
-        return token
+    def _take(
+        self, connection: sa.Connection, rows: Mapping[int, Any], wanted: Iterable[int], now_ms: int
+    ) -> dict[int, int]:
+        """Become the owner of `wanted` with their next tokens, in one statement; return shard -> token."""
+        taken = {shard: int(rows[shard].token) + 1 for shard in wanted}
+        change = {"owner": self.worker_id, "since_wall_ms": now_ms, "until_wall_ms": now_ms + LEASE_MS}
+        these = _SHARDS.update().where(_SHARDS.c.shard.in_(list(taken)))
+        connection.execute(these.values(token=_SHARDS.c.token + 1, **change))
+        return taken
 
     def _beat(self, connection: sa.Connection, me: str, now_ms: int) -> None:
         row = {"worker_id": me, "started_wall_ms": now_ms, "beat_wall_ms": now_ms}

@@ -1,0 +1,147 @@
+"""The net catches: each way to break the order path, put in on purpose, makes the simulated crashes fail.
+
+A drill that never fails shows nothing. Each mutant is one wrong line somewhere on the path of an order.
+"""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from trading.execution import wire as wire_module
+from trading.execution.drills import simulated
+from trading.execution.drills.simulated import simulate
+from trading.execution.selling import Seller
+from trading.execution.wire import Wire
+from trading.market.errors import OutcomeUnknown, VenueFailed
+from trading.store.order_log.entries import Entries
+from trading.store.order_log.intents import Intents
+from trading.store.order_log.leases import Leases
+from trading.store.order_log.ledger import Ledger
+from trading.store.order_log.records import IntentStatus, Leg
+
+MOST, PART = 240, 40  # points, in parts; a mutant must be caught within them
+
+
+def caught(promise: str) -> bool:
+    """Whether the drill fails by the promise, in the first of its parts that does."""
+    for seed in range(MOST // PART):
+        result = simulate(PART, seed=seed)
+        verdict = result.invariants.get(promise)
+        broken = verdict.broken if verdict is not None else getattr(result, promise)
+        if broken:
+            return not result.passed
+    return False
+
+
+def only(patch, wanted):
+    """Let the drill draw scenes that could show the mutant, and fewer points of each."""
+    draw = simulated.draw
+
+    def drawn(seed, number, *, most_users):
+        scenes = (draw(seed * 1_000 + number, n, most_users=most_users) for n in range(1_000))
+        return next(scene for scene in scenes if len(scene.symbols) == 1 and wanted(scene.faults))
+
+    patch.setattr(simulated, "draw", drawn)
+    patch.setattr(simulated, "SINGLES", 8)
+    patch.setattr(simulated, "IN_SERIES", 12)
+    patch.setattr(simulated, "OLD_ONE_EVERY", 1)
+
+
+def resend_after_silence(patch):
+    """An order without an answer is taken for refused and sent again under a new id."""
+    patch.setattr(wire_module, "_DEFINITE", (*wire_module._DEFINITE, OutcomeUnknown, VenueFailed))
+    patch.setattr(wire_module, "_PASSING", (*wire_module._PASSING, OutcomeUnknown, VenueFailed))
+
+
+def sent_after_the_wire(patch):
+    """SENT is written down when the answer is there, not before the first byte."""
+
+    async def send(self, intent):
+        async with self._slots if intent.leg is Leg.OPEN else nullcontext():
+            try:
+                order_id = await self._desk.account(intent.user_id).submit(intent.request())
+            except Exception:
+                return
+        await self._desk.durably(partial(self._orders.mark_sent, intent.coid))
+        await self._desk.durably(partial(self._orders.acknowledge, intent.coid, order_id))
+
+    patch.setattr(Wire, "_send", send)
+
+
+def resend_sent_at_a_restart(patch):
+    """What is SENT in the log is sent once more by the next process."""
+    find, mark = Intents.find, Intents.mark_sent
+
+    def also_sent(self, *, statuses=None, **which):
+        asked = list(statuses) if statuses is not None else None
+        if asked == [IntentStatus.NEW] and which.get("leg") is Leg.OPEN:
+            asked.append(IntentStatus.SENT)
+        return find(self, statuses=asked, **which)
+
+    patch.setattr(Intents, "find", also_sent)
+    patch.setattr(Intents, "mark_sent", lambda self, coid: mark(self, coid) or True)
+
+
+def done_before_all_is_booked(patch):
+    """An order that the exchange calls terminal is DONE, whatever of it is booked."""
+    settle = Ledger._settle_intent
+
+    def at_once(self, connection, intent, state):
+        return settle(self, connection, intent, replace(state, filled=Decimal(0)))
+
+    patch.setattr(Ledger, "_settle_intent", at_once)
+
+
+def reserve_released_twice(patch):
+    """What an entry reserved is given back again with every look at it that finds it ended."""
+    reservation = Entries.reservation
+
+    def twice(self, connection, coid, at_ms):
+        reservation(self, connection, coid, at_ms)
+        key = (f"again:{coid}:{at_ms}", "u1", "reserve", coid, at_ms)
+        self._write(connection, key, [("reserved", "USDT", Decimal(-1)), ("quote", "USDT", Decimal(1))])
+
+    patch.setattr(Entries, "reservation", twice)
+
+
+def exit_above_the_position(patch):
+    """A position is sold with a tenth more than is held: the user's own coins go with it."""
+    sell = Seller._sell
+
+    async def more(self, trade, before, reason, terms):
+        amount, price, kind = terms
+        await sell(self, trade, before, reason, (amount + Decimal("0.5"), price, kind))
+
+    patch.setattr(Seller, "_sell", more)
+
+
+def token_ignored(patch):
+    """A process whose lease was taken away goes on sending."""
+    patch.setattr(Leases, "may_send", lambda _self, _connection, **_which: True)
+
+
+def _any(_faults):
+    return True
+
+
+MUTANTS = {
+    resend_after_silence: ("doubled", lambda faults: len(faults.timeout_after) > 3),
+    sent_after_the_wire: ("intent_before_request", _any),
+    resend_sent_at_a_restart: ("sent_once", lambda faults: faults.hidden_looks > 1),
+    done_before_all_is_booked: ("lost", lambda faults: faults.late_fills > 0),
+    reserve_released_twice: ("reservations_released", _any),
+    exit_above_the_position: ("position_is_balance", _any),
+    token_ignored: ("one_owner_per_shard", _any),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_broken_order_path_is_caught_and_named(mutant, monkeypatch):
+    """The drill fails, and among what it says is the promise that the mutant breaks."""
+    promise, wanted = MUTANTS[mutant]
+    only(monkeypatch, wanted)
+    mutant(monkeypatch)
+    assert caught(promise)

@@ -32,7 +32,8 @@ _OURS = " WHERE account NOT IN ('other', 'external')"
 _UNREST = (
     f"SELECT (SELECT count(*) FROM intents WHERE {_WAITING})"  # noqa: S608 - a constant of this file
     " + (SELECT count(*) FROM outbox WHERE delivered_wall_ms IS NULL)"
-    " + (SELECT count(*) FROM users) * (SELECT count(*) FROM signal_sets) - (SELECT count(*) FROM offers)"
+    " + (SELECT count(*) FROM users, signal_sets s WHERE expires_ms > :market_ms AND NOT EXISTS (SELECT 1"
+    " FROM offers o WHERE o.signal_set_id = s.signal_set_id AND o.user_id = users.user_id))"
     " + (SELECT count(*) FROM user_requests WHERE done_wall_ms IS NULL)"
 )
 
@@ -63,7 +64,8 @@ _QUERIES = [
 
 def is_quiet(world: World) -> bool:
     """Whether nothing is under way: no order, request, message or offer waits for anybody."""
-    return not world.venue.arriving and world.database.raw.execute(_UNREST).fetchone()[0] == 0
+    now = {"market_ms": world.venue.clock.at_ms}
+    return not world.venue.arriving and world.database.raw.execute(_UNREST, now).fetchone()[0] == 0
 
 
 def world_key(world: World) -> bytes:

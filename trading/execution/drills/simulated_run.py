@@ -18,6 +18,7 @@ from trading.market.orders import OrderRequest
 from trading.store.order_log import OrderLog
 
 DOZE = 10  # steps that an idle process sleeps at most
+PATIENCE = 12  # idle steps in which an order that is LOST may still turn up
 MOST_STEPS = 140  # after which a world in which something is left to do is stuck
 
 
@@ -64,6 +65,7 @@ class Stage:
 
     async def _live(self, step_end: Callable[[], bool] | None) -> Finding | None:
         engine = await self.world.boot()
+        idle = 0
         self._is_live = True  # who dies while taking its leases leaves what was there before
         for number in range(MOST_STEPS):
             if number % RENEWED == RENEWED - 1:
@@ -71,15 +73,16 @@ class Stage:
             before = self._moments
             await _step(engine)
             self.world.advance()
-            if is_quiet(self.world):
-                if self.world.is_over(engine):
-                    return judge_end(self.world)
-                if self._moments == before:
-                    self._doze()
+            quiet = is_quiet(self.world)
+            idle = idle + 1 if self.world.is_over(engine) else 0
+            if idle and (quiet or idle > PATIENCE):
+                return judge_end(self.world)
+            if quiet and self._moments == before:
+                self._doze()
             if step_end is not None and step_end():
                 return None
         finding = judge_end(self.world)
-        finding.add("every_intent_ends", f"not idle after {MOST_STEPS} steps")
+        finding.add("every_intent_ends", f"not idle after {MOST_STEPS} steps: {_left_to_do(self.world)}")
         return finding
 
     def _doze(self) -> None:
@@ -135,7 +138,7 @@ class Stage:
             if self.world.is_over(young):
                 return judge_end(self.world)
         finding = judge_end(self.world)
-        finding.add("every_intent_ends", f"not idle after {MOST_STEPS} steps")
+        finding.add("every_intent_ends", f"not idle after {MOST_STEPS} steps: {_left_to_do(self.world)}")
         return finding
 
     def _moment(self) -> None:
@@ -172,6 +175,18 @@ async def _step(engine: Engine) -> None:
     """Do one round; what the venue does not answer is tried again in the next, as in the engine's loops."""
     with suppress(ExchangeError):
         await engine.step()
+
+
+def _left_to_do(world: World) -> str:
+    """Return what keeps a world from its end, for people."""
+    raw = world.database.raw
+    queries = {
+        "intents": "SELECT leg, attempt, status, amount, filled, reason FROM intents WHERE status <> 'DONE'",
+        "held": "SELECT symbol, bought, sold, base_fees, held_up FROM trades WHERE NOT is_closed",
+        "messages": "SELECT kind FROM outbox WHERE delivered_wall_ms IS NULL",
+        "requests": "SELECT user_id, kind FROM user_requests WHERE done_wall_ms IS NULL",
+    }
+    return "; ".join(f"{name} {raw.execute(query).fetchall()[:3]}" for name, query in queries.items())
 
 
 async def _bury() -> None:

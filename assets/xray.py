@@ -105,6 +105,7 @@ def news_events(
     `same_as` names the item that another feed had told in nearly the same words: it counts once.
     """
     from trading.news.holds import holds
+    from trading.news.maintenance import maintenance_holds
     from trading.news.scores import symbol_scores
 
     at = exchange.market_time()
@@ -114,7 +115,7 @@ def news_events(
     version = store.publish(
         "news_events", frame, key=["item_id"], inputs=["validated_markets"], at=at, run_id=context.run_id
     )
-    held = order_log.hold(holds(frame, at), at)
+    held = order_log.hold([*holds(frame, at), *maintenance_holds(frame, at)], at)
     news.remember(found)
     events = frame.group_by("event").len("items").sort("items", descending=True)
     return materialized(

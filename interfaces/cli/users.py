@@ -20,6 +20,11 @@ app = typer.Typer(
 )
 CLEAR = "none"
 
+KEPT_ONLY = (
+    "quiet hours and digest are kept, not followed yet: the log is the only channel of this release and "
+    "delivers at once; muted kinds are left out"
+)
+
 
 @app.command()
 def add(  # noqa: PLR0917 - Typer reads one parameter per option
@@ -91,7 +96,9 @@ def change(  # noqa: PLR0917 - Typer reads one parameter per option
     mute: Annotated[list[str] | None, Option(help="Kinds of messages not wanted; none = all wanted.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change settings; what is not named stays. Alerts come whatever is muted or quiet.
+    """Change settings; what is not named stays. Alerts come whatever is muted.
+
+    Quiet hours and digest are kept, and not followed yet: see `users show`.
 
     Example: sluice users set ada --capital 800 --quiet 22:00-07:00 --time-zone Europe/Berlin
     """
@@ -121,7 +128,11 @@ def change(  # noqa: PLR0917 - Typer reads one parameter per option
     if as_json:
         print_json({"user": found["user"], "preferences": found["preferences"]} | least)
         return
-    print(f"{user_id}: {', '.join(sorted(values)) or 'messages'} set\n{least['said']}")
+    is_told = any(value is not None for value in (quiet, digest_hour, time_zone, mute))
+    changed = [*sorted(values), *(["messages"] if is_told else [])]
+    print(f"{user_id}: {', '.join(changed) or 'nothing'} set\n{least['said']}")
+    if quiet is not None or digest_hour is not None:
+        print(KEPT_ONLY)
 
 
 @app.command(name="list")
@@ -167,6 +178,7 @@ def show(
     print_table([found["user"]], title=f"User {user_id}")
     print(found["smallest"]["said"])
     print_table([found["preferences"]], title="Messages")
+    print(KEPT_ONLY)
     print_table(found["key"], title="Key", empty="none linked; `sluice users link`")
     print_table(found["requests"], title="Asked for", empty="nothing")
     print_table(found["open_trades"], title="Open positions", empty="none")

@@ -20,6 +20,7 @@ from trading.universe.jump_scan import is_plausible
 
 _log = structlog.get_logger("execution.price_watch")
 OPERATOR = "operator"
+EVERY_SYMBOL = "*"  # of a hold: announced maintenance closes the whole venue
 
 
 class Register(Protocol):
@@ -121,7 +122,7 @@ class PriceWatch:
         """Return why `symbol` takes no entries, or None. As of the last `refresh`."""
         found = self._suspended.get(symbol)
         if found is None:
-            return self._closed.get(symbol)
+            return self._closed.get(symbol) or self._closed.get(EVERY_SYMBOL)
         return f"suspended for review since {found.at_ms}: {found.reason}"
 
     def jumps(self) -> dict[str, Suspension]:

@@ -17,6 +17,7 @@ from trading.news.feeds import Feed, RawItem
 from trading.news.fetch import Answer, FeedRefused, Fetch, Validators
 from trading.news.items import NEWS, as_news, new_items
 from trading.news.linking import Linker
+from trading.news.maintenance import begins_at, is_of_the_venue
 from trading.news.parser import FeedParser
 from trading.news.reading import read_headlines
 from trading.news.twins import WITHIN, Told, twins
@@ -137,7 +138,7 @@ def annotate(items: pl.DataFrame, linker: Linker) -> pl.DataFrame:
         "score": [reading.score for reading in readings],
     }
     found["effective"] = [
-        _end_of_trading(row) if reading.event == "delisting" and symbols else None
+        _end_of_trading(row) if reading.event == "delisting" and symbols else _begin_of_work(row)
         for (row, reading), symbols in zip(rows, found["symbols"], strict=True)
     ]
     added = [pl.Series(name, values, dtype=NEWS[name]) for name, values in found.items()]
@@ -154,6 +155,14 @@ def _end_of_trading(item: dict[str, Any]) -> datetime | None:
         return None
     seen = item["first_seen"]
     return effective_time(f"{item['title']}. {item['summary']}", min(item["published"] or seen, seen))
+
+
+def _begin_of_work(item: dict[str, Any]) -> datetime | None:
+    """When announced work on this venue begins; None for any other story."""
+    if not is_of_the_venue(item["title"], item["source"], item["link"]):
+        return None
+    seen = item["first_seen"]
+    return begins_at(item["title"], item["summary"], min(item["published"] or seen, seen))
 
 
 def _same_as(before: pl.DataFrame, fresh: pl.DataFrame, at: datetime) -> pl.Series:

@@ -46,7 +46,8 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         f"A look at all prices was thrown away: {p['reason']}. Is the exchange well?"
     ),
     "news_hold": lambda p: (
-        f"No new entries in {p['symbol']}: {p['reason']}."
+        f"No new entries{'' if p['symbol'] == '*' else ' in ' + str(p['symbol'])}: {p['reason']}."
+        + (" Entries go on by themselves after it." if p["symbol"] == "*" else "")
         + (f" Trading is said to end at {p['ends']}; positions are left before." if "ends" in p else "")
         + (" You hold it." if p["is_held"] else f" `sluice news release {p['symbol']}` ends this.")
     ),

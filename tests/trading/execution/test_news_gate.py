@@ -119,3 +119,23 @@ async def test_a_released_delisting_sells_nothing(world):
     engine.desk.log.news_holds.release(SYMBOL, "a rumour", at_ms=now_ms)
     await steps(world, engine, 5)
     assert len(engine.desk.log.ledger.open_trades()) == 1
+
+
+async def test_announced_maintenance_stops_all_entries_for_its_window_and_ends_by_itself(world):
+    """A hold of every symbol for an hour: skipped with the notice, told once; an hour later traded."""
+    engine = await world.boot()
+    now_ms = engine.desk.now_ms()
+    hold = NewsHold("hold-m", "*", "maintenance", "maintenance of the exchange", now_ms, now_ms + 3_600_000)
+    assert engine.desk.log.news_holds.place([hold], at_ms=now_ms) == 1
+    assert engine.desk.log.news_holds.place([hold], at_ms=now_ms) == 0
+    await engine.step()
+    assert not engine.desk.log.orders.find()
+    rules = engine.desk.log.skips()["rule"].to_list()
+    assert set(rules) == {"suspended"}
+    [message] = [m for m in world.mailbox.messages.values() if m.kind == "news_hold"]
+    assert message.text.startswith("No new entries: maintenance")
+    world.clock.advance(3_600_000)
+    again = world.batch(set_id="set-00000000000000aa-0000000000ee")
+    engine.desk.log.write_signal_set(again)
+    await engine.step()
+    assert engine.desk.log.orders.find()

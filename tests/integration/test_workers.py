@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.integration.test_engine_on_embedded_exchange import (
     SEED,
+    Process,
     announce,
     audit,
     exchange,  # noqa: F401 - a fixture
@@ -44,6 +46,22 @@ def lasting(batch: SignalSet) -> SignalSet:
     from dataclasses import replace
 
     return replace(batch, signals=tuple(replace(each, max_hold_s=10**7) for each in batch.signals))
+
+
+def hang(worker: Process, log: OrderLog) -> None:
+    """Stop a process where it holds no lock: one stopped in mid-commit would hold up everybody's writes."""
+    path = str(log.database.engine.url.database)
+    while True:
+        worker.child.send_signal(signal.SIGSTOP)
+        try:
+            with sqlite3.connect(path, timeout=0.5, isolation_level=None) as probe:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            worker.child.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+        else:
+            return
 
 
 def served_elsewhere_s(log: OrderLog, users: list[str]) -> float:
@@ -97,7 +115,7 @@ def test_a_dead_and_a_hung_workers_users_are_served_by_the_other(
         enter(1, USERS)
         of_a = users_of(log, a.child.pid)
         assert 0 < len(of_a) < USERS
-        a.child.send_signal(signal.SIGSTOP)
+        hang(a, log)
         hung_s = served_elsewhere_s(log, of_a)
         a.child.send_signal(signal.SIGCONT)
         wait_until(lambda: not log.wishes.open_requests(), 60, "everything of them is closed")

@@ -1,13 +1,13 @@
-"""One signal set for a thousand users: when the last order leaves, what an order costs, how late the loop is.
+"""One signal set for a thousand users: when the last order leaves, what it costs, how late the loop is.
 
-Engines run as `sluice trade` does (`run_engine`, uvloop, SQLite with full sync), each in a process of its own,
-against the embedded exchange in another, on one request budget that counts every signed request, as MEXC does.
+Engines run as `sluice trade` does (`run_engine`, uvloop, SQLite with full sync), each in a process of its
+own, against the embedded exchange in another, on one budget that counts every signed request, as MEXC does.
 Ten thousand users on two workers and the restart with 3,000 positions: ``python -m bench.engine --large``.
 
 - ``floor_ratio``: from the set's row to the last order at the venue, over the weight that reached the venue
   meanwhile divided by the rate. 1 = the limiter never waited for us.
-- ``ratio``: plain ccxt's CPU for `create_order` and `fetch_order` (its limiter off, same run) over ours for an
-  order from plan to booked position.
+- ``ratio``: plain ccxt's CPU for `create_order` and `fetch_order` (its limiter off, same run) over ours for
+  an order from plan to booked position.
 - ``lag_p99_ms``: how late a timer of 1 ms fired meanwhile, in the worker that was latest.
 - ``load``: processes that wanted a core before it began; wall figures say little above 1.
 """

@@ -83,7 +83,7 @@ def traded(load: Load) -> dict[str, Any]:
 
 
 def restarted(load: Load) -> tuple[float, int]:
-    """Let a worker open positions, end it, start another; return seconds until all exits are armed, and how many."""
+    """Return seconds from a start until all exits are armed, and how many positions there are."""
     traded(load)
     log = OrderLog(load.database_url)
     positions = log.ledger.count_open()
@@ -109,12 +109,12 @@ async def _work(load: Load, go: Event, stop: Event) -> dict[str, Any]:
     """Run one engine; CPU and lag are counted from `go` to `stop`."""
     halt = asyncio.Event()
     engine = asyncio.create_task(_engine(load, halt))
-    while not go.is_set():
+    while not go.is_set():  # noqa: ASYNC110 - another process sets it
         await asyncio.sleep(0.1)
     lags: list[float] = []
     cpu = time.process_time()
     watching = asyncio.create_task(_watch(lags))
-    while not stop.is_set() and not engine.done():
+    while not stop.is_set() and not engine.done():  # noqa: ASYNC110 - same
         await asyncio.sleep(0.1)
     cpu = time.process_time() - cpu
     watching.cancel()
@@ -154,7 +154,7 @@ def _armed(load: Load, positions: int, answers: Any) -> None:
 
     from trading.execution.exits import Exits
 
-    looked = Exits._sweep
+    looked = Exits._sweep  # noqa: SLF001 - the look itself, in every way an engine takes it
 
     async def sweep(self: Exits) -> int:
         found = await looked(self)
@@ -162,12 +162,12 @@ def _armed(load: Load, positions: int, answers: Any) -> None:
             answers.put(time.time())
         return found
 
-    Exits._sweep = sweep  # type: ignore[method-assign]  # the process ends with this measurement
+    Exits._sweep = sweep  # type: ignore[method-assign]  # noqa: SLF001 - the process ends with this
     halt = asyncio.Event()
 
     async def work() -> None:
         engine = asyncio.create_task(_engine(load, halt))
-        while answers.empty() and not engine.done():
+        while answers.empty() and not engine.done():  # noqa: ASYNC110 - the look fills it
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         halt.set()
@@ -216,7 +216,9 @@ def _wait(is_true: Any, within_s: float) -> None:
 
 def _are_ready(log: OrderLog, workers: int) -> bool:
     roster = log.leases.roster()
-    return len(roster.workers) == workers and not roster.unserved and all(each.shards for each in roster.workers)
+    return (
+        len(roster.workers) == workers and not roster.unserved and all(each.shards for each in roster.workers)
+    )
 
 
 def _is_done(log: OrderLog, users: int) -> bool:
@@ -290,8 +292,8 @@ async def _plain(base_url: str, orders: int) -> float:
     keys = {"apiKey": key, "secret": secret, "urls": {"api": _urls(base_url)}}
     peer = ccxt.mexc({"enableRateLimit": False, "options": {"recvWindow": 60_000}} | keys)
     try:
+        await peer.load_time_difference()  # before the first signed request
         await peer.load_markets()
-        await peer.load_time_difference()
         price = (await peer.fetch_ticker("BTC/USDT"))["last"] * 0.9
         waiting = iter(range(orders))
 

@@ -33,6 +33,7 @@ MAX_USERS = 20
 @app.command()
 def status(
     queue: Annotated[bool, Option("--queue", help="What being served later costs, by place.")] = False,
+    latency: Annotated[bool, Option("--latency", help="From fresh signals to the first order.")] = False,
     audit: Annotated[
         bool, Option("--audit", help="Check the ledger too: a second per 20,000 orders.")
     ] = False,
@@ -45,6 +46,9 @@ def status(
     settings = load_settings()
     if queue:
         _print_queue(settings, as_json=as_json)
+        return
+    if latency:
+        _print_latency(settings, as_json=as_json)
         return
     found = report(settings, Lake(settings.lake_dir), audit=audit)
     if as_json:
@@ -100,6 +104,20 @@ def _blocked(found: Mapping[str, Any]) -> str:
         return ""
     first = found["blocking"][0]
     return f" Kept out most: {first['users']} users, {first['said']}."
+
+
+def _print_latency(settings: "Settings", *, as_json: bool) -> None:
+    import dagster as dg
+
+    from interfaces.cli.world import order_log
+    from resources.latency import signal_to_order
+
+    rows: list[dict[str, Any]] = []
+    with order_log(settings) as log, dg.DagsterInstance.get() as instance:
+        if log is not None:
+            rows = signal_to_order(instance, log)
+    shown = rows if as_json else rows[:MAX_USERS]
+    print_table(shown, title="Wall seconds by part, newest first", as_json=as_json, empty="no signal set yet")
 
 
 def _print_queue(settings: "Settings", *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_MACHINERY = {"__main__", "harness", "calibration", "venue", "peers", "cores"}
+_MACHINERY = {"__main__", "harness", "calibration", "venue", "peers", "cores", "exit_positions"}
 
 
 def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Open positions by the thousand, and a venue in this process that takes exits (for `bench.exits`).
+"""Open positions by the thousand, and a venue in this process that takes exits (for `bench.leaving`).
 
 Not a benchmark.
 """

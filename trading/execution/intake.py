@@ -129,11 +129,12 @@ class Intake:
         async def serve(place: int, user: User) -> None:
             nonlocal planned
             try:
-                planned += await self._entries.plan(user, batch, quotes, place=place)
+                count = await self._entries.plan(user, batch, quotes, place=place)
             except SluiceError as error:  # this user is offered the set again until it expires
                 await self._desk.told.note(user.user_id, error)
                 _log.warning("user_not_served", user=user.user_id, error=f"{error!r}")
                 return
+            planned += count  # after the await: others count meanwhile
             await self._send_planned(user)
 
         await self._desk.together(partial(serve, *turn) for turn in turns)

@@ -16,7 +16,7 @@ transaction that books what they are of, and never changed; no id holds a name, 
 `entries_audit` holds them against fills, intents and trades.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -101,6 +101,17 @@ class Entries:
         quote = assets(row["symbol"])[1]
         key = (f"reserve:{coid}", row["user_id"], "reserve", coid, at_ms)
         self._bring(connection, key, ("quote", "reserved"), quote, still_reserved(row))
+
+    def reserve_new(self, connection: sa.Connection, rows: Iterable[Fact], at_ms: int) -> None:
+        """Reserve for rows of `intents` that were inserted a moment ago: nothing is booked of them yet."""
+        lines = []
+        for row in rows:
+            amount, quote = still_reserved(row), assets(row["symbol"])[1]
+            key = (f"reserve:{row['coid']}:0", row["user_id"], "reserve", row["coid"], at_ms)
+            if amount != 0:
+                lines += _rows(key, [("quote", quote, -amount), ("reserved", quote, amount)])
+        if lines:
+            connection.execute(_TABLE.insert(), lines)
 
     def dust(self, connection: sa.Connection, trade_id: str, at_ms: int) -> None:
         """Bring the dust of one trade to what the trade says."""
@@ -202,13 +213,15 @@ class Entries:
     def _write(
         self, connection: sa.Connection, key: tuple[str, str, str, str, int], lines: list[Line]
     ) -> int:
-        names = ("txn_id", "user_id", "kind", "ref", "at_ms")
-        facts = dict(zip(names, key, strict=True))
-        rows = [
-            facts | {"line": number, "account": account, "asset": asset, "amount": amount}
-            for number, (account, asset, amount) in enumerate(lines)
-        ]
-        return self._database.insert_new(connection, _TABLE, rows)
+        return self._database.insert_new(connection, _TABLE, _rows(key, lines))
+
+
+def _rows(key: tuple[str, str, str, str, int], lines: list[Line]) -> list[dict[str, Any]]:
+    facts = dict(zip(("txn_id", "user_id", "kind", "ref", "at_ms"), key, strict=True))
+    return [
+        facts | {"line": number, "account": account, "asset": asset, "amount": amount}
+        for number, (account, asset, amount) in enumerate(lines)
+    ]
 
 
 def _balances(connection: sa.Connection, user_id: str) -> dict[tuple[str, str], Decimal]:

@@ -77,9 +77,10 @@ class Intents:
                 if takes.of_others(connection, seen, worker_id):
                     raise takes.OvertakenError
                 takes.note(connection, intents, worker_id, self._wall)
-            for intent in intents:
-                connection.execute(_TABLE.insert(), intent_row(intent, wall_ms))
-                self._entries.reservation(connection, intent.coid, at_ms)
+            planned = [intent_row(intent, wall_ms) for intent in intents]
+            if planned:
+                connection.execute(_TABLE.insert(), planned)
+                self._entries.reserve_new(connection, planned, at_ms)
             rows = [_skip_row(skip, at_ms) for skip in skips]
             self._database.insert_new(connection, schema.skips, rows)
         return True

@@ -17,10 +17,9 @@ from trading.execution.selling import Seller
 from trading.execution.wire import Wire
 from trading.market.errors import OutcomeUnknown, VenueFailed
 from trading.store.order_log.entries import Entries
-from trading.store.order_log.intents import Intents
 from trading.store.order_log.leases import Leases
 from trading.store.order_log.ledger import Ledger
-from trading.store.order_log.records import IntentStatus, Leg
+from trading.store.order_log.records import Leg
 
 MOST, PART = 240, 40  # points, in parts; a mutant must be caught within them
 
@@ -71,20 +70,6 @@ def sent_after_the_wire(patch):
     patch.setattr(Wire, "_send", send)
 
 
-def resend_sent_at_a_restart(patch):
-    """What is SENT in the log is sent once more by the next process."""
-    find, mark = Intents.find, Intents.mark_sent
-
-    def also_sent(self, *, statuses=None, **which):
-        asked = list(statuses) if statuses is not None else None
-        if asked == [IntentStatus.NEW] and which.get("leg") is Leg.OPEN:
-            asked.append(IntentStatus.SENT)
-        return find(self, statuses=asked, **which)
-
-    patch.setattr(Intents, "find", also_sent)
-    patch.setattr(Intents, "mark_sent", lambda self, coid: mark(self, coid) or True)
-
-
 def done_before_all_is_booked(patch):
     """An order that the exchange calls terminal is DONE, whatever of it is booked."""
     settle = Ledger._settle_intent
@@ -130,7 +115,6 @@ def _any(_faults):
 MUTANTS = {
     resend_after_silence: ("doubled", lambda faults: len(faults.timeout_after) > 3),
     sent_after_the_wire: ("intent_before_request", _any),
-    resend_sent_at_a_restart: ("sent_once", lambda faults: faults.hidden_looks > 1),
     done_before_all_is_booked: ("lost", lambda faults: faults.late_fills > 0),
     reserve_released_twice: ("reservations_released", _any),
     exit_above_the_position: ("position_is_balance", _any),

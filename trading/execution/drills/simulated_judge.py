@@ -23,7 +23,7 @@ D = Decimal
 # Nothing reads these back to decide: bookkeeping of when, texts for people, counters.
 _INERT = {"at_ms", "closed_ms", "opened_ms", "created_ms", "since_ms", "version", "reason", "payload", "seq"}
 _IGNORED = {"shards", "workers", "takes", "schema_version", "decisions", "fleet_results", "high_water"}
-_IGNORED |= {"signal_sets", "account_checks", "trade_cursors"}
+_IGNORED |= {"signal_sets", "account_checks", "trade_cursors", "cursors"}
 _WHOLE = {"halts", "suspensions", "news_holds", "restores"}
 _WAITING = "status IN ('NEW', 'SENT', 'UNKNOWN', 'ACKED', 'LOST')"
 _OPEN_STATES = {"NEW", "SENT", "UNKNOWN", "ACKED"}

@@ -27,6 +27,7 @@ def trade(
         int | None,
         Option(min=1, max=16, help="Start so many processes and keep them alive; default: be one."),
     ] = None,
+    supervised: Annotated[bool, Option("--supervised", hidden=True)] = False,
     as_json: AsJson = False,
 ) -> None:
     """Trade for every user of the current world until told to stop (Ctrl-C, SIGTERM).
@@ -34,20 +35,23 @@ def trade(
     Each process is a worker: it serves its share of the users (16 shards, leased in the order log) and joins
     those that run already; start another one at any time, here or on another machine with the same log. A
     worker that dies or hangs loses its users to the others, exits first. `sluice trade --workers 2` starts
-    two and replaces whichever dies. More than one: for more users than a core serves, and so that stops are
+    two and replaces whichever dies, or was killed for giving no sign of life for six seconds; the workers end
+    with it. More than one: for more users than a core serves, and so that stops are
     watched while one restarts. All share one request budget.
     """
     if workers is not None:
         raise typer.Exit(_supervise(workers, until_idle, for_seconds, seed, metrics_port))
     import asyncio
+    from contextlib import AsyncExitStack
     from dataclasses import asdict
 
     import uvloop
 
     from interfaces.logging import setup_logging
+    from interfaces.run.watched import watched
     from resources.accounts import key_ring, live_refusal, order_exchange
     from resources.settings import load_settings
-    from trading.execution.run import run_engine
+    from trading.execution.run import EngineSummary, run_engine
     from trading.store.order_log import OrderLog
     from trading.users.keys import DemoKeyRing
 
@@ -57,9 +61,12 @@ def trade(
     log = OrderLog(settings.database_url)
     try:
         keys = key_ring(settings, log, demo)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            summary = runner.run(
-                run_engine(
+
+        async def work() -> EngineSummary:
+            async with AsyncExitStack() as open_now:
+                if supervised:
+                    await open_now.enter_async_context(watched())
+                return await run_engine(
                     database_url=settings.database_url,
                     exchange=order_exchange(settings),
                     keys=keys,
@@ -71,7 +78,9 @@ def trade(
                     live_refusal=live_refusal(settings),
                     metrics_port=metrics_port,
                 )
-            )
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            summary = runner.run(work())
     finally:
         log.close()
     if as_json:

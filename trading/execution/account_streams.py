@@ -16,12 +16,13 @@ from trading.exchange.feed.events import Event, Kind
 from trading.exchange.feed.watched import WatchedAccount
 from trading.exchange.feed.wiring import LiveFeeds
 from trading.exchange.gateway import AccountGateway, BeforeWire
-from trading.market.errors import SluiceError
+from trading.market.errors import ExchangeError, SluiceError
 from trading.market.orders import Balance, Fill, OrderRequest, OrderState, Transfer
 from trading.store.order_log.records import ZERO, Intent
 from trading.users.user import User
 
 _log = structlog.get_logger("execution.account_streams")
+RETRY_S = 5.0  # after the venue did not answer when a stream was to be opened
 MOST_ORDERS = 20_000  # remembered at once; older ones are asked for if anybody still wants them
 
 
@@ -156,13 +157,27 @@ class AccountStreams:
             if before is not None:
                 self._open.pop(user_id, None)
                 await self._feeds.leave(before)
-            feed, gateway.watched = await self._feeds.account(label, *key)
-            self._open[user_id] = feed
+            feed, watched = await self._feed(user_id, label, key)
+            if self._labels[user_id] != label:  # the key was replaced meanwhile
+                await self._feeds.leave(label)
+                return
+            self._open[user_id], gateway.watched = feed, watched
             reader = feed.subscribe([Kind.ORDERS, Kind.FILLS])
             async for event in reader:
                 self.outcomes.take(event)
         except SluiceError as error:  # the account is polled, as without streams
             _log.warning("account_not_streamed", user=user_id, error=f"{error!r}")
+
+    async def _feed(
+        self, user_id: str, label: str, key: tuple[str, str]
+    ) -> tuple[AccountFeed, WatchedAccount]:
+        """Return the account's open feed, however long the venue is away."""
+        while True:
+            try:
+                return await self._feeds.account(label, *key)
+            except ExchangeError as error:
+                _log.warning("account_not_streamed", user=user_id, error=f"{error!r}", retry_s=RETRY_S)
+                await asyncio.sleep(RETRY_S)
 
 
 class StreamedAccount:

@@ -205,7 +205,7 @@ class Exits:
         quote = None if seen is None else seen.executable
         try:
             reason = self.reasons.of(trade, before, quote)
-        except SluiceError as error:
+        except Exception as error:  # one position's trouble must not keep the others from being left
             self._failed(trade, error)
             return None
         is_begun = any(intent.status is not IntentStatus.VOID for intent in before)
@@ -231,6 +231,8 @@ class Exits:
     def _start(self, due: Iterable[tuple[Trade, str]]) -> list[asyncio.Task[None]]:
         tasks = []
         for trade, reason in sorted(due, key=lambda each: self._turn(each[0])):
+            if trade.trade_id in self._acting:  # named twice: read before and after a booking
+                continue
             self.looks.forget(trade)
             self.reasons.begin(trade)
             task = asyncio.create_task(self._leave(trade, reason))
@@ -261,13 +263,19 @@ class Exits:
         except SluiceError as error:
             self._failed(trade, error)
             await self._desk.told.note(trade.user_id, error)
+        except Exception as error:  # nobody awaits this task: without a word here it would fail unseen
+            self._failed(trade, error)
         finally:
             self._acting.pop(trade.trade_id, None)
         self.book.renew(trade.trade_id)
 
-    def _failed(self, trade: Trade, error: SluiceError) -> None:
+    def _failed(self, trade: Trade, error: Exception) -> None:
         self._seller.pace.put_off(trade.trade_id)
-        _log.warning("exit_failed", user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
+        bound = _log.bind(user=trade.user_id, symbol=trade.symbol, error=f"{error!r}")
+        if isinstance(error, SluiceError):
+            bound.warning("exit_failed")
+        else:  # a mistake of this program
+            bound.error("exit_failed", exc_info=error)
 
     def _note_result(self, quotes: Mapping[str, Quote]) -> None:
         fall = self._desk.fleet.result.note(quotes, self._desk.now_ms())

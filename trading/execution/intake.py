@@ -64,6 +64,7 @@ class Intake:
         for signal_set_id in sorted(self._live - set(live)):
             await self._expired(signal_set_id)
         self._live = set(live)
+        self._done = {name: users for name, users in self._done.items() if name in self._live}
         return planned
 
     async def _expired(self, signal_set_id: str) -> None:

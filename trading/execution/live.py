@@ -48,8 +48,11 @@ class Live:
                 continue
             try:
                 await self.prices.listen(feed, guarded)
+            except Exception:  # all is polled meanwhile; without a next feed it would be for good
+                _log.exception("feed_broken", retry_s=RETRY_S)
             finally:
                 await feed.close()
+            await asyncio.sleep(RETRY_S)
 
     async def close(self) -> None:
         """Close the private streams."""

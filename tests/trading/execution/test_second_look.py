@@ -236,3 +236,41 @@ async def test_partly_sold_position_goes_on_without_waiting_for_a_sweep(tmp_path
     await engine.follow.step()
     assert not engine.desk.log.ledger.open_trades()
     assert isinstance(await engine.desk.public.order_book(AAA), pl.DataFrame)
+
+
+@pytest.mark.parametrize("where", ["of", "leave"])
+async def test_mistake_over_one_position_leaves_the_others_their_exits(tmp_path, where):
+    """Two users at the stop; deciding or selling for u1 raises what is no error of ours: u2 is sold."""
+    world = World(tmp_path, symbols=(AAA,), users=2)
+    engine = await world.boot()
+    for _ in range(4):
+        await engine.step()
+        world.wall.advance(400)
+        world.clock.advance(1000)
+    exits = engine.exits
+    room = exits.reasons if where == "of" else exits._seller
+    name = "of" if where == "of" else "leave"
+    works = getattr(room, name)
+
+    def broken(trade, *rest):
+        if trade.user_id == "u1":
+            raise ZeroDivisionError
+        return works(trade, *rest)
+
+    setattr(room, name, broken)
+    for bid in ("98.5", "97", "95.6", "94.9"):  # small steps: none is doubted
+        world.set_prices(bid)
+        await exits.step()
+        world.wall.advance(400)
+        world.clock.advance(60_000)
+    sold = {user for user, request in world.venue.requests if request.side.value == "sell"}
+    assert sold == {"u2"}
+
+
+async def test_position_named_twice_in_one_look_is_sold_by_one_task(tmp_path):
+    """A look holds it as it was before and after a booking: two tasks would run beside each other."""
+    _, engine, _ = await holding(tmp_path)
+    (trade,) = engine.exits.book.trades()
+    changed = replace(trade, version=trade.version + 1)
+    assert len(engine.exits._start([(trade, "max_hold"), (changed, "max_hold")])) == 1
+    await engine.exits.settled()

@@ -1,13 +1,17 @@
 """What private streams tell of an order is booked where it adds up; everything else is asked for."""
 
+import asyncio
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 from tests.trading.execution.fake_venue import D, Faults
 from tests.trading.execution.world import START, World
 from trading.exchange.feed.events import Event, Kind, Origin, Stream
-from trading.execution.account_streams import Outcomes
+from trading.execution import account_streams, live
+from trading.execution.account_streams import AccountStreams, Outcomes
 from trading.execution.follow import Follow
 from trading.execution.settings import EngineSettings
+from trading.market.errors import Unreachable
 from trading.market.orders import OrderType
 from trading.store.order_log.records import IntentStatus
 
@@ -147,3 +151,105 @@ async def test_partial_fill_of_a_resting_entry_is_protected_at_once_and_not_doub
     assert sum(each.filled for each in closes) == D("4.95")
     assert not engine.desk.log.ledger.open_trades()
     assert not engine.desk.log.breaks()
+
+
+class Reader:
+    """A subscription in which nothing ever comes."""
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        await asyncio.Event().wait()
+
+
+class Feeds:
+    """Feeds of a venue that is away for the first `away` tries."""
+
+    def __init__(self, away: int) -> None:
+        self.away, self.tries, self.left = away, 0, []
+
+    async def account(self, label, _key, _secret):
+        self.tries += 1
+        await asyncio.sleep(0)
+        if self.tries <= self.away:
+            raise Unreachable("nobody there")
+        return SimpleNamespace(is_streaming=True, subscribe=lambda _kinds: Reader()), label
+
+    async def leave(self, label) -> None:
+        self.left.append(label)
+
+    async def close(self) -> None:
+        return
+
+
+async def test_account_opened_while_the_venue_is_away_streams_once_it_is_back(monkeypatch):
+    """Refused twice: tried again, not polled for the rest of the process's life."""
+    monkeypatch.setattr(account_streams, "RETRY_S", 0.0)
+    feeds = Feeds(away=2)
+    streams = AccountStreams(feeds, lambda *_: None, lambda _: ("k", "s"))  # type: ignore[arg-type, return-value]
+    streams.open(SimpleNamespace(user_id="u1"))  # type: ignore[arg-type]
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert streams.is_streaming("u1")
+    assert feeds.tries == 3
+    await streams.close()
+
+
+async def test_stream_of_a_key_replaced_while_it_opened_is_given_back():
+    """Two keys one after the other: the feed of the second is the account's, the first one's is left."""
+    feeds = Feeds(away=0)
+    streams = AccountStreams(feeds, lambda *_: None, lambda _: ("k", "s"))  # type: ignore[arg-type, return-value]
+    user = SimpleNamespace(user_id="u1")
+    streams.open(user)  # type: ignore[arg-type]
+    await asyncio.sleep(0)  # it is being opened
+    gateway = streams.open(user)  # type: ignore[arg-type]
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert gateway.watched == "u1 #2"  # type: ignore[attr-defined]
+    assert "u1 #1" in feeds.left
+    await streams.close()
+
+
+async def test_public_feed_that_breaks_is_opened_again(monkeypatch):
+    """Whatever the first feed dies of, a second one is listened to: quotes are not polled for good."""
+    monkeypatch.setattr(live, "RETRY_S", 0.0)
+    heard, closed = [], []
+
+    async def listen(feed, _heard):
+        heard.append(feed)
+        if len(heard) == 1:
+            raise KeyError("a symbol nobody knows")
+        await asyncio.Event().wait()
+
+    async def nothing():
+        return
+
+    async def public():
+        return SimpleNamespace(open=nothing, close=lambda: _noted(closed))
+
+    engine_feed = live.Live.__new__(live.Live)
+    engine_feed._feeds = SimpleNamespace(public=public)  # type: ignore[assignment]
+    engine_feed.prices = SimpleNamespace(listen=listen)  # type: ignore[assignment]
+    running = asyncio.create_task(engine_feed.run(lambda _quote: None))
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert (len(heard), len(closed)) == (2, 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def _noted(closed: list[bool]) -> None:
+    closed.append(True)
+
+
+async def test_sets_that_are_over_are_not_remembered(tmp_path):
+    """A service that runs for months must not keep every set's users."""
+    world = World(tmp_path, symbols=(AAA,))
+    engine = await world.boot()
+    for _ in range(3):
+        await engine.step()
+    assert len(engine.intake._done) == 1
+    world.clock.advance(60 * 60_000)
+    await engine.intake.step()
+    assert engine.intake._done == {}

@@ -117,15 +117,30 @@ async def test_message_that_could_not_be_delivered_is_delivered_later(world):
 
 
 class Cache:
-    """Keeps the newest version per trade; down when told so."""
+    """Keeps the newest version per trade; down when told so. Its users are all there from the start."""
 
     def __init__(self) -> None:
         self.seen: dict[str, tuple[int, bool]] = {}
         self.is_down = False
+        self.sign = ""
 
-    async def apply(self, trade, version):
+    def _asked(self) -> None:
         if self.is_down:
             raise StoreError("user cache cannot be written: ConnectionError")
+
+    async def is_lit(self, sign):
+        self._asked()
+        return sign == self.sign
+
+    async def light(self, sign):
+        self._asked()
+        self.sign = sign
+
+    async def marks(self, user_ids):
+        return dict.fromkeys(user_ids, self.sign)
+
+    async def apply(self, trade, version):
+        self._asked()
         assert version > self.seen.get(trade.trade_id, (0, False))[0]
         self.seen[trade.trade_id] = (version, trade.is_closed)
 
@@ -140,8 +155,10 @@ async def test_cache_catches_up_after_it_was_down(world):
     assert cache.seen == {}
     assert "trade_closed" in world.mailbox.kinds()
     cache.is_down = False
+    world.wall.advance(60_000)  # it is asked ever more rarely while it is away
     await engine.courier.step()
     assert [closed for _, closed in cache.seen.values()] == [True]
+    await engine.courier.step()  # ... and the word that it is back
     assert engine.desk.log.outbox.waiting("cached") == []
 
 

@@ -82,6 +82,8 @@ def order_exchange(settings: Settings) -> ExchangeSettings:
         limiter_path=settings.limiter_dir,
         # The embedded exchange counts signed requests on their key, as MEXC's documentation has it.
         signed_on_address=settings.exchange.signed_on_address,
+        source_address=settings.exchange.source_address,
+        standby_address=settings.exchange.standby_address,
     )
 
 

@@ -4,10 +4,11 @@ Not here: where settings come from (settings.py) and what the gateway makes of t
 """
 
 import json
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 class ExchangeConfig(BaseModel):
@@ -36,6 +37,12 @@ class ExchangeConfig(BaseModel):
     signed_on_address : bool
         Whether the embedded exchange's signed requests are paid by our address's budget, too, as MEXC counts
         them: for drills and load tests of the fleet. The embedded exchange itself counts them on their key.
+    source_address : str or None
+        This machine's IP address that requests and streams to the exchange leave from; None = the system
+        chooses. Keys are bound to it at the exchange.
+    standby_address : str or None
+        The second address that keys must be bound to: the one that orders leave from when the first is gone.
+        A key is proven from both when it is linked and every day.
     admin_token : secret or None
         Lets the demo driver set the embedded exchange's clock.
     """
@@ -50,7 +57,20 @@ class ExchangeConfig(BaseModel):
     timeout_s: float = Field(default=10.0, gt=0, le=300)
     max_drift_s: float = Field(default=2.0, gt=0, le=3600)
     signed_on_address: bool = False
+    source_address: str | None = None
+    standby_address: str | None = None
     admin_token: SecretStr | None = None
+
+    @field_validator("source_address", "standby_address")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else str(ip_address(value))
+
+    @model_validator(mode="after")
+    def _two_addresses(self) -> Self:
+        if self.standby_address is not None and self.standby_address == self.source_address:
+            raise ValueError(f"source and standby address must differ, both were {self.source_address}")
+        return self
 
 
 def rate_of_world(record: Path) -> float | None:

@@ -205,6 +205,8 @@ class Settings(BaseSettings):
             # The embedded exchange counts signed requests on their key alone.
             signed_on_address=self.exchange.kind == "mexc",
             max_drift_s=self.exchange.max_drift_s if self.exchange.kind == "mexc" else None,
+            source_address=self.exchange.source_address,
+            standby_address=self.exchange.standby_address,
         )
 
     @classmethod

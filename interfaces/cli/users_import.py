@@ -90,8 +90,8 @@ async def _run(
     async with venue(settings) as (pool, bench):
 
         async def look(user: Any, credentials: Any, is_ip_bound: bool) -> Seen:
-            account = pool.account(*credentials.pair)
-            proof = await prove(log, user, MexcKeyAccess(account), bench, is_ip_bound=is_ip_bound)
+            account, access = pool.account(*credentials.pair), MexcKeyAccess(pool, *credentials.pair)
+            proof = await prove(log, user, access, bench, is_ip_bound=is_ip_bound)
             return Seen(proof, {} if proof.is_unfit else await account.balances())
 
         now_ms = pool.clock.now_ms()

@@ -196,7 +196,7 @@ async def check_all(settings: "Settings", log: "OrderLog", users: Sequence["User
     found = {}
     async with venue(settings) as (pool, bench):
         for user in users:
-            access = MexcKeyAccess(pool.account(*store.open(user.user_id).pair))
+            access = MexcKeyAccess(pool, *store.open(user.user_id).pair)
             found[user.user_id] = await check_key(log, user, access, bench, now_ms=SystemClock().now_ms())
     return found
 
@@ -208,7 +208,7 @@ async def _prove(
     from trading.users.check import prove
 
     async with venue(settings) as (pool, bench):
-        access = MexcKeyAccess(pool.account(*credentials.pair))
+        access = MexcKeyAccess(pool, *credentials.pair)
         return await prove(log, user, access, bench, is_ip_bound=is_ip_bound)
 
 

@@ -1,11 +1,26 @@
 """Keys as a person links them: proven first, one plain sentence per failure, shown nowhere."""
 
+import socket
+
 import pytest
 
 from interfaces.cli.main import run
 from tests.interfaces.users_stand import KEY, stand
 from tests.trading.simulator.handmade import START_MS
 from trading.simulator.accounts import ALL_PERMISSIONS, TRADE, WITHDRAW, WITHDRAW_READ
+
+
+def has_two_addresses() -> bool:
+    """Linux has all of 127.0.0.0/8; macOS has 127.0.0.1 unless told otherwise."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.2", 0))
+        except OSError:
+            return False
+    return True
+
+
+needs_two_addresses = pytest.mark.skipif(not has_two_addresses(), reason="127.0.0.2 is not on this machine")
 
 
 @pytest.fixture
@@ -58,6 +73,90 @@ def test_unfit_key_is_one_plain_sentence(at, terms, words):
     assert code == 1
     assert words in at.out
     assert "HTTP" not in at.out
+
+
+def egress(monkeypatch, source: str, standby: str) -> None:
+    monkeypatch.setenv("SLUICE_EXCHANGE__SOURCE_ADDRESS", source)
+    monkeypatch.setenv("SLUICE_EXCHANGE__STANDBY_ADDRESS", standby)
+
+
+def verdicts(found) -> dict[str, str]:
+    return {check["check"]: check["verdict"] for check in found["checks"]}
+
+
+@needs_two_addresses
+def test_key_bound_to_both_addresses_is_proven_from_both(at, monkeypatch):
+    """Two sockets with two source addresses ask the exchange, which knows the key from both."""
+    egress(monkeypatch, "127.0.0.1", "127.0.0.2")
+    key = at.open_key(addresses=frozenset({"127.0.0.1", "127.0.0.2"}))
+    found = at.json("link", "ada", "--ip-bound", typed=lines(key))
+    assert found["is_passed"]
+    assert [(c["check"], c["sentence"]) for c in found["checks"][:2]] == [
+        ("access", "The key and its secret are accepted from 127.0.0.1."),
+        ("standby", "The key is accepted from 127.0.0.2, your standby address, too."),
+    ]
+
+
+@needs_two_addresses
+def test_key_that_refuses_the_standby_address_gets_no_entries_until_it_is_bound_to_both(at, monkeypatch):
+    """Linked but failed, in one sentence; bound to both at the exchange, the next check passes."""
+    egress(monkeypatch, "127.0.0.1", "127.0.0.2")
+    at.json("link", "ada", "--ip-bound", typed=lines(at.open_key(addresses=frozenset({"127.0.0.1"}))))
+    key = at.json("show", "ada")["key"][0]
+    assert key["state"] == "failed"
+    told = "The key refuses 127.0.0.2, your standby address: bind it at the exchange to both."
+    assert key["reason"] == told
+    at.exchange.accounts.known[KEY].addresses = frozenset({"127.0.0.1", "127.0.0.2"})
+    assert at.users("check", "ada") == 0
+    assert at.json("show", "ada")["key"][0]["state"] == "proven"
+
+
+@needs_two_addresses
+@pytest.mark.parametrize(("bound", "standby"), [("127.0.0.2", "ok"), ("10.9.8.7", "failed")])
+def test_refusal_of_the_main_address_is_said_and_the_standby_is_asked_still(at, monkeypatch, bound, standby):
+    """Both ends of the binding are said at once, so that nobody mends one and finds the other."""
+    egress(monkeypatch, "127.0.0.1", "127.0.0.2")
+    key = at.open_key(addresses=frozenset({bound}))
+    found = at.json("link", "ada", "--ip-bound", typed=lines(key))
+    assert not found["is_linked"]
+    assert verdicts(found) == {"access": "failed", "standby": standby}
+    told = "The key refuses 127.0.0.1, your main address: bind it at the exchange to both."
+    assert found["checks"][0]["sentence"] == told
+
+
+@needs_two_addresses
+def test_requests_leave_from_the_source_address(at, monkeypatch):
+    """A key bound to 127.0.0.2 alone is accepted where that is the source address."""
+    monkeypatch.setenv("SLUICE_EXCHANGE__SOURCE_ADDRESS", "127.0.0.2")
+    key = at.open_key(addresses=frozenset({"127.0.0.2"}))
+    assert at.json("link", "ada", "--ip-bound", typed=lines(key))["is_passed"]
+
+
+def test_standby_address_of_another_machine_is_a_warning_that_says_where_to_check(at, monkeypatch):
+    """192.0.2.1 (RFC 5737) is nobody's: it cannot be asked from here, which says nothing of the key."""
+    egress(monkeypatch, "127.0.0.1", "192.0.2.1")
+    found = at.json("link", "ada", "--ip-bound", typed=lines(at.open_key()))
+    assert found["is_passed"]
+    assert verdicts(found)["standby"] == "warning"
+    assert "Run `sluice users check` there" in found["checks"][1]["sentence"]
+
+
+def test_source_address_that_is_not_this_machines_is_named(at, monkeypatch):
+    """Nothing is sent, and the error has the address."""
+    monkeypatch.setenv("SLUICE_EXCHANGE__SOURCE_ADDRESS", "192.0.2.1")
+    assert at.users("link", "ada", typed=lines(at.open_key())) == 1
+    assert "192.0.2.1 is no address of this machine" in at.err
+
+
+@pytest.mark.parametrize(
+    ("source", "standby", "words"),
+    [("mexc.com", "127.0.0.2", "does not appear to be"), ("127.0.0.1", "127.0.0.1", "must differ")],
+)
+def test_addresses_that_cannot_be_are_refused(at, monkeypatch, source, standby, words):
+    """A name is no address; a standby that is the same is none."""
+    egress(monkeypatch, source, standby)
+    assert at.users("check") == 1
+    assert words in at.err
 
 
 def test_unfit_key_is_not_kept_and_the_one_before_stays(at):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from trading.exchange.account import MexcAccount
 from trading.exchange.order_wire import order_params
+from trading.exchange.pool import GatewayPool
 from trading.market.errors import BadCredentials, BadPayload
 from trading.market.orders import Balance, OrderRequest, OrderType, Side
 from trading.market.symbols import Market
@@ -29,7 +29,17 @@ class Rights:
 
 
 class KeyAccess(Protocol):
-    """The questions a proof asks."""
+    """The questions a proof asks.
+
+    `address` and `standby` are the addresses that requests leave from, None where none is set.
+    """
+
+    address: str | None
+    standby: str | None
+
+    async def from_standby(self) -> None:
+        """Ask for the account from the standby address; raises what the venue refuses."""
+        ...
 
     async def rights(self) -> Rights:
         """Return permissions and balances."""
@@ -53,10 +63,26 @@ class KeyAccess(Protocol):
 
 
 class MexcKeyAccess:
-    """Satisfies `KeyAccess` over one account's gateway."""
+    """Satisfies `KeyAccess` over one key's gateways.
 
-    def __init__(self, account: MexcAccount) -> None:
-        self._account = account
+    Parameters
+    ----------
+    pool : GatewayPool
+        Says from which addresses requests leave.
+    api_key, secret : str
+        The key to ask about.
+    """
+
+    def __init__(self, pool: GatewayPool, api_key: str, secret: str) -> None:
+        self._account = pool.account(api_key, secret)
+        self._elsewhere = pool.standby_account(api_key, secret)
+        self.address = pool.settings.source_address
+        self.standby = pool.settings.standby_address
+
+    async def from_standby(self) -> None:
+        """Ask for the account from the standby address; raises what the venue refuses."""
+        if self._elsewhere is not None:
+            await self._elsewhere.account()
 
     async def rights(self) -> Rights:
         """Return permissions and balances. BadPayload if the answer is no account."""

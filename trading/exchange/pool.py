@@ -42,6 +42,10 @@ class ExchangeSettings:
     max_drift_s : float or None
         How far this machine's clock may be from the venue's before signed calls are refused; None
         where the venue's time is not real time (the embedded exchange).
+    source_address : str or None
+        This machine's address that requests and streams leave from; None = the system chooses.
+    standby_address : str or None
+        The address that orders leave from when the first is gone: keys are proven from it, too.
     """
 
     base_url: str | None = None
@@ -52,6 +56,8 @@ class ExchangeSettings:
     account_rate_per_s: float | None = None
     signed_on_address: bool = True
     max_drift_s: float | None = None
+    source_address: str | None = None
+    standby_address: str | None = None
 
     def __post_init__(self) -> None:
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
@@ -79,12 +85,13 @@ class GatewayPool:
             settings.rate_per_s if rate_per_s is None else rate_per_s,
             None if path is None else keys_file(path),
         )
-        self._transport = Transport(timeout_s=settings.timeout_s)
+        self._transport = Transport(timeout_s=settings.timeout_s, source_address=settings.source_address)
         self._table = MarketTable()
         self.clock = SyncedClock(self._time_sample, max_drift_s=settings.max_drift_s)
         caller = Caller(self.limiter, on_skew=self.clock.sync)
         self._http = HttpWire(settings.base_url, self._transport, caller)
         self._venue = Venue(settings.base_url, self._transport, self.clock)
+        self._standby: tuple[Transport, Venue] | None = None
         self._unify = unifier(self._venue)
         self.public = PublicMarketData(
             CcxtWire(self._venue, caller),
@@ -104,12 +111,28 @@ class GatewayPool:
         BadInput
             If key or secret is empty.
         """
+        return self._account(self._venue, api_key, secret)
+
+    def standby_account(self, api_key: str, secret: str) -> MexcAccount | None:
+        """Return a gateway like `account` that leaves from the standby address, None if none is set.
+
+        It draws on the same budgets, which is more careful than the venue: that counts by address.
+        """
+        address = self.settings.standby_address
+        if address is None:
+            return None
+        if self._standby is None:
+            transport = Transport(timeout_s=self.settings.timeout_s, source_address=address)
+            self._standby = transport, Venue(self.settings.base_url, transport, self.clock)
+        return self._account(self._standby[1], api_key, secret)
+
+    def _account(self, venue: Venue, api_key: str, secret: str) -> MexcAccount:
         if not api_key or not secret:
             raise BadInput("an account needs an API key and a secret; one of them was empty")
         own = self._keys.of(api_key)
         limiters = (own, self.limiter) if self.settings.signed_on_address else (own,)
         return MexcAccount(
-            self._venue.for_account(api_key, secret),
+            venue.for_account(api_key, secret),
             Caller(*limiters, on_skew=self.clock.sync),
             table=self._table,
             clock=self.clock,
@@ -125,6 +148,8 @@ class GatewayPool:
     async def close(self) -> None:
         """Close all connections and leave the line for the shared budget."""
         await self._transport.close()
+        if self._standby is not None:
+            await self._standby[0].close()
         self.limiter.close()
         self._keys.close()
 

@@ -5,6 +5,7 @@ what a reply means (errors.py).
 """
 
 import asyncio
+import errno
 import random
 import ssl
 import time
@@ -23,6 +24,7 @@ from trading.market.errors import (
     ClockDrift,
     ClockSkew,
     ExchangeError,
+    NoSuchAddress,
     OutcomeUnknown,
     RateLimited,
     Timeout,
@@ -41,10 +43,19 @@ _SKEW_TRIES = 3
 
 
 class Transport:
-    """One aiohttp session, connector and TLS context, made on first use inside the running loop."""
+    """One aiohttp session, connector and TLS context, made on first use inside the running loop.
 
-    def __init__(self, *, timeout_s: float) -> None:
+    Parameters
+    ----------
+    timeout_s : float
+        Wall seconds before a request counts as unanswered.
+    source_address : str or None
+        This machine's address that connections leave from, websockets too; None = the system chooses.
+    """
+
+    def __init__(self, *, timeout_s: float, source_address: str | None = None) -> None:
         self.timeout_s = timeout_s
+        self.source_address = source_address
         self._session: aiohttp.ClientSession | None = None
 
     async def send(
@@ -82,6 +93,8 @@ class Transport:
             return Unreachable(f"{told}: no connection to {target.host} within {self.timeout_s} s")
         if isinstance(error, aiohttp.ClientConnectorError):
             reason = error.os_error.strerror if error.os_error else type(error).__name__
+            if error.os_error and error.os_error.errno == errno.EADDRNOTAVAIL and self.source_address:
+                return NoSuchAddress(f"{told}: {self.source_address} is no address of this machine")
             return Unreachable(f"{told}: no connection to {target.host}: {reason}")
         if isinstance(error, TimeoutError):
             silent = f"no answer within {self.timeout_s} s"
@@ -105,7 +118,12 @@ class Transport:
             # One TLS context for all accounts: making one costs 34-57 ms CPU (live.md, section 4).
             context = ssl.create_default_context(cafile=certifi.where())
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_IDLE_S),
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    ssl=context,
+                    keepalive_timeout=_IDLE_S,
+                    local_addr=None if self.source_address is None else (self.source_address, 0),
+                ),
                 timeout=aiohttp.ClientTimeout(
                     total=self.timeout_s, sock_connect=self.timeout_s, sock_read=self.timeout_s
                 ),

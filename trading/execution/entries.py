@@ -25,7 +25,7 @@ from trading.store.order_log.accounts import Standing
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import ZERO, Intent, Leg, Skip
 from trading.store.order_log.takes import OvertakenError
-from trading.users.proof import in_words
+from trading.users.refusals import in_words
 from trading.users.user import User
 
 _TRIES = 8  # of a plan that other workers overtake

@@ -130,7 +130,7 @@ async def run_engine(
             stream=stream,
             cache=cache,
             heartbeat=Heartbeat(state_dir / HEARTBEAT),
-            keys=KeyWatch(desk, lambda user: MexcKeyAccess(pool.account(*keys.credentials(user).pair))),
+            keys=KeyWatch(desk, lambda user: MexcKeyAccess(pool, *keys.credentials(user).pair)),
             exports=state_dir / EXPORTS,
             forget=None if cache is None else cache.forget,
             live=live,

@@ -25,7 +25,7 @@ from trading.store.order_log import OrderLog
 from trading.store.order_log.news_holds import OPERATOR
 from trading.store.order_log.records import Event, Intent, Leg
 from trading.users.key_store import ACCOUNT
-from trading.users.proof import in_words
+from trading.users.refusals import in_words
 
 # MEXC's codes whose class alone would say too little.
 _BY_CODE = {

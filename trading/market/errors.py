@@ -97,6 +97,10 @@ class Unreachable(ExchangeError):
     """A read got no usable answer (connection, 5xx)."""
 
 
+class NoSuchAddress(Unreachable):
+    """The address that requests shall leave from is none of this machine's."""
+
+
 class Timeout(Unreachable):
     """A read got no answer in time."""
 

@@ -1,28 +1,22 @@
 """Is a key fit to trade with? Asked of the venue when it is linked and every day after; in plain sentences.
 
 What is checked, in this order, ending at the first thing that makes the rest pointless: the key is known and
-comes from a permitted address; it may read and trade; it may not withdraw; it may trade pairs; the balance
-bears the settings; a test order passes; nobody else trades on it. Nothing is changed at the venue.
+comes from a permitted address, the standby one too; it may read and trade; it may not withdraw; it may trade
+pairs; the balance bears the settings; a test order passes; nobody else trades on it. Nothing is changed.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
-from enum import StrEnum
 
 from trading.exchange.gateway import Quote
-from trading.exchange.key_access import NO_PERMISSION, KeyAccess, Rights
+from trading.exchange.key_access import KeyAccess, Rights
 from trading.market.errors import (
-    BadCredentials,
-    ClockSkew,
-    ExchangeError,
-    InsufficientFunds,
-    OrderRefused,
-    RateLimited,
+    NoSuchAddress,
     SluiceError,
-    Unreachable,
 )
 from trading.market.symbols import Market
+from trading.users.refusals import Verdict, address_refused, in_words, is_address_refused
 
 ZERO = Decimal(0)
 # Checks whose failure is the key's own.
@@ -30,15 +24,6 @@ _OF_THE_KEY = frozenset({"access", "no_withdrawal", "trading"})
 # A test order this far below the bid: it is never placed, and could not fill if it were.
 _BELOW = Decimal("0.9")
 _ABOVE_MINIMUM = Decimal("1.2")
-
-
-class Verdict(StrEnum):
-    """What one check found."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    UNKNOWN = "unknown"  # the venue could not be asked now; nothing is said about the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +114,7 @@ class Prover:
         """Return what every check found; never raises for what a key or a venue does."""
         self._checks = []
         try:
-            rights = await self._ask("access", self._access.rights)
-            self._say("access", Verdict.OK, "The key and its secret are accepted from this address.")
+            rights = await self._egress()
             await self._withdrawal(rights)
             pairs = await self._pairs(rights, wanted)
             self._binding(wanted)
@@ -148,6 +132,40 @@ class Prover:
             verdict, sentence = in_words(error)
         self._say(name, verdict, sentence)
         raise _Stop
+
+    async def _egress(self) -> Rights:
+        """Ask from this address and the standby one; a refusal of the first does not hide the second's."""
+        access, rights, is_bound_elsewhere = self._access, None, False
+        try:
+            rights = await access.rights()
+        except SluiceError as error:
+            is_bound_elsewhere = is_address_refused(error)
+            told = in_words(error)
+            if is_bound_elsewhere and access.address is not None:
+                told = Verdict.FAILED, address_refused(access.address, "main", access.standby)
+            self._say("access", *told)
+        else:
+            told_from = access.address or "this address"
+            self._say("access", Verdict.OK, f"The key and its secret are accepted from {told_from}.")
+        if access.standby is not None and (rights is not None or is_bound_elsewhere):
+            self._say("standby", *await self._from_standby(access.standby))
+        if rights is None:
+            raise _Stop
+        return rights
+
+    async def _from_standby(self, address: str) -> tuple[Verdict, str]:
+        named = f"{address}, your standby address"
+        try:
+            await self._access.from_standby()
+        except NoSuchAddress:
+            told = f"Not proven from {named}: it is not this machine's. Run `sluice users check` there."
+            return Verdict.WARNING, told
+        except SluiceError as error:
+            if is_address_refused(error):
+                return Verdict.FAILED, address_refused(address, "standby", address)
+            verdict, sentence = in_words(error)
+            return verdict, f"From {named}: {sentence}"
+        return Verdict.OK, f"The key is accepted from {named}, too."
 
     async def _withdrawal(self, rights: Rights) -> None:
         opens_wallet = await self._ask("no_withdrawal", self._access.may_see_withdrawals)
@@ -263,44 +281,3 @@ class Prover:
 
     def _say(self, name: str, verdict: Verdict, sentence: str) -> None:
         self._checks.append(Check(name, verdict, sentence))
-
-
-_BY_CODE = {
-    400: "The exchange got no key at all: link it again.",
-    402: "The key has expired: make a new one and link it.",
-    406: "The key is bound to other addresses than this machine's: add this one at the exchange.",
-    10072: "The exchange does not know this key: mistyped, deleted or revoked. Make a new one and link it.",
-    700001: "This is no key of MEXC by its form: link it again, key first, secret second.",
-    700002: "The secret does not belong to the key: link both again.",
-    700006: "The key is bound to other addresses than this machine's: add this one at the exchange.",
-    NO_PERMISSION: "The key lacks a permission: it must read the spot account and deals, and trade.",
-    10007: "The key may not trade this pair through the API: allow it at the exchange.",
-}
-
-
-# By class, the narrowest first; a class that says nothing about the key leaves it unjudged.
-_BY_CLASS: tuple[tuple[type[SluiceError], Verdict, str], ...] = (
-    (RateLimited, Verdict.UNKNOWN, "The exchange asks for patience: try again in a minute."),
-    (
-        ClockSkew,
-        Verdict.UNKNOWN,
-        "This machine's clock differs from the exchange's: set it, then check again.",
-    ),
-    (BadCredentials, Verdict.FAILED, "The exchange refuses the key: make a new one and link it."),
-    (
-        InsufficientFunds,
-        Verdict.FAILED,
-        "The free balance does not pay for the smallest order: deposit some.",
-    ),
-    (OrderRefused, Verdict.FAILED, "The exchange refuses a test order: is the pair open to this key?"),
-    (Unreachable, Verdict.UNKNOWN, "The exchange cannot be reached now: the key was not judged."),
-    (SluiceError, Verdict.UNKNOWN, "The exchange gave no usable answer: check again later."),
-)
-
-
-def in_words(error: SluiceError) -> tuple[Verdict, str]:
-    """Return what an error means for a key, and one sentence; codes and raw answers stay out of it."""
-    code = error.code if isinstance(error, ExchangeError) else None
-    if code in _BY_CODE and not isinstance(error, RateLimited | ClockSkew):
-        return Verdict.FAILED, _BY_CODE[code]
-    return next((verdict, told) for kind, verdict, told in _BY_CLASS if isinstance(error, kind))

@@ -21,6 +21,8 @@ class Access:
         self.trouble = trouble
         self.asked = 0
 
+    address = standby = None
+
     async def rights(self):
         self.asked += 1
         if self.trouble is not None:

@@ -22,7 +22,8 @@ from trading.users.directory import Directory, row_of
 from trading.users.imports.rows import Held, ImportRow, read_row
 from trading.users.key_store import ACCOUNT, KeyStore
 from trading.users.keys import Credentials
-from trading.users.proof import Proof, Verdict
+from trading.users.proof import Proof
+from trading.users.refusals import Verdict
 from trading.users.user import User
 
 ZERO = Decimal(0)

@@ -30,8 +30,8 @@ run: $(STAMP) $(MANIFEST) ## the whole line once: 2,610 symbols to paper trades,
 dev: $(STAMP) $(MANIFEST) ## exchange, Valkey, engine and the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/sluice dev $(ARGS)
 
-test: $(STAMP) $(MANIFEST) ## all tests but the slow ones
-	@$(PY) -m pytest -m "not slow" $(ARGS)
+test: $(STAMP) $(MANIFEST) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
+	@$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup $(ARGS)
 
 test-slow: $(STAMP) $(MANIFEST) ## only the slow tests (minutes)
 	@$(PY) -m pytest -m slow $(ARGS)

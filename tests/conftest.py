@@ -24,8 +24,22 @@ AGAINST_THE_WALL = (
 )
 
 
+# What one process of `make test` runs as a whole: costly worlds are made once; dbt and the process tests,
+# which want a core for themselves, do not meet their like. Everything else is split by file.
+TOGETHER = {
+    "assets/": "the line",
+    "dbt/": "the line",
+    "pipelines/": "the line",
+    "integration/": "processes",
+    "interfaces/": "processes",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark them by their place; the closing line counts every second try as `rerun`."""
     for item in items:
-        if item.path.relative_to(ROOT).as_posix().startswith(AGAINST_THE_WALL):
+        place = item.path.relative_to(ROOT).as_posix()
+        if place.startswith(AGAINST_THE_WALL):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+        group = next((group for room, group in TOGETHER.items() if place.startswith(room)), place)
+        item.add_marker(pytest.mark.xdist_group(group))

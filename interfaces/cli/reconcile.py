@@ -87,6 +87,20 @@ def _report(settings: "Settings", log: "OrderLog", names: list[str]) -> "Report"
     return report(log, names, rate_per_s=rate, share=EngineSettings().reconcile_share)
 
 
+def _print_ages(found: "Report") -> None:
+    """Say how old the report is, and why an account may be in it that was not checked yet."""
+    if found.oldest_check_at is not None:
+        print(f"oldest check: {found.oldest_check_at:%Y-%m-%d %H:%M:%S} UTC; --ask has all done now")
+        return
+    count = sum(row["checked_at"] is None for row in found.rows)
+    if count == 0:  # no users
+        return
+    print(
+        f"never checked yet: {count:,} of {len(found.rows):,}. An account that holds nothing waits for its "
+        f"turn within the budget, while an engine runs (all: {found.pass_s:.0f} s); --ask has all done now"
+    )
+
+
 def _show(found: "Report", *, is_answered: bool) -> None:
     rows = [
         row | {"differences": ", ".join(str(one["kind"]) for one in row["differences"]) or row["error"]}
@@ -112,5 +126,5 @@ def _show(found: "Report", *, is_answered: bool) -> None:
         print("the engine did not answer in time: is it running? (sluice status)")
     print(f"weight {found.weight:,} in {found.seconds:.1f} s; a full pass costs at least {found.floor:,}:")
     print(f"{found.floor_s:.1f} s at the venue's whole rate, {found.pass_s:.1f} s within its budget")
-    print(f"the oldest of these checks is of {found.oldest_check_at or 'never'}; --ask has all done now")
+    _print_ages(found)
     print("clean: exchange and log agree" if found.is_clean else "NOT clean")

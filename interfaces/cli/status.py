@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trading.store.lake import Lake
 
 app = typer.Typer(help="Is it trading, and if not, why: ages, counts, open positions.")
+GONE_S = 30.0  # a worker that holds nothing and was silent for so long is called gone
 SHOWN_TABLES = (
     "markets",
     "tickers",
@@ -94,7 +95,7 @@ def report(settings: "Settings", lake: "Lake", *, audit: bool = False) -> dict[s
         found["signal_set"]["is_expired"] = now >= found["signal_set"]["expires_at"]
     found["oldest_input"] = max(found["tables"], key=lambda row: row["age_h"] or 0.0, default=None)
     found["gates"] += standing.gates_of_research(lake)
-    found["verdict"] = _verdict(lake, found) + _blocked(found)
+    found["verdict"] = ". ".join(filter(None, (_verdict(lake, found), _blocked(found))))
     return found
 
 
@@ -103,7 +104,7 @@ def _blocked(found: Mapping[str, Any]) -> str:
     if not found["blocking"]:
         return ""
     first = found["blocking"][0]
-    return f" Kept out most: {first['users']} users, {first['said']}."
+    return f"Kept out most: {first['users']} users, {first['said']}."
 
 
 def _print_latency(settings: "Settings", *, as_json: bool) -> None:
@@ -243,7 +244,9 @@ def _print(found: Mapping[str, Any]) -> None:
 def _print_engine(found: Mapping[str, Any]) -> None:
     """Print workers with their shards, reconciliation, and the oldest of the line's inputs."""
     for row in found["workers"]:
-        print(f"  worker {row['worker']}: {row['shards']} shards, beat {row['beat_age_s']:.0f} s ago")
+        is_gone = row["shards"] == 0 and row["beat_age_s"] > GONE_S
+        shards = "gone" if is_gone else f"{row['shards']} shards"
+        print(f"  worker {row['worker']}: {shards}, beat {row['beat_age_s']:.0f} s ago")
     outcomes = found["reconciliation"]["outcomes"]
     if outcomes:
         told = ", ".join(f"{count:,} {name}" for name, count in sorted(outcomes.items()))

@@ -1,11 +1,20 @@
 """Wording for people: one sentence per kind of event, with the numbers that matter."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from trading.market.exit_words import reason_in_words
 from trading.notifications.channel import Message
 
 Payload = Mapping[str, object]
+
+
+def _money(amount: object, symbol: object) -> str:
+    """Return profit or loss with its sign and asset: ``+19.80 USDT``; four digits where it is small."""
+    value = Decimal(str(amount))
+    digits = 2 if abs(value) >= 1 or value == 0 else 4
+    return f"{value:+.{digits}f} {str(symbol).partition('/')[2]}"
+
 
 _WORDING: dict[str, Callable[[Payload], str]] = {
     "trade_opened": lambda p: (
@@ -16,7 +25,7 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "trade_reduced": lambda p: f"Sold part of {p['symbol']}; {p['held']} left to sell.",
     "trade_closed": lambda p: (
         f"Closed {p['symbol']} at {p['close_price']} ({reason_in_words(p['exit_reason'])}): "
-        f"{p['pnl_quote']} in quote units ({p['mode']})."
+        f"{_money(p['pnl_quote'], p['symbol'])} ({p['mode']})."
     ),
     "order_rejected": lambda p: (
         f"The exchange refused the {p.get('what', 'order')} of {p['symbol']}: {p['reason']}."

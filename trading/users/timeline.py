@@ -93,7 +93,7 @@ def _signals(rows: dict[str, list[dict[str, Any]]], now_ms: int) -> list[Moment]
     found = []
     for row in rows["signals"]:
         key = (row["signal_set_id"], row["signal_id"])
-        told = f"bought up to {row['limit_price']:f}, score {row['score']:.3g}"
+        told = f"buy up to {row['limit_price']:f}, score {row['score']:.3g}"
         found.append(_moment(row["created_ms"], row["symbol"], "signal", told, row["signal_id"]))
         if key in skipped:
             skip = skipped[key]

@@ -15,8 +15,7 @@ def test_closed_trade_is_told_with_price_reason_and_result():
     }  # fmt: skip
     message = wording("e1", "u1", "trade_closed", payload)
     assert (
-        message.text
-        == "Closed AAA/USDT at 110 (take_profit: its target was reached): 19.8 in quote units (paper)."
+        message.text == "Closed AAA/USDT at 110 (take_profit: its target was reached): +19.80 USDT (paper)."
     )
     assert not message.is_alert
 

@@ -127,4 +127,5 @@ def _show(found: "Report", *, is_answered: bool) -> None:
     print(f"weight {found.weight:,} in {found.seconds:.1f} s; a full pass costs at least {found.floor:,}:")
     print(f"{found.floor_s:.1f} s at the venue's whole rate, {found.pass_s:.1f} s within its budget")
     _print_ages(found)
-    print("clean: exchange and log agree" if found.is_clean else "NOT clean")
+    agreed = "clean: exchange and log agree" + ("" if is_answered else ", by checks made before this one")
+    print(agreed if found.is_clean else "NOT clean")

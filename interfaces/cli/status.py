@@ -95,7 +95,8 @@ def report(settings: "Settings", lake: "Lake", *, audit: bool = False) -> dict[s
         found["signal_set"]["is_expired"] = now >= found["signal_set"]["expires_at"]
     found["oldest_input"] = max(found["tables"], key=lambda row: row["age_h"] or 0.0, default=None)
     found["gates"] += standing.gates_of_research(lake)
-    found["verdict"] = ". ".join(filter(None, (_verdict(lake, found), _blocked(found))))
+    said = _verdict(lake, found).rstrip("."), _blocked(found)
+    found["verdict"] = ". ".join(filter(None, said))
     return found
 
 

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
     from trading.execution.drills.result import DrillResult
 
-app = typer.Typer(
-    help="Make trouble on real processes, and see what comes of it. Nothing of yours is touched.",
-    invoke_without_command=True,
-)
+app = typer.Typer(invoke_without_command=True)
 USERS = 20
 Users = Annotated[int, Option(min=1, max=2_000, help="Paper users, made for the drill.")]
 Seed = Annotated[int, Option(min=0, help="Of market, faults and moments: the same seed, the same trouble.")]
@@ -31,8 +28,13 @@ def drill(context: typer.Context) -> None:
 
     Each drill starts an embedded exchange, a Valkey and an engine of its own in a temporary folder, makes its
     trouble, and holds the exchange's own lists and request log against the order log. Everything is removed
-    afterwards, after Ctrl-C, too; where an invariant broke, the folder stays as evidence. Exit code 1 if one
-    broke. `sluice drill` lists the drills; what a verdict means: docs/how-to/run-a-drill.md.
+    afterwards, after Ctrl-C, too; where an invariant broke, the folder stays as evidence.
+
+    Exit code 0: everything held; 1: something was lost, doubled or broken, or the drill could not be run; 2:
+    wrong use. `--json` prints one object on stdout: drill, runs, seed, passed, injected, lost, doubled,
+    ledger_breaks, invariants, figures; progress goes to stderr.
+
+    `sluice drill` alone lists the drills; what a verdict means: docs/how-to/run-a-drill.md.
     """
     if context.invoked_subcommand is not None:
         return
@@ -74,26 +76,6 @@ def kill(
     _finish("kill", as_json=as_json, settings=settings, runs=runs, what=what)
 
 
-@app.command("all")
-def every(seed: Seed = 7, users: Users = 8, as_json: AsJson = False) -> None:
-    """Run each drill once, small; exit code 1 if one failed. Twenty minutes or so."""
-    from interfaces.drill.stage import StageSettings
-
-    results = []
-    for name in DRILLS:
-        print(f"drill {name}", file=sys.stderr)
-        options = {"runs": 20} if name == "kill" else {}
-        results.append(_run(name, settings=StageSettings(users=users, seed=seed), **options))
-    if as_json:
-        print_json([result.as_dict() for result in results])
-    else:
-        for result in results:
-            _show(result, as_json=False)
-        print_table([_line(result) for result in results], title="all drills")
-    if not all(result.passed for result in results):
-        raise typer.Exit(1)
-
-
 def _line(result: "DrillResult") -> dict[str, object]:
     found = result.as_dict()
     counts = {kind: found[kind] for kind in ("runs", "lost", "doubled", "ledger_breaks")}
@@ -122,8 +104,29 @@ def _plain(name: str) -> None:
     app.command(name, help=DRILLS[name].sentence)(command)
 
 
-for _name in DRILLS.keys() - {"kill"}:
-    _plain(_name)
+for _name in DRILLS:
+    if _name != "kill":
+        _plain(_name)
+
+
+@app.command("all")
+def every(seed: Seed = 7, users: Users = 8, as_json: AsJson = False) -> None:
+    """Run each drill once, small; exit code 1 if one failed. Twenty minutes or so."""
+    from interfaces.drill.stage import StageSettings
+
+    results = []
+    for name in DRILLS:
+        print(f"drill {name}", file=sys.stderr)
+        options = {"runs": 20} if name == "kill" else {}
+        results.append(_run(name, settings=StageSettings(users=users, seed=seed), **options))
+    if as_json:
+        print_json([result.as_dict() for result in results])
+    else:
+        for result in results:
+            _show(result, as_json=False)
+        print_table([_line(result) for result in results], title="all drills")
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
 
 
 def _finish(name: str, *, as_json: bool, **options: Any) -> None:

@@ -15,8 +15,11 @@ from trading.execution.drills.result import DrillResult, Progress
 # Inside the bound that doubts a print (2 % a minute), beyond it, and beyond the one that suspends (25 %).
 PRINTS = (0.982, 0.90, 0.50)
 STOP = Exits(Decimal("0.015"), None, 30 * 86_400)
-# How long an absurd price stands in the book: below the 0.1 s after which a second look is asked for.
-STANDS_S = 0.06
+# How long each stands in the book. Inside the bound a stop sells on its second look, at most 0.1 s later;
+# beyond it, on one a second later.
+STANDS_S = (0.06, 0.7, 0.7)
+# A wrong price inside the bound that stands for two looks sells; how many is measured, not judged.
+LONG_S = 0.3
 TIMES = 6
 # What stays.
 FALL = 0.97
@@ -41,9 +44,9 @@ def bad_print(settings: StageSettings, *, say: Say, progress: Progress | None = 
         held = fill(stage, pairs, 1, exits=STOP)
         began = time.time()
         for number in range(1, TIMES + 1):
-            for pair, factor in zip(pairs, PRINTS, strict=True):
-                stage.venue.spike(pair.wire, factor, STANDS_S)
-                result.inject(f"price times {factor:g} for {STANDS_S:g} s")
+            for pair, factor, stands_s in zip(pairs, PRINTS, STANDS_S, strict=True):
+                stage.venue.spike(pair.wire, factor, stands_s)
+                result.inject(f"price times {factor:g} for {stands_s:g} s")
                 still(engine, 1.3)
                 result.inject(f"one answer with the price times {factor:g}", _answer(stage, pair, factor))
                 still(engine, 0.5)
@@ -53,6 +56,13 @@ def bad_print(settings: StageSettings, *, say: Say, progress: Progress | None = 
         early = sales(stage, began)
         sold = [f"{s.intent.user_id} {s.intent.symbol}: {s.intent.exit_reason} on a bad print" for s in early]
         result.judge("nothing_is_sold_on_a_bad_print", sold, checked=TIMES * len(held))
+        long = time.time()
+        stage.venue.spike(pairs[0].wire, PRINTS[0], LONG_S)
+        result.inject(f"price times {PRINTS[0]:g} for {LONG_S:g} s: may sell")
+        still(engine, 3.0)
+        result.figures["sold_on_a_wrong_price_of_0.3_s"] = len(
+            {sale.intent.trade_id for sale in sales(stage, long)}
+        )
         real = time.time()
         for pair in pairs:
             stage.venue.move(pair.wire, FALL)

@@ -55,7 +55,7 @@ DRILLS = {
         ),
         Drill(
             "storm-429",
-            "429 and 418 on half of all requests: nobody knocks on, exits go on, nobody is banned.",
+            "429 on half of all requests, then one 418: nobody knocks on, and the exits leave.",
             "interfaces.drill.storm_429",
         ),
         Drill(

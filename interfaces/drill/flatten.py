@@ -11,11 +11,14 @@ from interfaces.drill.stage import Say, Stage, StageSettings
 from interfaces.drill.trouble import EVERYTHING
 from trading.execution.drills.figures import spread
 from trading.execution.drills.result import DrillResult, Progress
-from trading.store.order_log.records import IN_FLIGHT
+from trading.store.order_log.records import IN_FLIGHT, Leg
 
 KILLS = 10
 PAIRS = 4
 DONE_S = 240.0
+# Weight per second of the one address on which the runs that are killed sell: slow enough that a kill finds
+# positions unsold.
+SLOWLY = {"SLUICE_EXCHANGE__RATE_PER_S": "60", "SLUICE_EXCHANGE__SIGNED_ON_ADDRESS": "true"}
 
 
 def flatten(
@@ -33,16 +36,19 @@ def flatten(
         result.inject("kill of the engine")
         stage.venue.set_faults(EVERYTHING, seed=settings.seed)
         command = ["flatten", "--why", "a drill", "--yes", "--seed", str(settings.seed)]
+        slowly = SLOWLY | {"SLUICE_EXCHANGE__LIMITER_PATH": str(stage.home / "slow")}
         in_flight: list[float] = []
+        unsold: list[float] = []
         for number in range(1, runs + 1):
             before = _sent(stage)
-            child = stage.start("flatten", [*command, "--for-seconds", "600"])
+            child = stage.start("flatten", [*command, "--for-seconds", "600"], **slowly)
             # Not before it has sent something of its own: it may first look for what its predecessor left.
             stage.until(lambda before=before: _sent(stage) > before, 15, every_s=0.01)  # type: ignore[misc]
-            time.sleep(draw.uniform(0, 0.15))
+            time.sleep(draw.choice((0.15, 0.5, 2.0)) * draw.random())
             child.kill()
             result.inject("kill of sluice flatten")
             in_flight.append(float(len(stage.log.orders.find(statuses=IN_FLIGHT))))
+            unsold.append(float(len(held) - _exits_sent(stage)))
             result.runs += 1
             if progress is not None:
                 progress(number, runs)
@@ -56,7 +62,8 @@ def flatten(
         result.judge("flatten_ends_flat", [] if code == 0 else [f"the last run ended with {code}"])
         result.figures |= {
             "positions": len(held),
-            "left_after_the_kills": left,
+            "kills_in_the_middle_of_the_sale": sum(0 < n < len(held) for n in unsold),
+            "positions_without_an_exit_at_death": spread(unsold),
             "orders_in_flight_at_death": spread(in_flight),
         }
         # What stayed LOST sold nothing or is found: the engine goes on looking, the halt holds.
@@ -72,3 +79,9 @@ def flatten(
 
 def _sent(stage: Stage) -> int:
     return sum(intent.sent_wall_ms is not None for intent in stage.log.orders.find())
+
+
+def _exits_sent(stage: Stage) -> int:
+    """Return of how many positions an exit was ever on the wire."""
+    exits = stage.log.orders.find(leg=Leg.CLOSE)
+    return len({intent.trade_id for intent in exits if intent.sent_wall_ms is not None})

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
 
 from interfaces.drill.stage import Stage
 from interfaces.drill.venue import Request, requests
@@ -23,9 +22,7 @@ from trading.users.keys import DemoKeyRing
 
 # What the embedded exchange gives each demo account, and nothing else.
 FUNDS = Decimal(10_000)
-SENT_ONCE = "sent_once"  # no client order id goes over the wire again, but after a definite refusal
-# What `trading.execution.replay` writes of an order that a restored log did not hold.
-_ADOPTED = "found at the venue after restore"
+SENT_ONCE = "sent_once"  # no client order id goes over the wire again
 # Never on the wire, so no request may carry their ids.
 _UNSENT = (IntentStatus.NEW, IntentStatus.VOID)
 
@@ -96,15 +93,11 @@ async def _cached(url: str, users: Iterable[str]) -> dict[str, Cached]:
 
 
 def resent(orders: Iterable[Request], intents: Mapping[str, Intent]) -> list[str]:
-    """Return each client order id of ours that came again though the venue had not refused it (4xx) before.
+    """Return each client order id of ours that the venue read more than once, whatever it had answered.
 
-    A wrong time stamp is refused before anything else is looked at; the gateway then asks for the time and
-    sends the same order again.
+    What is tried again after a refusal is another intent with another id.
     """
-    times: Counter[str] = Counter()
-    for coid, mine in groupby(sorted(orders, key=lambda each: each.coid), key=lambda each: each.coid):
-        *before, _last = sorted(mine, key=lambda each: each.wall_s)
-        times[coid] = 1 + sum(not 400 <= each.status < 500 for each in before)
+    times = Counter(each.coid for each in orders)
     return [
         f"{coid} was sent {count} times" for coid, count in times.items() if count > 1 and coid in intents
     ]
@@ -115,14 +108,12 @@ def early(orders: Iterable[Request], intents: Mapping[str, Intent]) -> list[str]
     found = []
     for each in orders:
         intent = intents.get(each.coid)
-        if intent is not None and (intent.reason or "").startswith(_ADOPTED):
-            continue  # the log that had it SENT before is the one that was lost
         if intent is None:
             found.append(f"{each.coid} reached the venue and is not in the log")
         elif intent.status in _UNSENT or intent.sent_wall_ms is None:
             found.append(f"{each.coid} reached the venue and is {intent.status.value} in the log")
         elif is_adopted(intent):
-            continue  # its SENT was on the disk that a restore took away
+            continue  # its SENT was on the disk that the restore took away; the drill has judged that one
         elif intent.sent_wall_ms > each.wall_s * 1000 + 1:  # both clocks are this machine's; rounding
             found.append(f"{each.coid} reached the venue before it was SENT on disk")
     return found

@@ -82,8 +82,7 @@ class _Kill:
             result.runs += 1
             if progress is not None:
                 progress(done, len(plan))
-        for kind, hits in stage.venue.hits().items():
-            result.inject(kind, hits)
+        self._count_faults()
         stage.venue.set_faults([])
         self._settle()
         for engine in (self._engine, self._other):
@@ -91,6 +90,10 @@ class _Kill:
                 stage.stop_engine(engine)
         judge(stage, result)
         result.figures |= self._figures()
+
+    def _count_faults(self) -> None:
+        for kind, hits in self._stage.venue.hits().items():
+            self._result.inject(kind, hits)
 
     def _once(self, moment: Moment) -> None:
         """Bring it to the stretch of its life that is asked for, kill it, and start it again."""
@@ -119,6 +122,7 @@ class _Kill:
         elif self._what is Target.VALKEY:
             stage.valkey.kill()
         else:
+            self._count_faults()  # its count dies with it
             stage.kill_exchange()
         out = stage.log.orders.find(statuses=IN_FLIGHT)
         deaths.in_flight.append(len(out))

@@ -89,10 +89,14 @@ def _judge_queue(stage: Stage, result: DrillResult, left: list[Sale], began: flo
     times = sorted(sale.wall_s - began for sale in first.values())
     floor_s = max(0.0, (len(times) - RATE / 4) / RATE)
     span_s = times[-1] - times[0]
+    # An entry that was already marked SENT when the first exit was may be overtaken on the way.
+    sent_ms = min(sale.intent.sent_wall_ms or 0 for sale in first.values())
     ahead = [
         f"entry {intent.coid} left {each.wall_s - began:.2f} s after the crossing"
         for each, intent in orders(stage, began)
-        if intent.leg is Leg.OPEN and times[0] < each.wall_s - began < times[-1]
+        if intent.leg is Leg.OPEN
+        and times[0] < each.wall_s - began < times[-1]
+        and (intent.sent_wall_ms or 0) > sent_ms
     ]
     result.judge("no_entry_ahead_of_an_exit", ahead, checked=len(times))
     result.figures |= {

@@ -4,14 +4,16 @@ import random
 import time
 from dataclasses import replace
 
-from interfaces.drill.judging import judge
+from interfaces.drill.judging import early, judge
 from interfaces.drill.nursery import ForkedChild
 from interfaces.drill.scene import HOLD, UNCAPPED, fill, orders, sell_all
 from interfaces.drill.sets import write_set
 from interfaces.drill.stage import Say, Stage, StageSettings
+from interfaces.drill.venue import requests
 from interfaces.run.children import Child
 from trading.execution.drills.figures import spread
 from trading.execution.drills.result import DrillResult, Progress
+from trading.execution.invariants import Invariant
 from trading.market.errors import SluiceError
 from trading.store.order_log.records import IN_FLIGHT, PENDING, Leg
 
@@ -61,6 +63,10 @@ class _Restore:
         since = [intent for intent in stage.log.orders.find() if intent.coid not in known]
         result.inject("orders that the backup does not hold", len(since))
         result.inject("kill of the engine with orders in flight", 1)
+        # The log that is about to be lost is the only one that knows when each of these was SENT.
+        intents = {intent.coid: intent for intent in stage.log.orders.find()}
+        sent = [each for each in requests(stage.request_log) if each.is_order and each.coid]
+        result.judge(Invariant.INTENT_BEFORE_REQUEST.value, early(sent, intents), checked=len(sent))
         stage.say(f"{len(since)} orders were made after the backup; putting the backup back")
         stage.log.close()
         self._command("restore", folder)

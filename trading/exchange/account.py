@@ -64,7 +64,7 @@ class MexcAccount:
         market = await self._market(request.symbol)
         params = order_params(request, market)
         data = await self._call(
-            "POST", "order", params, default=Priority.ENTRY, before_wire=_once(before_wire)
+            "POST", "order", params, default=Priority.ENTRY, before_wire=before_wire, is_once=True
         )
         try:
             return id_of(data)
@@ -154,6 +154,7 @@ class MexcAccount:
         *,
         default: Priority = Priority.RECONCILE,
         before_wire: BeforeWire | None = None,
+        is_once: bool = False,
     ) -> Any:
         async def ask() -> Any:
             await self._clock.fresh(_CLOCK_AGE_S)
@@ -163,6 +164,8 @@ class MexcAccount:
             # ccxt writes timestamp and signature into what it is given: a fresh dict each time.
             return await self._venue.request(path, ["spot", "private"], method, dict(params))
 
+        if is_once:
+            return await self._caller.once(ask, weight=weight_of(method, path), default=default)
         return await self._caller.run(
             ask, weight=weight_of(method, path), default=default, is_write=method != "GET"
         )
@@ -203,18 +206,6 @@ class MexcAccount:
                 if _time_ms(row, f"{path} of {market.symbol}") >= since_ms:
                     found[str(row[key])] = row
         return list(found.values())
-
-
-def _once(call: BeforeWire | None) -> BeforeWire:
-    """Return a callable that calls `call` the first time only: a refused clock is signed again."""
-    waiting = [] if call is None else [call]
-
-    async def first() -> None:
-        if waiting:
-            await waiting[0]()
-            waiting.clear()
-
-    return first
 
 
 def _which(market: Market, order_id: str | None, client_order_id: str | None) -> dict[str, str]:

@@ -102,7 +102,7 @@ class AccountGateway(Protocol):
         ...
 
     async def submit(self, request: OrderRequest, *, before_wire: BeforeWire | None = None) -> str:
-        """Send an order and return the venue's order id; nothing else is known from the reply.
+        """Send an order, once, and return the venue's order id; nothing else is known from the reply.
 
         `before_wire` is awaited once, when the limiter has let the order through and before its first
         byte leaves: the moment to write down that it may be out. If it raises, nothing is sent.

@@ -10,6 +10,7 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 import aiohttp
@@ -146,6 +147,26 @@ class Caller:
     def __init__(self, *limiters: Limiter, on_skew: Callable[[], Awaitable[None]]) -> None:
         self._limiters = limiters
         self._on_skew = on_skew
+
+    async def once(self, attempt: Callable[[], Awaitable[T]], *, weight: int, default: Priority) -> T:
+        """Return `await attempt()`, called one time whatever comes of it: an order's client id is used up.
+
+        A refused time stamp is looked into, so that the next order is signed right.
+        """
+        level = chosen_priority(default)
+        for limiter in self._limiters:
+            await limiter.acquire(weight, level)
+        try:
+            return await attempt()
+        except RateLimited as error:
+            for limiter in self._limiters:
+                limiter.refused(error.retry_after_s)
+            raise
+        except ClockSkew as error:
+            if not isinstance(error, ClockDrift):
+                with suppress(ExchangeError):
+                    await self._on_skew()
+            raise
 
     async def run(
         self,

@@ -10,6 +10,7 @@ that the price watch doubts sells nothing: the look a second later decides.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -33,6 +34,9 @@ from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus, Le
 
 _log = structlog.get_logger("execution.exits")
 ENTRIES_WAIT_MS = 300  # so long a first look below a stop holds entries, so that its exit finds tokens
+# So long from its turn to the wire an exit holds entries: one that hangs in a question about its own account
+# must not stop everybody's.
+PREPARES_S = 5.0
 POLL_WEIGHT = 10  # of one call for all quotes
 
 
@@ -51,12 +55,13 @@ class Exits:
         self._units = UnitWatch(desk)
         self._doubted: set[str] = set()  # symbols whose newest quote is not believed yet
         self._acting: dict[str, asyncio.Task[None]] = {}  # trades being sold just now
+        self._unsent: dict[str, float] = {}  # ... not on the wire yet: until when entries wait for it
         self._is_closing = False
         # Sales at once: a second's worth of orders, so that the line at the limiter is never empty, nor so
         # long that a price in it is old.
-        self._slots = max(desk.settings.concurrency, int(desk.exit_rate_per_s or 0))
-        self._gate = asyncio.Semaphore(self._slots)
+        self._gate = asyncio.Semaphore(max(desk.settings.concurrency, int(desk.exit_rate_per_s or 0)))
         wire.exits_wait = self.has_waiting
+        wire.exit_left = self._left
         self._sweep_due_s = self._poll_due_s = float("-inf")
 
     async def step(self) -> int:
@@ -108,8 +113,10 @@ class Exits:
             self._start([(trade, reason)] if reason else [])
 
     def has_waiting(self) -> bool:
-        """Whether entries let exits go first: more are due than go at once, or a stop waits for its look."""
-        return len(self._acting) > self._slots or self.looks.is_waiting(ENTRIES_WAIT_MS)
+        """Whether entries let exits go first: one is due and not on the wire, or a stop waits for a look."""
+        now_s = time.monotonic()
+        is_due = any(until_s > now_s for until_s in self._unsent.values())
+        return is_due or self.looks.is_waiting(ENTRIES_WAIT_MS)
 
     async def close(self) -> None:
         """Let the sales that are under way end; begin none, ask for nothing more."""
@@ -237,6 +244,7 @@ class Exits:
             self.reasons.begin(trade)
             task = asyncio.create_task(self._leave(trade, reason))
             self._acting[trade.trade_id] = task
+            self._unsent[trade.trade_id] = math.inf
             tasks.append(task)
         return tasks
 
@@ -253,6 +261,7 @@ class Exits:
                 async with self._gate:
                     if self._is_closing:
                         return
+                    self._unsent[trade.trade_id] = time.monotonic() + PREPARES_S
                     # It may have waited long: position, attempts and price are read anew.
                     now = self.book.renew(trade.trade_id)
                     held_back = await self._units.hold_back(self.book.of(trade.symbol))
@@ -267,7 +276,11 @@ class Exits:
             self._failed(trade, error)
         finally:
             self._acting.pop(trade.trade_id, None)
+            self._left(trade.trade_id)
         self.book.renew(trade.trade_id)
+
+    def _left(self, trade_id: str) -> None:
+        self._unsent.pop(trade_id, None)
 
     def _failed(self, trade: Trade, error: Exception) -> None:
         self._seller.pace.put_off(trade.trade_id)

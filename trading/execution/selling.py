@@ -115,9 +115,11 @@ class Seller:
 
         The first attempt does not ask: the venue itself refuses a sale above the free balance, and a
         stop should not wait for one more round trip. Any attempt after it does, and the first, too, on an
-        account that reconciliation has frozen: what is free there may be the user's own.
+        account that reconciliation has frozen: what is free there may be the user's own. An attempt that was
+        void never left.
         """
-        if not before and not self._desk.fleet.freezes.holds(trade.user_id, trade.symbol):
+        left = any(intent.status is not IntentStatus.VOID for intent in before)
+        if not left and not self._desk.fleet.freezes.holds(trade.user_id, trade.symbol):
             return amount, amount
         base = assets(trade.symbol)[0]
         found = (await self._desk.account(trade.user_id).balances()).get(base)

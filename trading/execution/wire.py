@@ -15,6 +15,7 @@ from functools import partial
 
 import structlog
 
+from trading.exchange.gateway import AccountGateway
 from trading.execution.coid import client_order_id, intent_id
 from trading.execution.desk import Desk
 from trading.market.errors import (
@@ -48,11 +49,16 @@ class _NotOursError(Exception):
     """The order must not leave: it has left before, or its time is over."""
 
 
+class _ExitsFirstError(Exception):
+    """An exit came to be due while this entry stood in the limiter's line: it goes back and waits."""
+
+
 class Wire:
     """Sends intents that are NEW.
 
     `busy` holds those whose answer this process still waits for, `unwanted` resting entries that
-    should be cancelled because their position is being left. While `exits_wait` says so, entries do.
+    should be cancelled because their position is being left. While `exits_wait` says so, entries do;
+    `exit_left` is told the trade whose exit is leaving.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -61,6 +67,7 @@ class Wire:
         self.busy: set[str] = set()
         self.unwanted: set[str] = set()
         self.exits_wait: Callable[[], bool] = lambda: False
+        self.exit_left: Callable[[str], None] = lambda _trade_id: None
         self._slots = asyncio.Semaphore(desk.settings.entry_slots)
 
     async def send_new(self, leg: Leg) -> int:
@@ -91,15 +98,22 @@ class Wire:
         gateway = self._desk.account(intent.user_id)
         try:
             async with self._slots if intent.leg is Leg.OPEN else nullcontext():
-                if intent.leg is Leg.OPEN:
-                    await self._let_exits_go()
-                order_id = await gateway.submit(intent.request(), before_wire=partial(self._claim, intent))
+                order_id = await self._submit(gateway, intent)
         except _NotOursError:
             return
         except (ExchangeError, BadInput) as error:
             await self._answer(intent, error)
         else:
             await self._desk.durably(partial(self._orders.acknowledge, intent.coid, order_id))
+
+    async def _submit(self, gateway: AccountGateway, intent: Intent) -> str:
+        while True:
+            if intent.leg is Leg.OPEN:
+                await self._let_exits_go()
+            try:
+                return await gateway.submit(intent.request(), before_wire=partial(self._claim, intent))
+            except _ExitsFirstError:
+                continue  # costs its turn at the limiter, not its place among the entries
 
     async def _let_exits_go(self) -> None:
         while self.exits_wait():  # noqa: ASYNC110 - what is waited for depends on time, nothing sets an event
@@ -112,8 +126,12 @@ class Wire:
             raise _NotOursError
         if intent.leg is Leg.OPEN:
             await self._ask_again(intent)
+            if self.exits_wait():
+                raise _ExitsFirstError
         if not await self._desk.durably(partial(self._orders.mark_sent, intent.coid)):
             raise _NotOursError
+        if intent.leg is Leg.CLOSE:
+            self.exit_left(intent.trade_id)
 
     async def _void(self, intent: Intent, reason: str) -> None:
         await self._desk.durably(partial(self._orders.void, intent.coid, reason))

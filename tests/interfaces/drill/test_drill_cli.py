@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from interfaces.cli.drill import app
 from interfaces.drill.catalogue import DRILLS
 
 ROOT = Path(__file__).parents[3]
@@ -28,9 +29,10 @@ def sluice(*arguments: str, temp: Path, **options) -> subprocess.Popen[str]:
 
 
 def test_drill_alone_lists_every_drill_with_its_sentence(tmp_path):
-    """Nobody has to read a page first."""
+    """Nobody has to read a page first; in the order of the catalogue."""
     told, _ = sluice(temp=tmp_path).communicate(timeout=60)
     assert all(name in told and drill.sentence[:40] in told for name, drill in DRILLS.items())
+    assert [command.name for command in app.registered_commands] == [*DRILLS, "all"]
 
 
 def test_a_process_that_cannot_be_killed_is_wrong_use(tmp_path):

@@ -121,6 +121,21 @@ async def test_refused_timestamp_is_looked_at_and_signed_anew_but_not_for_ever()
     assert (looks, len(always.times)) == (3, 3)
 
 
+async def test_order_is_not_signed_anew_but_the_clock_is_looked_at() -> None:
+    """Its client id is used up; the next attempt is another order, and finds the right time."""
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        raise tree.Unreachable("no time either")
+
+    order = Attempts(tree.ClockSkew("x"))
+    with pytest.raises(tree.ClockSkew):
+        await caller(look).once(order, weight=1, default=Priority.EXIT)
+    assert (looks, len(order.times)) == (1, 1)
+
+
 @pytest.mark.parametrize(("method", "expected"), [("GET", tree.Timeout), ("POST", tree.OutcomeUnknown)])
 async def test_silence_is_a_time_out_for_a_read_and_unknown_for_a_write(
     venue: Venue, method: str, expected: type[Exception]

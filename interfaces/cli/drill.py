@@ -44,7 +44,7 @@ def drill(context: typer.Context) -> None:
     )
 
 
-@app.command()
+@app.command("kill")
 def kill(
     runs: Annotated[int, Option(min=1, max=100_000, help="How often it is killed.")] = 20,
     what: Annotated[Target, Option(help="Which process.")] = Target.ENGINE,
@@ -166,10 +166,9 @@ def _show(result: "DrillResult", *, as_json: bool) -> None:
     if as_json:
         print_json(result.as_dict())
         return
-    from trading.execution.drills.result import INVARIANTS
     from trading.execution.invariants import Invariant
 
-    meanings = INVARIANTS | {each.value: each.meaning for each in Invariant}
+    meanings = {each.value: each.meaning for each in Invariant}
     print_table(
         [{"injected": kind, "times": times} for kind, times in sorted(result.injected.items())],
         title=f"{result.drill}: {result.runs:,} runs, seed {result.seed}",

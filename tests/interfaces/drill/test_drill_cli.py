@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.cli.drill import app
+from interfaces.cli.drill import _show, app
 from interfaces.drill.catalogue import DRILLS
+from trading.execution.drills.result import DrillResult
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,6 +34,19 @@ def test_drill_alone_lists_every_drill_with_its_sentence(tmp_path):
     told, _ = sluice(temp=tmp_path).communicate(timeout=60)
     assert all(name in told and drill.sentence[:40] in told for name, drill in DRILLS.items())
     assert [command.name for command in app.registered_commands] == [*DRILLS, "all"]
+
+
+def test_a_result_is_shown_in_words(capsys):
+    """What an invariant means stands beside its name; a broken one says FAILED and each sentence."""
+    result = DrillResult("outage", seed=7)
+    result.inject("connections cut", 3)
+    result.judge("never_doubled")
+    result.judge("exits_leave", ["u1: still held"])
+    _show(result, as_json=False)
+    told = capsys.readouterr().out
+    assert "BROKEN" in told
+    assert "FAILED" in told
+    assert "never_doubled:" in told
 
 
 def test_a_process_that_cannot_be_killed_is_wrong_use(tmp_path):

@@ -23,6 +23,7 @@ from trading.market.orders import SignalSet, TradeSignal
 from trading.risk.fleet import FleetRules
 from trading.simulator.accounts import demo_credentials
 from trading.store.order_log import OrderLog, schema
+from trading.store.order_log.accounts import note_change
 from trading.users.directory import row_of
 from trading.users.keys import DemoKeyRing
 from trading.users.user import User
@@ -237,6 +238,7 @@ def _add_users(log: OrderLog, count: int) -> None:
     ]
     with log.database.write() as connection:
         connection.execute(schema.users.insert(), rows)
+        note_change(log.database, connection)
 
 
 async def _make_set(load: Load) -> SignalSet:

@@ -94,7 +94,7 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether nothing is held, in flight, waiting to be offered, or waiting to be told."""
         log, now_ms = self.desk.log, self.desk.now_ms()
-        if log.ledger.count_open() or log.orders.find(statuses=PENDING) or log.outbox.waiting():
+        if log.ledger.count_open() or log.orders.count(PENDING) or log.outbox.waiting():
             return False
         users = {user.user_id for user in self.desk.mine()}
         return all(users <= log.sets.offered_to(set_id) for set_id in log.sets.live(now_ms))
@@ -237,7 +237,7 @@ class Engine:
             wall_ms=self.desk.wall.now_ms(),
             market_ms=self.desk.now_ms(),
             open_trades=log.ledger.count_open(),
-            in_flight=len(log.orders.find(statuses=PENDING)),
+            in_flight=log.orders.count(PENDING),
             reconciled=len(self.reconcile.ready),
             streams=None if self.live is None else self.live.health(),
         )

@@ -69,8 +69,10 @@ class Entries:
         self._desk = desk
         self._taken = SharedCapacity(desk.log)
 
-    async def plan(self, user: User, batch: SignalSet, quotes: Mapping[str, Quote], *, place: int) -> int:
-        """Decide and write down; return how many intents were planned.
+    async def plan(
+        self, user: User, batch: SignalSet, quotes: Mapping[str, Quote], *, place: int
+    ) -> list[Intent]:
+        """Decide and write down; return what was planned: it is on disk, as NEW.
 
         Raises
         ------
@@ -106,8 +108,8 @@ class Entries:
                     claim.is_kept = room.is_kept = await self._desk.durably(write)
                 except OvertakenError:
                     continue
-            return len(intents) if claim.is_kept else 0
-        return 0  # offered again at the next look
+            return intents if claim.is_kept else []
+        return []  # offered again at the next look
 
     def _decide(
         self,

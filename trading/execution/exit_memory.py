@@ -85,7 +85,7 @@ class ExitMemory:
         if not words and self._desk.now_ms() < self._news_ms and wall_ms < self._again_wall_ms:
             return 0
         self._again_wall_ms = wall_ms + _AGAIN_MS
-        trades = [trade for trade in self._desk.log.ledger.open_trades() if not trade.exits.is_plain]
+        trades = [trade for trade in self._desk.log.ledger.with_terms() if not trade.exits.is_plain]
         self._prune(trades)
         listening = [trade for trade in trades if trade.exits.exit_source]
         self._hear([*words, *self._older_words(listening)])

@@ -30,7 +30,7 @@ from trading.execution.selling import Seller
 from trading.execution.units import UnitWatch
 from trading.execution.wire import Wire
 from trading.market.errors import SluiceError
-from trading.store.order_log.records import IN_FLIGHT, PENDING, IntentStatus, Leg, Trade
+from trading.store.order_log.records import IN_FLIGHT, PENDING, Intent, IntentStatus, Leg, Trade
 
 _log = structlog.get_logger("execution.exits")
 ENTRIES_WAIT_MS = 300  # so long a first look below a stop holds entries, so that its exit finds tokens
@@ -102,9 +102,10 @@ class Exits:
                 crossed.setdefault(trade_id, trade)
         self._start((trade, reason) for trade in crossed.values() if (reason := self._reason(trade, seen)))
 
-    def booked(self, trade_id: str) -> None:
-        """An order of this trade was booked: it is armed, or its exit goes on, at once."""
-        trade = self.book.renew(trade_id)
+    def booked(self, intent: Intent, after: Trade | None) -> None:
+        """An order was booked: its trade (`after`, if it changed) is armed, or its exit goes on, at once."""
+        is_opening = intent.leg is Leg.OPEN and after is not None
+        trade = self.book.opened(after) if is_opening and after else self.book.renew(intent.trade_id)
         if trade is None or self._live is None:
             return
         seen = self.looks.newest(trade.symbol)
@@ -297,8 +298,7 @@ class Exits:
 
     def _wanted(self) -> set[str]:
         """Return the symbols that are held, or about to be."""
-        coming = self._desk.log.orders.find(statuses=PENDING, leg=Leg.OPEN)
-        return self.book.symbols | {intent.symbol for intent in coming}
+        return self.book.symbols | self._desk.log.orders.symbols(PENDING, Leg.OPEN)
 
     async def _void_unsent(self) -> None:
         """An exit that was written and not sent (a crash between) has an old price: plan it anew."""

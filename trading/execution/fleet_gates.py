@@ -57,12 +57,17 @@ class FleetGates:
         self.result = FleetResult(log)
         self._halts: Sequence[Halt] = ()
         self._freezes: Sequence[Halt] = ()
+        self._version: tuple[int, int] | None = None  # of the halts as they were read
         self._written: dict[str, int] = {}  # of a set; never changes
 
     def refresh(self) -> None:
         """Read what holds now."""
-        self._halts = self._log.halts.active()
-        self._freezes = self._log.halts.freezes()
+        # The version first: a halt placed between the two reads is read again next time, never missed.
+        version = self._log.halts.version()
+        if version != self._version:
+            self._halts = self._log.halts.active()
+            self._freezes = self._log.halts.freezes()
+            self._version = version
         if not self._log.scope.leads:
             self.peg.read()
 

@@ -20,7 +20,7 @@ from trading.market.errors import OrderNotFound, OrderRefused, SluiceError
 from trading.market.orders import OrderState, OrderType
 from trading.market.timeframes import HOUR_MS, to_ms
 from trading.store.order_log.positions import assets
-from trading.store.order_log.records import IN_FLIGHT, ZERO, Event, Intent, IntentStatus, Leg
+from trading.store.order_log.records import IN_FLIGHT, ZERO, Event, Intent, IntentStatus, Leg, Trade
 
 _log = structlog.get_logger("execution.follow")
 
@@ -33,7 +33,7 @@ MARGIN_MS = HOUR_MS
 
 
 class Follow:
-    """Looks after every order that may be at the venue. `booked` is told of each trade that changed."""
+    """Looks after every order that may be at the venue. `booked` is told of each order that was booked."""
 
     def __init__(self, desk: Desk, wire: Wire, streams: AccountStreams | None = None) -> None:
         self._desk = desk
@@ -41,7 +41,7 @@ class Follow:
         self._streams = streams
         self._settler = Settler(desk)
         self._pace = Pace(desk.wall, desk.settings.follow_s, MOST_S)
-        self.booked: Callable[[str], None] = lambda _trade_id: None
+        self.booked: Callable[[Intent, Trade | None], None] = lambda _intent, _trade: None
 
     async def step(self) -> int:
         """Look once at every order that is due, exits first; return how many were looked at."""
@@ -88,7 +88,7 @@ class Follow:
         fills = None if told is None else told.fills
         booking = await self._settler.settle(gateway, intent, state, fills)
         if booking.trade is not None or booking.intent.status is IntentStatus.DONE:
-            self.booked(intent.trade_id)
+            self.booked(intent, booking.trade)
         if booking.intent.status is IntentStatus.DONE:
             self._pace.forget(intent.coid)
             self._wire.unwanted.discard(intent.coid)

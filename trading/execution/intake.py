@@ -22,7 +22,7 @@ from trading.market.errors import NoVersion, SluiceError
 from trading.market.lineage import digest
 from trading.market.orders import SignalSet
 from trading.market.timeframes import to_ms
-from trading.store.order_log.records import ZERO, IntentStatus, Leg
+from trading.store.order_log.records import ZERO, Intent, Leg
 from trading.users.user import User
 
 _log = structlog.get_logger("execution.intake")
@@ -130,13 +130,13 @@ class Intake:
         async def serve(place: int, user: User) -> None:
             nonlocal planned
             try:
-                count = await self._entries.plan(user, batch, quotes, place=place)
+                mine = await self._entries.plan(user, batch, quotes, place=place)
             except SluiceError as error:  # this user is offered the set again until it expires
                 await self._desk.told.note(user.user_id, error)
                 _log.warning("user_not_served", user=user.user_id, error=f"{error!r}")
                 return
-            planned += count  # after the await: others count meanwhile
-            await self._send_planned(user)
+            planned += len(mine)  # after the await: others count meanwhile
+            await self._send_planned(mine)
 
         await self._desk.together(partial(serve, *turn) for turn in turns)
         return planned
@@ -160,9 +160,8 @@ class Intake:
         self._desk.prices.believe(quotes, seen, at_ms=self._desk.now_ms())
         self._desk.prices.refresh()
 
-    async def _send_planned(self, user: User) -> None:
-        mine = self._desk.log.orders.find(statuses=[IntentStatus.NEW], user_id=user.user_id, leg=Leg.OPEN)
-        await asyncio.gather(*(self._wire.send(intent) for intent in mine))
+    async def _send_planned(self, planned: Sequence[Intent]) -> None:
+        await asyncio.gather(*(self._wire.send(intent) for intent in planned))
 
     def _rotation(self, batch: SignalSet, users: list[User]) -> list[tuple[int, User]]:
         seed = str(self._desk.settings.seed)

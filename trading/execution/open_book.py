@@ -108,6 +108,13 @@ class OpenBook:
             self._put(trade)
         self._attempts = self._log.orders.exits_of_open_trades()
 
+    def opened(self, trade: Trade) -> Trade | None:
+        """Take a trade as an entry's booking left it, without reading it again; None if it is closed."""
+        known = self._trades.get(trade.trade_id)
+        if known is None or known.version < trade.version:
+            self._put(trade)
+        return self._trades.get(trade.trade_id)
+
     def renew(self, trade_id: str) -> Trade | None:
         """Read one trade and its attempts again; None if it is closed, or was never opened."""
         found = self._log.ledger.some([trade_id])

@@ -109,10 +109,12 @@ class Reconcile:
         due = [name for name in due if name in self.ready and self._pace.is_due(name)]
         if not due or (self._budget.left < AtRisk().floor and not asked):
             return
-        at_risk = self._at_risk()
+        at_risk = self._users_at_risk()
         due.sort(key=lambda name: (name not in asked, name not in at_risk, self._checked.get(name, 0)))
         for name in due:
-            risk = at_risk.get(name, AtRisk())
+            if name not in asked and self._budget.left < AtRisk().floor:
+                return
+            risk = at_risk_of(self._desk.log, name).get(name, AtRisk())
             if name not in asked and self._budget.left < risk.floor:
                 return
             cause = ASKED if name in asked else None
@@ -172,14 +174,19 @@ class Reconcile:
     def _at_risk(self) -> dict[str, AtRisk]:
         return at_risk_of(self._desk.log)
 
+    def _users_at_risk(self) -> set[str]:
+        """Return who has something at stake, without reading what: few of them are checked at a time."""
+        unclear = self._desk.log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST))
+        return {*self._desk.log.ledger.holders(), *(intent.user_id for intent in unclear)}
 
-def at_risk_of(log: OrderLog) -> dict[str, AtRisk]:
-    """Return what every user has at stake; users with nothing are not in it."""
+
+def at_risk_of(log: OrderLog, user_id: str | None = None) -> dict[str, AtRisk]:
+    """Return what every user, or the one named, has at stake; users with nothing are not in it."""
     found: dict[str, AtRisk] = {}
-    for trade in log.ledger.open_trades():
+    for trade in log.ledger.open_trades(user_id):
         before = found.get(trade.user_id, AtRisk())
         found[trade.user_id] = AtRisk((*before.trades, trade), before.unclear)
-    for intent in log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST)):
+    for intent in log.orders.find(statuses=(*IN_FLIGHT, IntentStatus.LOST), user_id=user_id):
         before = found.get(intent.user_id, AtRisk())
         found[intent.user_id] = AtRisk(before.trades, (*before.unclear, intent))
     return found

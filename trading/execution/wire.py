@@ -165,8 +165,7 @@ class Wire:
         """Return why an entry that may rest must not leave now: somebody here is selling the same symbol."""
         if intent.type is not OrderType.LIMIT:
             return None
-        leaving = self._orders.find(statuses=PENDING, leg=Leg.CLOSE)
-        if any(exit_.symbol == intent.symbol for exit_ in leaving):
+        if intent.symbol in self._orders.symbols(PENDING, Leg.CLOSE):
             return Refusal(
                 "crosses_exit", f"an exit in {intent.symbol} is out: it must not meet our own entry"
             )

@@ -74,22 +74,23 @@ def done_before_all_is_booked(patch):
     """An order that the exchange calls terminal is DONE, whatever of it is booked."""
     settle = Ledger._settle_intent
 
-    def at_once(self, connection, intent, state):
-        return settle(self, connection, intent, replace(state, filled=Decimal(0)))
+    def at_once(self, connection, intent, state, of_trade):
+        return settle(self, connection, intent, replace(state, filled=Decimal(0)), of_trade)
 
     patch.setattr(Ledger, "_settle_intent", at_once)
 
 
 def reserve_released_twice(patch):
     """What an entry reserved is given back again with every look at it that finds it ended."""
-    reservation = Entries.reservation
+    reserve = Entries.reserve
 
-    def twice(self, connection, coid, at_ms):
-        reservation(self, connection, coid, at_ms)
+    def twice(self, connection, row, at_ms):
+        reserve(self, connection, row, at_ms)
+        coid = row["coid"]
         key = (f"again:{coid}:{at_ms}", "u1", "reserve", coid, at_ms)
         self._write(connection, key, [("reserved", "USDT", Decimal(-1)), ("quote", "USDT", Decimal(1))])
 
-    patch.setattr(Entries, "reservation", twice)
+    patch.setattr(Entries, "reserve", twice)
 
 
 def exit_above_the_position(patch):

@@ -97,6 +97,8 @@ class Database:
         statement = dialect.insert(table).on_conflict_do_nothing()
         # Without the option SQLAlchemy knows no count on Postgres and says -1, which is true.
         counted = {"preserve_rowcount": True}
+        if dialect is sqlite:  # whose driver counts over all rows of one statement
+            return connection.execute(statement, rows, execution_options=counted).rowcount
         return sum(connection.execute(statement, row, execution_options=counted).rowcount for row in rows)
 
     def close(self) -> None:

@@ -87,18 +87,26 @@ class Entries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def fill(self, connection: sa.Connection, fill: Mapping[str, Any]) -> None:
-        """Book one execution; booked before, it changes nothing."""
-        key = (fill_txn(fill), fill["user_id"], "fill", fill["trade_id"], fill["at_ms"])
-        self._write(connection, key, fill_lines(fill))
+    def fills(self, connection: sa.Connection, fills: Iterable[Mapping[str, Any]]) -> None:
+        """Book executions; booked before, they change nothing."""
+        lines = []
+        for fill in fills:
+            key = (fill_txn(fill), fill["user_id"], "fill", fill["trade_id"], fill["at_ms"])
+            lines += _rows(key, fill_lines(fill))
+        self._database.insert_new(connection, _TABLE, lines)
 
     def reservation(self, connection: sa.Connection, coid: str, at_ms: int) -> None:
         """Bring what is reserved for one order to what it may still spend."""
         intents = schema.intents
         row = connection.execute(sa.select(intents).where(intents.c.coid == coid)).mappings().first()
-        if row is None or row["leg"] != Leg.OPEN.value:
+        if row is not None:
+            self.reserve(connection, row, at_ms)
+
+    def reserve(self, connection: sa.Connection, row: Fact, at_ms: int) -> None:
+        """Do what `reservation` does, for a row of `intents` as it stands in this transaction."""
+        if row["leg"] != Leg.OPEN.value:
             return
-        quote = assets(row["symbol"])[1]
+        coid, quote = row["coid"], assets(row["symbol"])[1]
         key = (f"reserve:{coid}", row["user_id"], "reserve", coid, at_ms)
         self._bring(connection, key, ("quote", "reserved"), quote, still_reserved(row))
 

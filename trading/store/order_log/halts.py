@@ -142,6 +142,12 @@ class Halts:
         """Return the halts that hold now, oldest first."""
         return self._read(_TABLE.c.lifted_wall_ms.is_(None))
 
+    def version(self) -> tuple[int, int]:
+        """Return what is another pair after any change: rows are only added, and lifted once."""
+        with self._database.read() as connection:
+            row = connection.exec_driver_sql("SELECT count(*), count(lifted_wall_ms) FROM halts").one()
+        return int(row[0]), int(row[1])
+
     def all(self) -> list[Halt]:
         """Return every halt there ever was, oldest first."""
         return self._read(sa.true())

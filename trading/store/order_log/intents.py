@@ -263,6 +263,21 @@ class Intents:
         with self._database.read() as connection:
             return [intent_of(row) for row in connection.execute(query).mappings()]
 
+    def count(self, statuses: Iterable[IntentStatus]) -> int:
+        """Return how many intents of users in scope have one of these statuses."""
+        wanted = [status.value for status in statuses]
+        query = sa.select(sa.func.count()).where(_TABLE.c.status.in_(wanted))
+        with self._database.read() as connection:
+            return connection.scalar(self._scope.rows(query, _TABLE.c.user_id)) or 0
+
+    def symbols(self, statuses: Iterable[IntentStatus], leg: Leg) -> set[str]:
+        """Return the symbols of intents of users in scope with one of these statuses."""
+        wanted = [status.value for status in statuses]
+        query = sa.select(_TABLE.c.symbol).where(_TABLE.c.status.in_(wanted), _TABLE.c.leg == leg.value)
+        query = self._scope.rows(query.distinct(), _TABLE.c.user_id)
+        with self._database.read() as connection:
+            return set(connection.scalars(query))
+
     def exits_of_open_trades(self) -> dict[str, list[Intent]]:
         """Return the exit orders of every open trade so far, by trade id, in order of attempt."""
         trades = schema.trades

@@ -5,7 +5,7 @@ the event for people and caches) is written in the transaction that books it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,9 +19,10 @@ from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.entries import Entries
 from trading.store.order_log.outbox import Outbox
-from trading.store.order_log.positions import BookedFill, Sums, add_up, fee_in_quote
+from trading.store.order_log.positions import BookedFill, add_up, fee_in_quote
 from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
-from trading.store.order_log.rows import intent_of, terms_text, trade_of
+from trading.store.order_log.round_trips import event, exit_levels, trade_values
+from trading.store.order_log.rows import intent_of, intent_row, terms_text, trade_of
 from trading.store.order_log.scope import Scope
 
 _AT_ONCE = 500  # values of one statement
@@ -78,11 +79,12 @@ class Ledger:
         intent = self._intent(connection, coid)
         rows = [self._fill_row(intent, fill, fee_prices or {}) for fill in fills]
         added = self._database.insert_new(connection, _FILLS, rows)
-        for row in rows:
-            self.entries.fill(connection, row)
-        intent = self._settle_intent(connection, intent, state)
-        self.entries.reservation(connection, coid, at_ms)
-        trade = self._project(connection, intent, at_ms) if added else None
+        self.entries.fills(connection, rows)
+        query = sa.select(_FILLS).where(_FILLS.c.trade_id == intent.trade_id)
+        of_trade = connection.execute(query).mappings().all()
+        intent = self._settle_intent(connection, intent, state, of_trade)
+        self.entries.reserve(connection, intent_row(intent, 0), at_ms)
+        trade = self._project(connection, intent, of_trade, at_ms) if added else None
         return Booking(added, intent, trade)
 
     def _intent(self, connection: sa.Connection, coid: str) -> Intent:
@@ -112,60 +114,61 @@ class Ledger:
             "booked_wall_ms": self._wall.now_ms(),
         }
 
-    def _settle_intent(self, connection: sa.Connection, intent: Intent, state: OrderState) -> Intent:
-        query = sa.select(_FILLS.c.amount, _FILLS.c.cost).where(_FILLS.c.coid == intent.coid)
-        rows = connection.execute(query).all()
-        filled = sum((row.amount for row in rows), ZERO)
+    def _settle_intent(
+        self, connection: sa.Connection, intent: Intent, state: OrderState, of_trade: Sequence[sa.RowMapping]
+    ) -> Intent:
+        rows = [row for row in of_trade if row["coid"] == intent.coid]
+        filled = sum((row["amount"] for row in rows), ZERO)
         is_done = state.status.is_terminal and filled >= state.filled
         status = IntentStatus.DONE if is_done or intent.status is IntentStatus.DONE else IntentStatus.ACKED
-        change = {
+        change: dict[str, Any] = {
             "status": status.value,
             "order_id": state.order_id,
             "filled": filled,
-            "filled_cost": sum((row.cost for row in rows), ZERO),
-            "changed_wall_ms": self._wall.now_ms(),
+            "filled_cost": sum((row["cost"] for row in rows), ZERO),
         }
         if is_done and filled == 0:
             change["reason"] = f"{state.status.value}: nothing executed"
-        connection.execute(_INTENTS.update().where(_INTENTS.c.coid == intent.coid).values(**change))
-        return self._intent(connection, intent.coid)
+        written = change | {"changed_wall_ms": self._wall.now_ms()}
+        connection.execute(_INTENTS.update().where(_INTENTS.c.coid == intent.coid).values(**written))
+        return replace(intent, **change | {"status": status})
 
     # --- round trips ----------------------------------------------------------------------------
 
-    def _project(self, connection: sa.Connection, intent: Intent, at_ms: int) -> Trade:
+    def _project(
+        self, connection: sa.Connection, intent: Intent, fills: Sequence[sa.RowMapping], at_ms: int
+    ) -> Trade:
         """Recompute the trade of `intent` from all its booked fills and say what became of it."""
-        sums = self._sums(connection, intent.trade_id, intent.symbol)
+        sums = add_up(intent.symbol, [booked(row) for row in fills])
         before = self._trade(connection, intent.trade_id)
-        values = _trade_values(sums, before)
-        if before is None:
-            values |= self._identity(connection, intent) | {"version": 1}
-            connection.execute(_TRADES.insert(), values)
-        else:
-            values["version"] = before.version + 1
-            table = schema.dust
-            kept = table.update().where(table.c.trade_id == intent.trade_id).values(amount=values["dust"])
-            connection.execute(kept)
+        values = trade_values(sums, before)
         if intent.leg is Leg.CLOSE:
             values["exit_reason"] = intent.exit_reason
         if intent.leg is Leg.OPEN:
-            values |= _exit_levels(intent, sums)
-        connection.execute(_TRADES.update().where(_TRADES.c.trade_id == intent.trade_id).values(**values))
+            values |= exit_levels(intent, sums)
+        if before is None:
+            identity = self._identity(connection, intent)
+            connection.execute(_TRADES.insert(), identity | values | {"version": 1})
+        else:
+            values["version"] = before.version + 1
+            connection.execute(_TRADES.update().where(_TRADES.c.trade_id == intent.trade_id).values(**values))
+        if before is not None and before.dust != 0:
+            table = schema.dust
+            kept = table.update().where(table.c.trade_id == intent.trade_id).values(amount=values["dust"])
+            connection.execute(kept)
         trade = self._trade(connection, intent.trade_id)
         assert trade is not None
-        self._follow(connection, trade, at_ms)
-        self._outbox.add(connection, _event(trade, at_ms))
+        # What was never dust has no account of it to follow.
+        self._follow(connection, trade, at_ms, had_dust=before is not None and before.dust != 0)
+        self._outbox.add(connection, event(trade, at_ms))
         return trade
 
-    def _follow(self, connection: sa.Connection, trade: Trade, at_ms: int) -> None:
+    def _follow(self, connection: sa.Connection, trade: Trade, at_ms: int, *, had_dust: bool = True) -> None:
         """Let the double-entry accounts follow what became of a trade."""
-        self.entries.dust(connection, trade.trade_id, at_ms)
+        if had_dust or trade.dust != 0:
+            self.entries.dust(connection, trade.trade_id, at_ms)
         if trade.is_closed:
             self.entries.mark_high_water(connection, trade.user_id, at_ms)
-
-    def _sums(self, connection: sa.Connection, trade_id: str, symbol: str) -> Sums:
-        query = sa.select(_FILLS).where(_FILLS.c.trade_id == trade_id)
-        rows = connection.execute(query).mappings()
-        return add_up(symbol, [booked(row) for row in rows])
 
     def _trade(self, connection: sa.Connection, trade_id: str) -> Trade | None:
         query = sa.select(_TRADES).where(_TRADES.c.trade_id == trade_id).with_for_update()
@@ -219,7 +222,7 @@ class Ledger:
             closed = self._trade(connection, trade_id)
             assert closed is not None
             self._follow(connection, closed, at_ms)
-            self._outbox.add(connection, _event(closed, at_ms))
+            self._outbox.add(connection, event(closed, at_ms))
         return True
 
     def hold_up(self, trade_id: str, reason: str, at_ms: int) -> bool:
@@ -239,6 +242,18 @@ class Ledger:
         """Return the trades of a user, or of all users in scope, that still hold something, oldest first."""
         query = self._query(_TRADES.c.is_closed.is_(False), user_id)
         return self._read(self._scope.rows(query, _TRADES.c.user_id) if user_id is None else query)
+
+    def with_terms(self) -> list[Trade]:
+        """Return the open trades of users in scope that have more than stop, target and longest hold."""
+        query = self._query(sa.and_(_TRADES.c.is_closed.is_(False), _TRADES.c.exits.is_not(None)))
+        return self._read(self._scope.rows(query, _TRADES.c.user_id))
+
+    def holders(self) -> dict[str, int]:
+        """Return user id -> number of open trades, of users in scope."""
+        query = sa.select(_TRADES.c.user_id, sa.func.count()).where(_TRADES.c.is_closed.is_(False))
+        query = self._scope.rows(query.group_by(_TRADES.c.user_id), _TRADES.c.user_id)
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def count_open(self) -> int:
         """Return how many trades of users in scope still hold something."""
@@ -297,54 +312,3 @@ def booked(row: sa.RowMapping) -> BookedFill:
         fee_quote=row["fee_quote"],
         at_ms=row["at_ms"],
     )
-
-
-def _trade_values(sums: Sums, before: Trade | None) -> dict[str, Any]:
-    # A lost exit that turns up late may sell what was written off: dust is never more than what is left.
-    dust = ZERO if before is None else min(before.dust, max(sums.held, ZERO))
-    is_closed = sums.held - dust <= 0
-    return {
-        "dust": dust,
-        "is_closed": is_closed,
-        "closed_ms": sums.last_ms if is_closed else None,
-        "bought": sums.bought,
-        "bought_cost": sums.bought_cost,
-        "sold": sums.sold,
-        "sold_cost": sums.sold_cost,
-        "base_fees": sums.base_fees,
-        "fees_quote": sums.fees_quote,
-        "fees_unpriced": sums.fees_unpriced,
-        "pnl_quote": sums.pnl_quote,
-        "opened_ms": sums.first_ms,
-        "held_up": None,
-    }
-
-
-def _exit_levels(intent: Intent, sums: Sums) -> dict[str, Any]:
-    entry, terms = sums.bought_cost / sums.bought, intent.exits
-    target = intent.take_profit
-    if terms.ladder and terms.ladder[0][0] == 0:
-        target = terms.ladder[0][1]
-    # As the backtest does: the entry bar is the one that the entry falls into, ages are whole bars of it.
-    since_ms = sums.first_ms if terms.bar is None else terms.bar.floor_ms(sums.first_ms)
-    return {
-        "stop_price": entry * (1 - intent.stop_loss),
-        "target_price": None if target is None else entry * (1 + target),
-        "deadline_ms": since_ms + intent.max_hold_s * 1000,
-    }
-
-
-def _event(trade: Trade, at_ms: int) -> Event:
-    kind = "trade_closed" if trade.is_closed else "trade_opened" if trade.sold == 0 else "trade_reduced"
-    payload: dict[str, object] = {
-        "trade_id": trade.trade_id,
-        "symbol": trade.symbol,
-        "version": trade.version,
-        "held": format(trade.held, "f"),
-        "open_price": format(trade.open_price, ".12g"),
-        "close_price": None if trade.close_price is None else format(trade.close_price, ".12g"),
-        "pnl_quote": format(trade.pnl_quote, ".12g"),
-        "exit_reason": trade.exit_reason,
-        "mode": trade.mode,
-    }
-    return Event(f"{kind}:{trade.trade_id}:{trade.version}", trade.user_id, kind, payload, at_ms)

@@ -86,7 +86,7 @@ class Stand:
             name = f"u{number}"
             self.credentials[name] = demo_credentials(SEED, Stand.accounts_used)
             Directory(self.log()).add(User(user_id=name, name=name, account=f"demo:{number}"))
-        self.sets = 0
+        self.sets = self.by_hand = 0
         self.faults: list[dict[str, object]] = []
         self._kill_at: int | None = None
         self._dies_after_submit = False
@@ -169,7 +169,10 @@ class Stand:
         price = D(self.market.level[symbol.replace("/", "")]) / 100
         slack = D("1.02") if side is Side.BUY else D("0.98")
         limit = (price * slack).quantize(D("0.01"))
-        request = OrderRequest(symbol, side, OrderType.IOC, amount=D(1), price=limit)
+        self.by_hand += 1
+        request = OrderRequest(
+            symbol, side, OrderType.IOC, client_order_id=f"hand-{self.by_hand}", amount=D(1), price=limit
+        )
         try:
             self.run(self.pool.account(*self.credentials[user]).submit(request))
         except ExchangeError:
@@ -249,7 +252,10 @@ class Stand:
         return AtVenue(user, orders, totals)
 
     def settle(self) -> bool:
-        """End all trouble and let the process work until nothing is left to do; whether it got there."""
+        """End all trouble and let the process work until nothing is left to do; whether it got there.
+
+        Then until every account was read against the log once more: what a user moved last is seen then.
+        """
         self.set_faults([])
         for symbol in SYMBOLS:
             self.lever("resume", symbol)
@@ -257,6 +263,13 @@ class Stand:
             self.log().halts.lift(halt.halt_id, by="test", why="over")
         self.run(self.engine.desk.load_markets())
         self.market.level.update(dict.fromkeys(self.market.level, 11_300))
+        if not self._until_idle():
+            return False
+        self.wall.advance(int(self.settings.reconcile_every_s * 1000))
+        self.steps(2)
+        return self._until_idle()
+
+    def _until_idle(self) -> bool:
         for number in range(80):
             if number == 30:
                 self.market.level.update(dict.fromkeys(self.market.level, 9_000))

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from trading.execution.drills.simulated import simulate
+from trading.execution.drills.simulated import exhaust, simulate
+from trading.execution.drills.simulated_scenes import draw
 from trading.market.errors import BadInput
 
 POINTS, NIGHTLY = 400, 10_000
@@ -23,6 +24,24 @@ def test_killed_at_any_moment_of_any_scene_nothing_is_lost_doubled_or_broken(poi
     assert all(verdict["holds"] for verdict in told["invariants"].values())
     assert told["figures"]["single_crashes"] > 0
     assert told["figures"]["distinct_worlds_left"] > points / 10
+
+
+KINDS = (
+    "no trouble", "answers lost", "requests lost", "requests late", "orders hidden",
+    "orders hidden for a while", "limiter refusals", "rejections", "deaf reads", "everything",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_after_every_single_operation_of_a_small_scene_nothing_is_lost_or_doubled(kind):
+    """One user, one symbol, one set: every commit and every end of a request is the last thing somewhere."""
+    scenes = (draw(0, number, most_users=1) for number in range(10_000))
+    name = f"{kind}, ioc entries, one set, 1 users, 1 symbols"
+    result = exhaust(
+        next(s for s in scenes if s.name == name and s.faults.parts == len(s.faults.shares) == 1)
+    )
+    assert result.passed, json.dumps(result.as_dict()["found"], indent=1)
+    assert result.runs >= 10
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not():

@@ -3,7 +3,7 @@
 A drill that never fails shows nothing. Each mutant is one wrong line somewhere on the path of an order.
 """
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -15,11 +15,11 @@ from trading.execution.drills import simulated
 from trading.execution.drills.simulated import simulate
 from trading.execution.selling import Seller
 from trading.execution.wire import Wire
-from trading.market.errors import OutcomeUnknown, VenueFailed
+from trading.market.errors import ExchangeError, OutcomeUnknown, VenueFailed
 from trading.store.order_log.entries import Entries
 from trading.store.order_log.leases import Leases
 from trading.store.order_log.ledger import Ledger
-from trading.store.order_log.records import Leg
+from trading.store.order_log.records import IntentStatus, Leg
 
 MOST, PART = 240, 40  # points, in parts; a mutant must be caught within them
 
@@ -53,6 +53,21 @@ def resend_after_silence(patch):
     """An order without an answer is taken for refused and sent again under a new id."""
     patch.setattr(wire_module, "_DEFINITE", (*wire_module._DEFINITE, OutcomeUnknown, VenueFailed))
     patch.setattr(wire_module, "_PASSING", (*wire_module._PASSING, OutcomeUnknown, VenueFailed))
+
+
+def resend_sent_at_a_restart(patch):
+    """A fresh process takes an order that is SENT for one that never left, and sends it again, same id."""
+    send_new = Wire.send_new
+
+    async def again(self, leg):
+        seen = self.__dict__.setdefault("seen", set())
+        for intent in self._orders.find(statuses=[IntentStatus.SENT], leg=leg) if leg not in seen else ():
+            with suppress(ExchangeError):
+                await self._desk.account(intent.user_id).submit(intent.request())
+        seen.add(leg)
+        return await send_new(self, leg)
+
+    patch.setattr(Wire, "send_new", again)
 
 
 def sent_after_the_wire(patch):
@@ -114,7 +129,8 @@ def _any(_faults):
 
 
 MUTANTS = {
-    resend_after_silence: ("doubled", lambda faults: len(faults.timeout_after) > 3),
+    resend_after_silence: ("doubled", lambda faults: len(faults.timeout_after) > 3 and not faults.hidden_ms),
+    resend_sent_at_a_restart: ("doubled", lambda faults: faults.hidden_ms > 0),
     sent_after_the_wire: ("intent_before_request", _any),
     done_before_all_is_booked: ("lost", lambda faults: faults.late_fills > 0),
     reserve_released_twice: ("reservations_released", _any),

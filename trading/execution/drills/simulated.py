@@ -11,6 +11,8 @@ import asyncio
 import gc
 import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -99,12 +101,35 @@ def simulate(
         raise BadInput(f"points must be at least 1, was {points}")
     if not 1 <= users <= 4:
         raise BadInput(f"users must lie between 1 and 4, was {users}")
+    with _silent():
+        return asyncio.run(_simulate(points, seed, users, progress))
+
+
+def exhaust(scene: Scene) -> DrillResult:
+    """Kill the engine of one scene once after every commit and every end of a request; start it after each.
+
+    Of operations that leave the same world one is tried. `runs` of the result counts them.
+    """
+
+    async def every() -> DrillResult:
+        tally, database = _Tally(DrillResult("kill")), MemoryDatabase()
+        stage = Stage(scene, database, database.copy())
+        await _Explorer(scene, stage, tally, random.Random(0)).every_one()
+        return _close(tally)
+
+    with _silent():
+        return asyncio.run(every())
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """No log lines and no garbage collection meanwhile."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     was_collecting = gc.isenabled()
     gc.disable()  # the worlds die by reference count; a collection between two scenes does the rest
     try:
-        return asyncio.run(_simulate(points, seed, users, progress))
+        yield
     finally:
         structlog.configure(**before)
         if was_collecting:
@@ -155,6 +180,12 @@ class _Explorer:
             await self._old_one()
         self._tally.requests += self._stage.requests
 
+    async def every_one(self) -> None:
+        """Run the scene undisturbed, then kill it at each of its points."""
+        for _, key, world in reversed(await self._undisturbed()):
+            await self._single(key, world, outage=0, follow="moment")
+        self._tally.requests += self._stage.requests
+
     async def _undisturbed(self) -> list[tuple[int, bytes, Left]]:
         """Return every world that the first process passes, each once, in their order."""
         stage = self._stage
@@ -173,11 +204,13 @@ class _Explorer:
         self._file("undisturbed", await stage.live())
         return left
 
-    async def _single(self, key: bytes, left: Left) -> None:
-        """Start a process on what was left, perhaps after an outage, and follow it as far as was drawn."""
+    async def _single(
+        self, key: bytes, left: Left, *, outage: int | None = None, follow: str | None = None
+    ) -> None:
+        """Start a process on what was left, after an outage and followed as far as is said or drawn."""
         stage, tally = self._stage, self._tally
-        begun, outage = self._resume(left, key)
-        follow = self._dice.choices(_FOLLOW, _WEIGHTS)[0]
+        begun, outage = self._resume(left, key, outage)
+        follow = self._dice.choices(_FOLLOW, _WEIGHTS)[0] if follow is None else follow
 
         def enough() -> None:
             if self._look() in self._good and follow == "moment":
@@ -237,10 +270,10 @@ class _Explorer:
         self._file("at the end of a series", finding)
         return None
 
-    def _resume(self, left: Left, key: bytes) -> tuple[bytes, int]:
+    def _resume(self, left: Left, key: bytes, outage: int | None = None) -> tuple[bytes, int]:
         """Go to what was left and let an outage pass; return the world's key then, and the steps."""
         self._stage.resume(left)
-        outage = self._dice.choice(_OUTAGES)
+        outage = self._dice.choice(_OUTAGES) if outage is None else outage
         for _ in range(outage):
             self._stage.world.advance()
         return (world_key(self._stage.world) if outage else key), outage

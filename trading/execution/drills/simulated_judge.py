@@ -28,10 +28,14 @@ _WHOLE = {"halts", "suspensions", "news_holds", "restores"}
 _WAITING = "status IN ('NEW', 'SENT', 'UNKNOWN', 'ACKED', 'LOST')"
 _OPEN_STATES = {"NEW", "SENT", "UNKNOWN", "ACKED"}
 # What the user had before is observed at a start, or not yet: it moves nothing of ours.
-_OURS = " WHERE account NOT IN ('other', 'external')"
+# Each death is told to the operator by a name of its own: with it, every restart would be another world.
+_OURS = {
+    "ledger_entries": " WHERE account NOT IN ('other', 'external')",
+    "outbox": " WHERE kind <> 'worker_silent'",
+}
 _UNREST = (
     f"SELECT (SELECT count(*) FROM intents WHERE {_WAITING})"  # noqa: S608 - a constant of this file
-    " + (SELECT count(*) FROM outbox WHERE delivered_wall_ms IS NULL)"
+    " + (SELECT count(*) FROM outbox WHERE delivered_wall_ms IS NULL AND kind <> 'worker_silent')"
     " + (SELECT count(*) FROM users, signal_sets s WHERE expires_ms > :market_ms AND NOT EXISTS (SELECT 1"
     " FROM offers o WHERE o.signal_set_id = s.signal_set_id AND o.user_id = users.user_id))"
     " + (SELECT count(*) FROM user_requests WHERE done_wall_ms IS NULL)"
@@ -56,7 +60,7 @@ def _columns(table: sa.Table) -> str:
 
 
 _QUERIES = [
-    f"SELECT {_columns(table)} FROM {table.name}{_OURS if table.name == 'ledger_entries' else ''}"  # noqa: S608 - our own schema
+    f"SELECT {_columns(table)} FROM {table.name}{_OURS.get(table.name, '')}"  # noqa: S608 - our own schema
     for table in metadata.sorted_tables
     if table.name not in _IGNORED
 ]

@@ -127,6 +127,7 @@ class Stage:
             await _bury()
 
     async def _both(self, old: Engine, young: Engine, allowed: frozenset[str]) -> Finding | None:
+        idle = 0
         for turn in range(MOST_STEPS):
             if turn % RENEWED == RENEWED - 1:
                 await young.shift.step()
@@ -136,7 +137,8 @@ class Stage:
                 await _step(old)
                 self._allowed = None
             self.world.advance()
-            if self.world.is_over(young):
+            idle = idle + 1 if self.world.is_over(young) else 0
+            if idle and (is_quiet(self.world) or idle > PATIENCE):
                 return judge_end(self.world)
         finding = judge_end(self.world)
         finding.add("every_intent_ends", f"not idle after {MOST_STEPS} steps: {_left_to_do(self.world)}")

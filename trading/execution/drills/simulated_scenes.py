@@ -39,6 +39,7 @@ def _faults(dice: random.Random) -> tuple[str, Faults]:
         "requests lost": {"timeout_before": some[0]},
         "requests late": {"late": some[0], "timeout_after": some[1] - some[0]},
         "orders hidden": {"timeout_after": some[0], "hidden_looks": dice.randint(1, 4)},
+        "orders hidden for a while": {"timeout_after": some[0], "hidden_ms": dice.choice([800, 1_200])},
         "limiter refusals": {"limited": some[0]},
         "rejections": {"refused": some[0] | some[1]},
         "deaf reads": {"deaf_reads": dice.randint(5, 11), "timeout_after": some[3]},

@@ -32,6 +32,7 @@ class Faults:
     refused: frozenset[int] = frozenset()  # a definite refusal (price band)
     late_ms: int = 1_200  # wall time; below the engine's patience
     hidden_looks: int = 0  # an accepted order is not found this many times
+    hidden_ms: int = 0  # ... nor for so long, however often it is looked for: longer than a restart takes
     parts: int = 1  # executions per fill
     shares: tuple[Decimal, ...] = (ONE,)  # of what an order finds at its price, by its number, in turn
     repeat_fills: bool = False  # the list of executions holds each twice
@@ -75,6 +76,7 @@ class Venue:
     fills: list[tuple[str, Fill]] = field(default_factory=list)
     balances: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     looks: dict[str, int] = field(default_factory=dict)
+    shown_ms: dict[str, int] = field(default_factory=dict)  # order -> wall time from which it can be found
     fill_looks: dict[str, int] = field(default_factory=dict)
     arriving: list[tuple[int, str, OrderRequest]] = field(default_factory=list)
     submissions: int = 0
@@ -92,6 +94,7 @@ class Venue:
             fills=list(self.fills),
             balances=dict(self.balances),
             looks=dict(self.looks),
+            shown_ms=dict(self.shown_ms),
             fill_looks=dict(self.fill_looks),
             arriving=list(self.arriving),
         )
@@ -104,6 +107,9 @@ class Venue:
             len(self.fills),
             sorted((name, amount) for name, amount in self.balances.items() if amount),
             sorted(item for item in self.looks.items() if item[1]),
+            sorted(
+                (name, at - self.wall.at_ms) for name, at in self.shown_ms.items() if at > self.wall.at_ms
+            ),
             sorted(item for item in self.fill_looks.items() if item[1]),
             [(at - self.wall.at_ms, name, request.client_order_id) for at, name, request in self.arriving],
             min(self.submissions, faults.last),
@@ -184,6 +190,8 @@ class Venue:
         )  # fmt: skip
         self.orders.append((account, state))
         self.looks[order_id], self.fill_looks[order_id] = self.faults.hidden_looks, self.faults.late_fills
+        if self.faults.hidden_ms:
+            self.shown_ms[order_id] = self.wall.at_ms + self.faults.hidden_ms
         self._meet(number, account, state)
         if request.type is OrderType.IOC:
             self.end(order_id)
@@ -251,7 +259,9 @@ class Venue:
         raise OrderNotFound("unknown order", code=-2013)
 
     def is_visible(self, state: OrderState) -> bool:
-        """Whether a look finds the order; each look in vain brings that nearer."""
+        """Whether a look finds the order; each look in vain brings that nearer, and time does."""
+        if self.shown_ms.get(state.order_id, 0) > self.wall.at_ms:
+            return False
         left = self.looks[state.order_id]
         if left:
             self.looks[state.order_id] = left - 1

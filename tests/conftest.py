@@ -1,8 +1,11 @@
 """Tests of everything: those that race the wall clock get a second try."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 ROOT = Path(__file__).parent
 
@@ -43,3 +46,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
         group = next((group for room, group in TOGETHER.items() if place.startswith(room)), place)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C also where the tests run in the background: children inherit what their shell ignores."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _logging_of_its_own() -> Iterator[None]:
+    """Give each file the logging it would have alone: a command that ran before it set a level of its own."""
+    before, was_set = structlog.get_config(), structlog.is_configured()
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
+    if was_set:
+        structlog.configure(**before)

@@ -21,6 +21,7 @@ _PATIENCE_S = 10.0
 @asynccontextmanager
 async def watched(descriptor: int = 0) -> AsyncIterator[None]:
     """Beat for as long as the block runs; SIGTERM to this process if the supervisor is gone, then its end."""
+    _hear_the_end()
     line = socket.socket(fileno=os.dup(descriptor))
     Thread(target=_end_with_supervisor, args=(line,), name="watched", daemon=True).start()
     beating = asyncio.create_task(_beat(line))
@@ -30,6 +31,13 @@ async def watched(descriptor: int = 0) -> AsyncIterator[None]:
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating
+
+
+def _hear_the_end() -> None:
+    """Take SIGTERM again where the shell of the supervisor had it blocked or ignored: both are inherited."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 async def _beat(line: socket.socket) -> None:

@@ -78,4 +78,6 @@ def test_status_names_the_halt_before_anything_else(traded, capsys):
     assert "stop_entries of the fleet by anna" in found["verdict"]
     assert found["new_strategies"] == ["str-2 is canary: not seen before"]
     assert run(["status"]) == 0
-    assert "halt: stop_entries of the fleet by anna" in capsys.readouterr().out
+    first, rest = capsys.readouterr().out.split("\n", 1)
+    assert "stop_entries of the fleet by anna" in first
+    assert "Closed gates" in rest

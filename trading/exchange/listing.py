@@ -44,10 +44,17 @@ def to_markets(
         Gets id -> reason of each row that is left out: without names that can be names, or with
         numbers that are none.
 
+    Raises
+    ------
+    BadPayload
+        If `rows` is no list at all.
+
     Notes
     -----
     Where two ids give one unified name, the later row stands, as in ccxt.
     """
+    if not isinstance(rows, Iterable):
+        raise BadPayload(f"a listing must be a list of symbols, was {type(rows).__name__}")
     found: dict[str, Market] = {}
     for place, row in enumerate(rows):
         try:

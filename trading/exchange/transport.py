@@ -153,20 +153,25 @@ class Caller:
 
         A refused time stamp is looked into, so that the next order is signed right.
         """
-        level = chosen_priority(default)
-        for limiter in self._limiters:
-            await limiter.acquire(weight, level)
+        await self._admitted(weight, chosen_priority(default))
         try:
             return await attempt()
         except RateLimited as error:
-            for limiter in self._limiters:
-                limiter.refused(error.retry_after_s)
+            self._slow_down(error)
             raise
         except ClockSkew as error:
             if not isinstance(error, ClockDrift):
                 with suppress(ExchangeError):
                     await self._on_skew()
             raise
+
+    async def _admitted(self, weight: int, level: Priority) -> None:
+        for limiter in self._limiters:
+            await limiter.acquire(weight, level)
+
+    def _slow_down(self, error: RateLimited) -> None:
+        for limiter in self._limiters:
+            limiter.refused(error.retry_after_s)
 
     async def run(
         self,
@@ -186,13 +191,11 @@ class Caller:
         level = chosen_priority(default)
         broken = refused = skewed = 0
         while True:
-            for limiter in self._limiters:
-                await limiter.acquire(weight, level)
+            await self._admitted(weight, level)
             try:
                 return await attempt()
             except RateLimited as error:
-                for limiter in self._limiters:
-                    limiter.refused(error.retry_after_s)
+                self._slow_down(error)
                 refused += 1
                 if is_write or isinstance(error, Banned) or refused >= _RATE_TRIES:
                     raise

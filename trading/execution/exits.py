@@ -278,7 +278,10 @@ class Exits:
         finally:
             self._acting.pop(trade.trade_id, None)
             self._left(trade.trade_id)
-        self.book.renew(trade.trade_id)
+        try:
+            self.book.renew(trade.trade_id)
+        except SluiceError as error:  # the next sweep reads it
+            self._failed(trade, error)
 
     def _left(self, trade_id: str) -> None:
         self._unsent.pop(trade_id, None)

@@ -217,7 +217,8 @@ def _unended(log: OrderLog, intents: Iterable[Intent]) -> list[str]:
         for intent in intents
         if not intent.status.is_terminal
         and intent.status is not IntentStatus.LOST
-        and not frozen & {intent.user_id, intent.symbol, ""}
+        # A halt may keep an entry from leaving. What has left must end all the same.
+        and not (intent.status is IntentStatus.NEW and frozen & {intent.user_id, intent.symbol, ""})
     ]
 
 

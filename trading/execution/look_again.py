@@ -5,6 +5,7 @@ quotes (weight 10). Goes before all other requests.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
@@ -18,7 +19,7 @@ from trading.market.errors import SluiceError
 
 _log = structlog.get_logger("execution.look_again")
 FEW, LEVELS = 3, 20
-RETRY_S = 0.2
+RETRY_S, MOST_RETRY_S = 0.2, 5.0  # before a symbol that could not be looked at is tried again, doubling
 
 type Take = Callable[[Quote], None]
 type TakeBook = Callable[[str, pl.DataFrame], None]
@@ -34,6 +35,7 @@ class LookAgain:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._due: set[str] = set()
         self._task: asyncio.Task[None] | None = None
+        self._failures: Counter[str] = Counter()  # in a row, by symbol
         self.looks = 0
 
     def want(self, symbol: str, after_s: float) -> None:
@@ -48,6 +50,7 @@ class LookAgain:
         if timer is not None:
             timer.cancel()
         self._due.discard(symbol)
+        self._failures.pop(symbol, None)
 
     async def close(self) -> None:
         """Ask for nothing more."""
@@ -67,28 +70,43 @@ class LookAgain:
         with priority(Priority.EXIT):
             while self._due:
                 symbols = sorted(self._due)
-                try:
-                    quotes = await self._look(symbols)
-                except SluiceError as error:
-                    _log.info("second_look_failed", symbols=len(symbols), error=f"{error!r}")
-                    await asyncio.sleep(RETRY_S)
-                    continue
+                quotes, failed = await self._look(symbols)
                 self.looks += 1
                 self._due.difference_update(symbols)
+                for symbol in failed:
+                    self._failures[symbol] += 1
+                    self.want(symbol, min(RETRY_S * 2 ** (self._failures[symbol] - 1), MOST_RETRY_S))
                 for quote in quotes.values():
-                    self._take(quote)
+                    self._guarded(quote)
 
-    async def _look(self, symbols: list[str]) -> dict[str, Quote]:
-        if len(symbols) > FEW:
-            return await self._desk.quotes(symbols)
+    def _guarded(self, quote: Quote) -> None:
+        try:
+            self._take(quote)
+        except Exception:  # one symbol's trouble must not end the second look at all others
+            _log.exception("quote_not_heard", symbol=quote.symbol)
+
+    async def _look(self, symbols: list[str]) -> tuple[dict[str, Quote], list[str]]:
+        """Return quotes, and the symbols that could not be looked at; these keep no other from its look."""
         found: dict[str, Quote] = {}
+        failed: list[str] = []
+        if len(symbols) > FEW:
+            try:
+                return await self._desk.quotes(symbols), []
+            except SluiceError as error:
+                _log.info("second_look_failed", symbols=len(symbols), error=f"{error!r}")
+                return {}, symbols
         for symbol in symbols:
-            book = await self._desk.public.order_book(symbol, levels=LEVELS)
+            try:
+                book = await self._desk.public.order_book(symbol, levels=LEVELS)
+            except SluiceError as error:
+                _log.info("second_look_failed", symbol=symbol, error=f"{error!r}")
+                failed.append(symbol)
+                continue
             self._take_book(symbol, book)
             quote = best_of(symbol, book, self._desk)
             if quote is not None:
                 found[symbol] = quote
-        return found
+        return found, failed
 
 
 def best_of(symbol: str, book: pl.DataFrame, desk: Desk) -> Quote | None:

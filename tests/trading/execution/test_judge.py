@@ -12,6 +12,7 @@ from trading.execution.judge import AtVenue, Cached, Evidence, Tenure, judge
 from trading.execution.projection import closed_view
 from trading.market.orders import OrderStatus
 from trading.store.order_log import schema
+from trading.store.order_log.halts import HaltKind, HaltScope
 from trading.store.order_log.records import IntentStatus, Leg
 from trading.store.order_log.schema_ledger import ledger_entries
 
@@ -139,3 +140,18 @@ async def test_what_only_the_run_itself_knows_is_judged_by_its_evidence(tmp_path
     assert total.runs == 2
     assert total.verdicts()["limits_kept"] == "broken 1 times"
     assert all(said.startswith("run 7: ") for said in total.wrongs)
+
+
+async def test_a_halt_excuses_an_entry_that_waits_and_nothing_that_has_left(tmp_path):
+    """Everything is halted: an order still NEW may wait, one that is SENT must end all the same."""
+    world, log = await finished(tmp_path)
+    log.halts.place(HaltKind.STOP_ENTRIES, (HaltScope.FLEET, None), why="test", by="anna")
+    coid = log.orders.find(leg=Leg.OPEN)[0].coid
+    found = {}
+    for status in (IntentStatus.NEW, IntentStatus.SENT):
+        with log.database.write() as connection:
+            of_coid = schema.intents.c.coid == coid
+            connection.execute(schema.intents.update().where(of_coid).values(status=status.value))
+        found[status] = verdicts(world, log).invariants[Invariant.EVERY_INTENT_ENDS]
+    assert found[IntentStatus.NEW] == []
+    assert found[IntentStatus.SENT] == [f"{coid} of u1 is still SENT"]

@@ -1,7 +1,5 @@
 """A small world for engine tests: venue, log on disk, users, and processes that can die and come back."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,14 +7,13 @@ from pathlib import Path
 
 from tests.trading.execution.fake_venue import D, FakeAccount, FakePublic, Faults, KillSwitch, Venue
 from trading.execution.desk import Desk
+from trading.execution.drills.simulated_log import OneCommitPerTurn
 from trading.execution.engine import Engine
 from trading.execution.settings import EngineSettings
 from trading.market.clock import ManualClock
 from trading.market.orders import OrderStatus, SignalSet, TradeSignal
 from trading.notifications.channel import Message
 from trading.store.order_log import OrderLog
-from trading.store.order_log.database import Database
-from trading.store.order_log.group_commit import run_together
 from trading.store.order_log.records import IntentStatus, Leg
 from trading.users.directory import Directory
 from trading.users.user import User
@@ -42,36 +39,6 @@ class Mailbox:
 
     def kinds(self) -> list[str]:
         return [message.kind for message in self.messages.values()]
-
-
-class OneCommitPerTurn:
-    """Group commit without its thread: what the tasks of one turn of the loop write is one commit.
-
-    The same code writes it (`run_together`), and a point to be killed at is the same in every run.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: list[tuple[Callable[[], object], asyncio.Future]] = []
-
-    async def do(self, work):
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._flush)
-        self._waiting.append((work, future))
-        return await future
-
-    def _flush(self) -> None:
-        batch, self._waiting = self._waiting, []
-        outcomes = run_together(self._database, [work for work, _ in batch])
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if future.done():
-                continue
-            if outcome.error is None:
-                future.set_result(outcome.value)
-            else:
-                future.set_exception(outcome.error)
 
 
 def signal(symbol: str, **changes: object) -> TradeSignal:

@@ -64,8 +64,8 @@ def kill(
     The venue meanwhile is slow, drops connections before and after accepting, hides orders, fills in parts,
     lists fills late and twice, and does not de-duplicate client order ids. A few hundred runs take minutes:
     `sluice drill kill --runs 300` is the nightly one. `--what worker` runs two workers, lets prices fall
-    through stops, and kills one or stops it past its lease. `--simulated` kills a simulated engine at every
-    commit and call, on one thread.
+    through stops, and kills one or stops it past its lease. `--simulated` kills a simulated engine after
+    commits and answers, alone and in series, on one thread.
     """
     if simulated:
         _finish_simulated(points, seed, as_json=as_json)

@@ -129,8 +129,7 @@ class Told:
         return Event(name, user_id, "account_trouble", {"reason": reason}, at_ms)
 
     def _has_own_key(self, user_id: str) -> bool:
-        rows = self._log.accounts.rows()
-        return any(row["user_id"] == user_id and row["account"] == ACCOUNT for row in rows)
+        return any(row["account"] == ACCOUNT for row in self._log.accounts.rows(user_id))
 
     def _day(self) -> int:
         return self._wall.now_ms() // DAY_MS

@@ -31,7 +31,7 @@ dev: $(STAMP) $(MANIFEST) ## exchange, Valkey, engine and the Dagster UI on http
 	@$(BIN)/sluice dev $(ARGS)
 
 test: $(STAMP) $(MANIFEST) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
-	@$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup --reruns 1 -rR $(ARGS)
 
 test-slow: $(STAMP) $(MANIFEST) ## only the slow tests (minutes)
 	@$(PY) -m pytest -m slow $(ARGS)

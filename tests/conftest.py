@@ -1,4 +1,4 @@
-"""Tests of everything: those that race the wall clock get a second try."""
+"""Tests of everything: those that race the wall clock get a second and a third try."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ settings.load_profile("sluice")
 ROOT = Path(__file__).parent
 
 # Real sockets, processes and timers. On a shared machine a process can stand still for seconds, which no
-# product can mend; a test that fails three times in a row has found something. Everything else fails at once.
+# product can mend; a test that fails three times in a row has found something. Everything else
+# has one more try in `make test`, none in plain `pytest`.
 AGAINST_THE_WALL = (
     "integration/",
     "interfaces/run/",
@@ -26,7 +27,6 @@ AGAINST_THE_WALL = (
     "trading/exchange/feed/",
     "trading/exchange/test_batches.py",
     "trading/exchange/test_shared_budget.py",
-    "trading/execution/bad_input/",
     "trading/execution/bad_input/",
     "trading/execution/test_engine.py",
     "trading/simulator/test_server",

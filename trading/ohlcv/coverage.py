@@ -13,6 +13,7 @@ from pathlib import Path
 
 from trading.market.errors import StoreError
 from trading.ohlcv.spans import Span, union, without
+from trading.store.wal import turn_to_wal
 
 # Symbol, start, end.
 Answer = tuple[str, int, int]
@@ -80,7 +81,7 @@ class Coverage:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with closing(sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)) as database:
-                database.execute("PRAGMA journal_mode = WAL")
+                turn_to_wal(database, _BUSY_S)
                 # A span that outlives its candles would hide a hole for ever: both reach the disk, in order.
                 database.execute("PRAGMA synchronous = FULL")
                 database.execute(_SCHEMA)

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from trading.market.errors import StoreError
+from trading.store.wal import turn_to_wal
 
 BUSY_TIMEOUT_MS = 15_000
 UPGRADE_TIMEOUT_MS = 600_000  # who waits for another process's upgrade waits for all of it
@@ -112,10 +113,10 @@ def _set_upgrade_pragmas(raw: Any, _record: object) -> None:
 def _pragmas(raw: Any, timeout_ms: int, *, foreign_keys: str) -> None:
     # The driver's own implicit BEGIN would be a deferred one; `_begin` says which we want.
     raw.isolation_level = None
+    turn_to_wal(raw, timeout_ms / 1000)
     cursor = raw.cursor()
     for pragma in (
         f"busy_timeout={timeout_ms}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         f"foreign_keys={foreign_keys}",
     ):

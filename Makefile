@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMP := $(VENV)/.sluice-setup
+AI := $(VENV)/.sluice-ai
 MANIFEST := dbt/target/manifest.json
 DBT_SOURCES := $(shell find dbt -name target -prune -o -name logs -prune -o \( -name '*.sql' -o -name '*.yml' \) -print 2>/dev/null)
 
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test test-slow check bench lock clean clean-data
+.PHONY: help setup ai run dev test test-slow check bench lock clean clean-data
 
 help: ## list the targets
 	@echo "Sluice: the whole market in, only gold out. First time? make run"
@@ -24,16 +25,18 @@ help: ## list the targets
 
 setup: $(STAMP) $(MANIFEST) ## build .venv from the hashed lock and parse dbt (other targets do it by themselves)
 
+ai: $(AI) ## add the optional extra for neural networks and reinforcement learning (JAX, 86 MB)
+
 run: $(STAMP) $(MANIFEST) ## the whole line once: 2,610 symbols to paper trades, ends by itself
 	@$(BIN)/sluice run $(ARGS)
 
 dev: $(STAMP) $(MANIFEST) ## exchange, Valkey, engine and the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/sluice dev $(ARGS)
 
-test: $(STAMP) $(MANIFEST) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
+test: $(AI) $(MANIFEST) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
 	@$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup --reruns 1 -rR $(ARGS)
 
-test-slow: $(STAMP) $(MANIFEST) ## only the slow tests (minutes)
+test-slow: $(AI) $(MANIFEST) ## only the slow tests (minutes)
 	@$(PY) -m pytest -m slow $(ARGS)
 
 check: $(STAMP) $(MANIFEST) ## lint, format, types, layers, dbt, definitions: what CI runs before the tests
@@ -44,7 +47,7 @@ check: $(STAMP) $(MANIFEST) ## lint, format, types, layers, dbt, definitions: wh
 	$(BIN)/dbt --quiet parse --project-dir dbt --profiles-dir dbt
 	$(BIN)/dg check defs
 
-bench: $(STAMP) ## one JSON line per benchmark, against named peers
+bench: $(AI) ## one JSON line per benchmark, against named peers
 	@$(PY) -m bench $(ARGS)
 
 lock: $(STAMP) ## resolve the dependencies anew and write the hashed locks
@@ -61,6 +64,12 @@ clean-data: ## remove every world under data/: candles, orders, accounts
 
 $(STAMP): requirements.lock requirements-uv.lock pyproject.toml scripts/setup.sh scripts/find_python.sh
 	@sh scripts/setup.sh
+
+# The tests find planted edges with every kind of model, so they bring the extra; nothing else needs it.
+$(AI): $(STAMP) requirements-ai.lock
+	@echo "setup: adding the extra ai"
+	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(PY) --require-hashes -r requirements-ai.lock
+	@touch $(AI)
 
 # Dagster reads the marts from the manifest; parsing costs seconds, so it is done once per change.
 $(MANIFEST): $(STAMP) $(DBT_SOURCES)

@@ -1,21 +1,23 @@
 """The working pair of classifiers behind one small interface: fit, predict, to bytes, from bytes.
 
-Both answer calibrated probabilities of a net gain. What is good enough is `evaluation`'s matter, where
-files lie `registry`'s.
+Neural kinds (`trading.learning.deep`) stand beside it. All answer calibrated probabilities of a net gain.
+What is good enough is `evaluation`'s matter, where files lie `registry`'s.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, Self
 
 import numpy as np
 
 from trading.learning.dataset import Floats, Ints
 from trading.learning.persistence import skops_bytes, skops_load
-from trading.market.errors import BadInput, StoreError
+from trading.market.errors import BadInput, MissingData, StoreError
 
 KINDS = ("logistic", "lightgbm")
+EXTRA_KINDS = ("mlp", "sequence")  # of the extra `ai`, imported only when one is asked for
 
 
 class Classifier(Protocol):
@@ -23,7 +25,7 @@ class Classifier(Protocol):
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`."""
+        """One of `KINDS` or `EXTRA_KINDS`."""
         ...
 
     def predict(self, x: Floats) -> Floats:
@@ -122,6 +124,8 @@ def fit_classifier(kind: str, x: Floats, y: Ints, weight: Floats, seed: int = 0)
     ------
     BadInput
         If there is no such kind, no row, or only one class.
+    MissingData
+        If the kind needs the extra `ai` and it is not installed.
     """
     if len(y) == 0 or len(np.unique(y)) < 2:
         raise BadInput(f"a model needs gains and losses to learn from, was given {len(y)} rows of one class")
@@ -129,7 +133,11 @@ def fit_classifier(kind: str, x: Floats, y: Ints, weight: Floats, seed: int = 0)
         return Logistic.fit(x, y, weight, seed)
     if kind == "lightgbm":
         return Trees.fit(x, y, weight, seed)
-    raise BadInput(f"kind must be one of {', '.join(KINDS)}, was {kind!r}")
+    if kind in EXTRA_KINDS:
+        from trading.learning.deep.classifiers import Neural  # noqa: PLC0415 - of the extra
+
+        return Neural.fit(kind, x, y, weight, seed)
+    raise BadInput(f"kind must be one of {', '.join(KINDS + EXTRA_KINDS)}, was {kind!r}")
 
 
 def load_classifier(kind: str, files: dict[str, bytes]) -> Classifier:
@@ -138,18 +146,25 @@ def load_classifier(kind: str, files: dict[str, bytes]) -> Classifier:
     Raises
     ------
     StoreError
-        If the kind is unknown or the files cannot be read.
+        If the kind is unknown, the files cannot be read, or reading them needs the extra `ai`.
     """
     readers: dict[str, Callable[[dict[str, bytes]], Classifier]] = {
         "logistic": Logistic.from_files,
         "lightgbm": Trees.from_files,
+        **{name: partial(_neural, name) for name in EXTRA_KINDS},
     }
     if kind not in readers:
-        raise StoreError(f"model kind must be one of {', '.join(KINDS)}, was {kind!r}")
+        raise StoreError(f"model kind must be one of {', '.join(readers)}, was {kind!r}")
     try:
         return readers[kind](files)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, MissingData) as error:
         raise StoreError(f"{kind} model cannot be read: {error}") from error
+
+
+def _neural(kind: str, files: dict[str, bytes]) -> Classifier:
+    from trading.learning.deep.classifiers import Neural  # noqa: PLC0415 - of the extra
+
+    return Neural.from_files(kind, files)
 
 
 def _medians(x: Floats) -> Floats:

@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+BANNED = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "cloudpickle",
+    "dill",
+    "joblib",
+    "shelve",
+    "marshal",
+    "orbax",
+    "torch",
+    "jsonpickle",
+}
 FOLDERS = ("trading", "assets", "resources", "pipelines", "interfaces")
 
 
@@ -30,7 +42,7 @@ def _is_false(value: ast.expr) -> bool:
 
 
 def test_no_source_file_loads_pickled_objects() -> None:
-    """Models are skops archives without foreign types, LightGBM text and JSON."""
+    """Models are skops archives without foreign types, LightGBM text, safetensors, plain arrays and JSON."""
     found = {
         str(path.relative_to(ROOT)): names
         for folder in FOLDERS
@@ -44,6 +56,8 @@ def test_no_source_file_loads_pickled_objects() -> None:
     "source",
     [
         "import pickle",
+        "import orbax.checkpoint as saved",
+        "import torch; torch.load(p)",
         "import joblib.numpy_pickle as j",
         "from sklearn.externals import joblib",
         "from cloudpickle import loads",

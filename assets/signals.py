@@ -35,7 +35,7 @@ def signals(
         "signals",
         frame,
         key=["symbol", "open_time"],
-        inputs=[*UPSTREAM, "screened_symbols"],
+        inputs=[*UPSTREAM, "screened_symbols", "instruments"],
         params=signal_params(store, rules),
         run_id=context.run_id,
     )

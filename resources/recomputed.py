@@ -42,12 +42,14 @@ def signals_again(store: Store, learning: Learning) -> tuple[pl.DataFrame, int]:
     count = None if is_across(strategy) else PAIRS
     skip = _IDS if strategy.name == DEFAULT or count is None else (*_IDS, "score")
     settings, candles = _sampled(store, version, count)
+    whole = store.lake.data_path("indicators", _input(version, "indicators"))
+    market = pl.scan_parquet(whole).select("symbol", "open_time", "close").collect()
 
     def make(left: pl.DataFrame, _: object) -> pl.DataFrame:
         table = indicator_table(left, settings)
         bar = table.select(pl.col("open_time").unique().sort().diff().min()).item()
         until = table["open_time"].max() + bar
-        return signal_table(store, learning, table, rules, until=until)
+        return signal_table(store, learning, table, rules, until=until, market=market)
 
     names = candles["symbol"].unique()
     published = store.lake.read("signals", version.version_id).filter(pl.col("symbol").is_in(names.to_list()))

@@ -25,10 +25,12 @@ def signal_table(
     rules: SignalRules,
     *,
     until: datetime | None = None,
+    market: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return the signals of `indicators` as `until` would have told them (None: as is known now).
 
-    With `until`, rows of other tables that were not known at that bar close are left out.
+    `market`: closes of all pairs, where `indicators` are of a sample. With `until`, rows of other tables that
+    were not known at that bar close are left out.
     """
     lake, settings = store.lake, load_settings(store.world)
     regime, news = lake.read("market_regime"), lake.read("news_events")
@@ -39,6 +41,7 @@ def signal_table(
         regime = regime.filter(pl.col("open_time") + bar.delta <= until)
         news = news.filter(pl.col("first_seen") <= until)
         clusters = clusters.filter(pl.col("known_at") <= until)
+        market = None if market is None else market.filter(pl.col("open_time") + bar.delta <= until)
     screened = lake.read("screened_symbols")
     strategy = line_strategy(store, rules)
     return signal_rows(
@@ -52,6 +55,8 @@ def signal_table(
         model=learning.champion(store),
         screening_ids=dict(screened.select("symbol", "lineage_id").iter_rows()),
         timeframe=settings.timeframe,
+        market=market,
+        instruments=lake.read("instruments") if lake.latest("instruments") is not None else None,
     )
 
 

@@ -21,7 +21,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 DAY_MS = 86_400_000
 
-# One row per decision and source. `bar_time` is the closed bar's open.
+# One row per market decision. `bar_time` is the closed bar's open, `group` the decision (pair and bar): rows
+# of one group are never split across folds. `propensity`: how likely it was that this was traded at all.
+# `is_decided`: written when it was decided; else a bar of the backtest's history, decided by nobody in time.
 TRAINING: dict[str, pl.DataType | type[pl.DataType]] = {
     "signal_id": pl.String,
     "symbol": pl.String,
@@ -33,7 +35,12 @@ TRAINING: dict[str, pl.DataType | type[pl.DataType]] = {
     "fee_ratio": pl.Float64,
     "is_gain": pl.Boolean,
     "weight": pl.Float64,
+    "group": pl.String,
+    "propensity": pl.Float64,
+    "is_decided": pl.Boolean,
 }
+# What stands where a source does not say.
+_DERIVED = ("is_gain", "weight", "group", "propensity", "is_decided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +57,20 @@ class DatasetRules:
         Weight per source; a source that is not named is left out.
     max_age_days : float or None
         Rolling window before the cut-off; None = everything.
+    most_inverse : float
+        Most that a row counts for others that were as unlikely to be traded: its weight is its source's
+        times min(1 / propensity, this).
     """
 
     features: tuple[str, ...]
     feature_version: str
     weights: tuple[tuple[str, float], ...] = (("live", 1.0), ("paper", 0.7), ("candles", 0.2))
     max_age_days: float | None = 180.0
+    most_inverse: float = 10.0
 
     def __post_init__(self) -> None:
+        if not self.most_inverse >= 1:
+            raise BadInput(f"most_inverse must be at least 1, was {self.most_inverse}")
         if not self.features:
             raise BadInput("features must name at least one column, was empty")
         for source, weight in self.weights:
@@ -110,9 +123,20 @@ class TrainingSet:
         return self.frame["closed_at"].dt.epoch("ms").to_numpy().astype(np.int64)
 
     @property
+    def day(self) -> Ints:
+        """UTC day of each decision, counted from the epoch, shape (n,): blocks of evaluation are days."""
+        days: Ints = self.t0 // DAY_MS
+        return days
+
+    @property
+    def group(self) -> Ints:
+        """Market decision of each row as a number, shape (n,): rows of one group share a fold."""
+        return np.unique(self.frame["group"].to_numpy().astype(str), return_inverse=True)[1].astype(np.int64)
+
+    @property
     def days(self) -> int:
         """Different UTC days with a decision."""
-        return len(np.unique(self.t0 // DAY_MS))
+        return len(np.unique(self.day))
 
 
 def training_set(
@@ -130,7 +154,7 @@ def training_set(
         Features, weights, window.
     candles : DataFrame, optional
         Rows labelled on candles (`candle_labels`), same columns. A decision that was really traded
-        wins over its candle label.
+        wins over its candle label, money over paper: one decision is one row, of the source that weighs most.
 
     Returns
     -------
@@ -143,13 +167,12 @@ def training_set(
         If a column is missing, or a feature or return is NaN or infinite (null features are allowed:
         they were unknown when the decision was made).
     """
-    rows = [_rows(pool, rules)]
+    rows = [_rows(pool, rules, is_decided=True)]
     if candles is not None and not candles.is_empty():
-        # By symbol and bar, not by id: research that ran twice gave one decision two ids.
-        once = _rows(candles, rules).unique(["symbol", "bar_time"], keep="first", maintain_order=True)
-        rows.append(once.join(rows[0], on=["symbol", "bar_time"], how="anti", maintain_order="left"))
+        rows.append(_rows(candles, rules, is_decided=False))
     cutoff_ms = to_ms(cutoff)
-    frame = pl.concat(rows).filter(pl.col("closed_at").dt.epoch("ms") <= cutoff_ms)
+    # Known first, then chosen: a trade that is still open must not take the place of what is known already.
+    frame = _chosen(pl.concat(rows).filter(pl.col("closed_at").dt.epoch("ms") <= cutoff_ms), rules)
     if rules.max_age_days is not None:
         since = cutoff_ms - int(rules.max_age_days * DAY_MS)
         frame = frame.filter(pl.col("decided_at").dt.epoch("ms") >= since)
@@ -160,6 +183,7 @@ def training_set(
         "feature_version": rules.feature_version,
         "weights": dict(rules.weights),
         "max_age_days": rules.max_age_days,
+        "most_inverse": rules.most_inverse,
         "label": "net_return > 0",
     }
     name = f"ds-{digest(content_hash(frame), params_json(config))}"
@@ -168,19 +192,40 @@ def training_set(
     )
 
 
-def _rows(source: pl.DataFrame, rules: DatasetRules) -> pl.DataFrame:
+def _chosen(rows: pl.DataFrame, rules: DatasetRules) -> pl.DataFrame:
+    """Return one row per market decision: of the source that weighs most, decided in time, first written.
+
+    By symbol and bar, not by id: research that ran twice gave one decision two ids.
+    """
+    weighs = pl.col("source").replace_strict(dict(rules.weights), return_dtype=pl.Float64, default=0.0)
+    ordered = rows.with_row_index("order_").sort(
+        weighs, "is_decided", "order_", descending=[True, True, False]
+    )
+    return ordered.unique("group", keep="first", maintain_order=True).drop("order_")
+
+
+def _rows(source: pl.DataFrame, rules: DatasetRules, *, is_decided: bool) -> pl.DataFrame:
     weights = dict(rules.weights)
-    needed = [name for name in TRAINING if name not in ("is_gain", "weight")]
+    needed = [name for name in TRAINING if name not in _DERIVED]
     missing = [name for name in needed if name not in source.columns]
     if missing:
         raise BadInput(f"the pool must have columns {', '.join(needed)}; missing: {', '.join(missing)}")
     unknown = [pl.lit(None, pl.Float64).alias(name) for name in rules.features if name not in source.columns]
+    has = set(source.columns)
+    propensity = pl.col("propensity").fill_null(1.0) if "propensity" in has else pl.lit(1.0)
+    decided = pl.col("is_decided").fill_null(value=False) if "is_decided" in has else pl.lit(is_decided)
+    weight = pl.col("source").replace_strict(weights, return_dtype=pl.Float64, default=None)
+    # 0 is no likelihood of something that happened: nothing was drawn there, so it stands for itself.
+    likely = pl.when(propensity > 0).then((1 / propensity).clip(1.0, rules.most_inverse)).otherwise(1.0)
     return (
         source.filter(pl.col("source").is_in(list(weights)))
         .with_columns(
             *unknown,
             (pl.col("net_return") > 0).alias("is_gain"),
-            pl.col("source").replace_strict(weights, return_dtype=pl.Float64, default=None).alias("weight"),
+            propensity.alias("propensity"),
+            decided.alias("is_decided"),
+            (weight * likely).alias("weight"),
+            pl.format("{}@{}", "symbol", pl.col("bar_time").dt.epoch("ms")).alias("group"),
         )
         .select(
             *(pl.col(name).cast(dtype) for name, dtype in TRAINING.items()),

@@ -4,6 +4,7 @@ They are written with the signal and never computed again: a model learns from t
 decided upon. A change of meaning needs a new `FEATURE_VERSION`.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from trading.market.errors import BadInput
 from trading.market.thresholds import REGIMES
+from trading.market.timeframes import DAY_MS
 
-FEATURE_VERSION = "f1"
+FEATURE_VERSION = "f2"  # f1 had no market columns: liquidity, spread, age, correlation, relative strength
 
 FEATURES: dict[str, str] = {
     "f_rsi": "RSI(14) / 100",
@@ -33,6 +35,11 @@ FEATURES: dict[str, str] = {
     "f_breadth": "share of symbols above their EMA50; 0.5 where unknown",
     "f_cluster": "strength of membership in the symbol's cluster; 0 = noise or unknown",
     "f_news": "decayed news sentiment in (-1, 1)",
+    "f_liquidity": "log10(1 + mean quote volume of 96 bars)",
+    "f_spread": "Roll's estimate of the spread over 96 bars, a fraction of the price",
+    "f_age": "ln(1 + days since the first bar known of the instrument) / ln(31), at most 1",
+    "f_btc_corr": "correlation of log returns with BTC/USDT over 96 bars",
+    "f_relative": "return over 96 bars less the mean of the symbol's cluster",
 }
 _NEEDED = (
     "symbol",
@@ -51,6 +58,7 @@ _NEEDED = (
 )
 _VOLUME_BARS = 20
 _RETURN_BARS = (1, 4, 16)
+_OLD_DAYS = 30  # an instrument that old is as old as any
 
 
 def require_columns(indicators: pl.DataFrame) -> None:
@@ -84,6 +92,7 @@ def with_history(indicators: pl.DataFrame, also: Sequence[str] = ()) -> pl.DataF
     ratio = pl.when((usual > 0) & (volume > 0)).then((volume / usual).log().clip(-5.0, 5.0))
     return frame.with_columns(
         pl.Series("bar_no", np.arange(len(frame)) - starts),
+        pl.Series("row_no", np.arange(len(frame))),
         pl.Series("usual_volume", _mean_before(frame["volume"].to_numpy().astype(np.float64), _VOLUME_BARS)),
     ).with_columns(
         *(_if_old(bars, close / close.shift(bars) - 1).alias(f"f_return_{bars}") for bars in _RETURN_BARS),
@@ -151,20 +160,23 @@ def with_market(rows: pl.DataFrame, regime: pl.DataFrame | None) -> pl.DataFrame
 
 
 def with_cluster(rows: pl.DataFrame, clusters: pl.DataFrame | None) -> pl.DataFrame:
-    """Add `f_cluster` from `clusters` (`symbol`, `cluster` with -1 = noise, optionally `strength`).
+    """Add `cluster` (-1 = noise) and `f_cluster` from `clusters`: `symbol`, `cluster`, optionally `strength`.
 
     With a column `known_at` (the close of the newest bar that a look at clusters stood on) each row gets the
     newest look at or before its own close, `decided_ms`; 0 before the first. Without it the looks are taken
     to be known at every row: only for rows of one moment.
     """
     if clusters is None or clusters.is_empty():
-        return rows.with_columns(f_cluster=pl.lit(0.0))
+        return rows.with_columns(f_cluster=pl.lit(0.0), cluster=pl.lit(-1, pl.Int64))
     strength = pl.col("strength").cast(pl.Float64) if "strength" in clusters.columns else pl.lit(1.0)
-    told = pl.when(pl.col("cluster") >= 0).then(strength).otherwise(0.0).alias("f_cluster")
+    told = (
+        pl.when(pl.col("cluster") >= 0).then(strength).otherwise(0.0).alias("f_cluster"),
+        pl.col("cluster").cast(pl.Int64),
+    )
     if "known_at" in clusters.columns:
-        joined = _newest_known(rows, clusters.select("symbol", pl.col("known_at").dt.epoch("ms"), told))
+        joined = _newest_known(rows, clusters.select("symbol", pl.col("known_at").dt.epoch("ms"), *told))
     else:
-        table = clusters.select("symbol", told).unique("symbol", keep="last")
+        table = clusters.select("symbol", *told).unique("symbol", keep="last")
         joined = rows.join(table, on="symbol", how="left", maintain_order="left")
     return joined.with_columns(pl.col("f_cluster").fill_nan(None).fill_null(0.0))
 
@@ -179,6 +191,20 @@ def _newest_known(rows: pl.DataFrame, looks: pl.DataFrame) -> pl.DataFrame:
         check_sortedness=False,  # both sides are sorted on the lines above; within groups it cannot tell
     )
     return found.sort("row_").drop("row_", "known_at")
+
+
+def with_age(rows: pl.DataFrame, instruments: pl.DataFrame | None) -> pl.DataFrame:
+    """Add `f_age` from the newest epoch of each symbol at or before the bar's close; null where unknown.
+
+    `instruments` has `symbol` and `start`; bars before the first epoch are a backfill of unknown age.
+    """
+    if instruments is None or instruments.is_empty():
+        return rows.with_columns(f_age=pl.lit(None, pl.Float64))
+    start = pl.col("start").dt.epoch("ms").alias("known_at")
+    born = instruments.select("symbol", start, start.alias("born_ms"))
+    days = (pl.col("decided_ms") - pl.col("born_ms")) / DAY_MS
+    age = ((1 + days).log() / math.log(1 + _OLD_DAYS)).clip(0.0, 1.0)
+    return _newest_known(rows, born).with_columns(f_age=age).drop("born_ms")
 
 
 def feature_columns() -> list[pl.Expr]:

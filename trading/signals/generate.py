@@ -22,14 +22,17 @@ from trading.signals.features import (
     FEATURES,
     feature_columns,
     require_columns,
+    with_age,
     with_cluster,
     with_history,
     with_market,
 )
 from trading.signals.line_columns import LINE_COLUMNS
 from trading.signals.news_gate import with_news
+from trading.signals.peers import with_relative
 from trading.signals.predictor import Predictor
 from trading.signals.strategy import SignalRules
+from trading.signals.windows import with_windows
 
 # One row per symbol and bar that says something. `open_time` is the closed bar's open. `is_candidate`:
 # the strategy wanted in; `is_entry`: and nothing stopped it. `threshold` is the RSI bound that the default
@@ -69,6 +72,8 @@ def signal_rows(
     model: Predictor | None = None,
     screening_ids: Mapping[str, str] | None = None,
     timeframe: str = "15m",
+    market: pl.DataFrame | None = None,
+    instruments: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return every entry, exit and vetoed entry in the history: one row per symbol and bar.
 
@@ -96,6 +101,11 @@ def signal_rows(
         Lineage id of each symbol's screening row.
     timeframe : str
         Bar length: a decision is made when the bar has closed.
+    market : DataFrame, optional
+        `symbol`, `open_time`, `close` of the whole market, for features that compare with others; those of
+        `indicators` where not given.
+    instruments : DataFrame, optional
+        `symbol`, `start`: since when each instrument is known.
 
     Returns
     -------
@@ -117,12 +127,15 @@ def signal_rows(
         rows = rows.with_columns((pl.col("open_time").dt.epoch("ms") + bar_ms).alias("decided_ms"))
         half_life = rules.news_half_life_hours
         rows = with_news(rows, news, blocking=rules.blocking_events, half_life_hours=half_life)
-        return with_cluster(rows, clusters).with_columns(feature_columns())
+        rows = with_windows(with_age(with_cluster(rows, clusters), instruments), history, closes)
+        return with_relative(rows, closes, clusters, bar_ms).with_columns(feature_columns())
 
     require_columns(indicators)
     asked = columns_of(strategy)
     kept = [name for name in asked if name not in LINE_COLUMNS]
-    frame = with_market(with_history(with_catalogue(indicators, strategy), kept), regime)
+    history = with_history(with_catalogue(indicators, strategy), kept)
+    closes = (indicators if market is None else market).select("symbol", "open_time", "close")
+    frame = with_market(history, regime)
     multiplier = "threshold_multiplier" if rules.follows_market else None
     frame = frame.with_columns(rules.entry_threshold.columns(multiplier=multiplier))
     is_deep = not _DEEP.isdisjoint(asked)

@@ -87,3 +87,24 @@ def test_bad_rules_and_missing_columns_are_named(pools) -> None:
         DatasetRules(("f_0",), "f1", weights=(("paper", 2.0),))
     with pytest.raises(BadInput, match="missing: net_return"):
         training_set(pools.pool(1).drop("net_return"), pools.CUTOFF, pools.RULES)
+
+
+def test_one_decision_is_one_row_of_the_source_that_weighs_most(pools) -> None:
+    """Money over paper over candles; the group is the pair and the bar, the day that of the decision."""
+    paper = pools.pool(1, days=2, per_day=4)
+    live = paper.head(3).with_columns(source=pl.lit("live"), net_return=pl.lit(0.01))
+    found = training_set(pl.concat([paper, live]), pools.CUTOFF, pools.RULES)
+    assert len(found.frame) == 8
+    assert len(set(found.group.tolist())) == 8
+    assert dict(found.frame.group_by("source").len().rows()) == {"paper": 5, "live": 3}
+    assert found.day.tolist() == (found.t0 // 86_400_000).tolist()
+    assert found.days == 2
+
+
+def test_a_drawn_decision_stands_for_those_that_were_not_within_a_bound(pools) -> None:
+    """Paper weighs 0.7: one in four counts 2.8, one in a hundred 7 and not 70, a certain one 0.7."""
+    frame = pools.pool(1, days=1, per_day=3).with_columns(propensity=pl.Series([0.25, 0.01, None]))
+    found = training_set(frame, pools.CUTOFF, pools.RULES)
+    assert found.weight.tolist() == pytest.approx([2.8, 7.0, 0.7])
+    with pytest.raises(BadInput, match=r"most_inverse must be at least 1, was 0\.5"):
+        DatasetRules(("f_0",), "f1", most_inverse=0.5)

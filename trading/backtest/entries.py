@@ -176,15 +176,18 @@ def fine_of(job: Job, k: int) -> Fine:
 
 
 @lean
-def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
+def buy_at_open(job: Job, k: int, t: int, stake: float) -> tuple[int, int, int, int, int]:
+    """Return (paid, mark, cost, steps, span) of an entry at the open of row t; no steps = not entered.
+
+    `paid` and `mark` in ticks, `cost` in parts of the price, `span` of the fees; why not is counted.
+    """
     if is_refused(job, t):
-        return -1
-    bars, venue, terms, book = job.bars, job.venue, job.terms, job.book
+        return 0, 0, 0, 0, 0
+    bars, venue, terms = job.bars, job.venue, job.terms
     cost = cost_of(job, k, t, stake)
-    per_unit, num, den = bars.per_unit[k], venue.tick_num[k], venue.tick_den[k]
-    mark = ticks(bars.open[t], per_unit)
+    mark = ticks(bars.open[t], bars.per_unit[k])
     paid = times_up(mark, WHOLE + cost)
-    rate = paid * num / den
+    rate = paid * venue.tick_num[k] / venue.tick_den[k]
     amount = stake / rate
     if terms.volume_share > 0.0:
         amount = min(amount, terms.volume_share * bars.volume[t])
@@ -196,20 +199,46 @@ def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
         steps_left = steps_in(bought * (1.0 - fee), venue.step_num[k], venue.step_den[k])
         bought = steps_left * venue.step_num[k] / venue.step_den[k]  # what can be sold must reach the minimum
     if bought <= 0.0 or bought < venue.min_amount[k] or bought * rate < venue.min_cost[k]:
-        book.counts[TOO_SMALL] += 1
-        return -1
-    of = terms.exits
-    factors = venue.factors[span, k]
-    own = ExitNumbers(of.stop_keep, of.trail_keep, of.trail_wake, of.max_hold, of.ages, factors)
-    fine = fine_of(job, k)
-    row, code, tick, doubt = hold(
-        bars, per_unit, t, bars.offsets[k + 1], paid, job.signals.is_exit, own, fine
+        job.book.counts[TOO_SMALL] += 1
+        return 0, 0, 0, 0, 0
+    return paid, mark, cost, steps, span
+
+
+@lean
+def exits_of(job: Job, k: int, span: int) -> ExitNumbers:
+    """Return where positions of symbol k end, opened in a span of the fees."""
+    of = job.terms.exits
+    return ExitNumbers(
+        of.stop_keep, of.trail_keep, of.trail_wake, of.max_hold, of.ages, job.venue.factors[span, k]
     )
-    is_free = code == 0 or (code == TARGET and terms.target_rests)
+
+
+@lean
+def write_trade(
+    job: Job,
+    n: int,
+    place: tuple[int, int],
+    bought: tuple[int, int, int, int, int],
+    left: tuple[int, int, int, int],
+) -> None:
+    """Write trade n: `place` = (symbol, row of entry), `bought` of `buy_at_open`, `left` of `hold`."""
+    (k, t), (paid, mark, cost, steps, _), (row, code, tick, doubt) = place, bought, left
+    num, den = job.venue.tick_num[k], job.venue.tick_den[k]
+    is_free = code == 0 or (code == TARGET and job.terms.target_rests)
     got = tick if is_free else times_down(tick, WHOLE - cost)
-    write_row(book, n, (k, t - 1, t, row, code, steps, doubt))
-    left = exit_fee(venue.fees, k, bars.open_ms[row], code)
-    _write_rates(job, n, (rate, got * num / den, mark * num / den, tick * num / den), (fee, left))
-    book.counts[AMBIGUOUS_BARS] += doubt == 1
-    book.counts[RESOLVED_BARS] += doubt == 2
-    return int(row)
+    write_row(job.book, n, (k, t - 1, t, row, code, steps, doubt))
+    fees = entry_fee(job, k, job.bars.open_ms[t]), exit_fee(job.venue.fees, k, job.bars.open_ms[row], code)
+    _write_rates(job, n, (paid * num / den, got * num / den, mark * num / den, tick * num / den), fees)
+
+
+@lean
+def _by_default(job: Job, k: int, t: int, n: int, stake: float) -> int:
+    bought = buy_at_open(job, k, t, stake)
+    if bought[3] == 0:
+        return -1
+    bars, own, fine = job.bars, exits_of(job, k, bought[4]), fine_of(job, k)
+    left = hold(bars, bars.per_unit[k], t, bars.offsets[k + 1], bought[0], job.signals.is_exit, own, fine)
+    write_trade(job, n, (k, t), bought, left)
+    job.book.counts[AMBIGUOUS_BARS] += left[3] == 1
+    job.book.counts[RESOLVED_BARS] += left[3] == 2
+    return int(left[0])

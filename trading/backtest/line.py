@@ -57,17 +57,18 @@ class LineRun:
 
     def trades(self, is_entry: Bools, is_exit: Bools) -> tuple[Ints, Floats]:
         """Return the trades in order of symbol and time: whole numbers and rates as `entries` writes them."""
-        rows, rates, _ = walked(self._job(is_entry, is_exit), 0)
+        rows, rates, _ = walked(self.job(is_entry, is_exit), 0)
         return rows, rates
 
     def every_entry(self, is_wanted: Bools, is_exit: Bools) -> tuple[Ints, Floats]:
         """Return per candle row where an entry after it ended (-1 = nowhere) and its net return (or NaN)."""
         n = len(self.block.candles)
         row, earned = np.empty(n, np.int64), np.full(n, np.nan)
-        every_entry(frozen(self._job(is_wanted, is_exit)), row, earned)
+        every_entry(frozen(self.job(is_wanted, is_exit)), row, earned)
         return row, earned
 
-    def _job(self, is_entry: Bools, is_exit: Bools) -> Job:
+    def job(self, is_entry: Bools, is_exit: Bools) -> Job:
+        """Return what the loops read and write, with an empty book."""
         block, exits, n = self.block, self.exits, len(self.block.symbols)
         strategy = self._strategy(0.0)
         fee = np.ascontiguousarray(self.fee[None, :])

@@ -84,7 +84,7 @@ def _first_of_fine(
 
 
 @lean
-def _look(
+def look_at(
     bars: Bars,
     t: int,
     per_unit: float,
@@ -214,7 +214,7 @@ def hold(
                 continue
         if bars.volume[t] > 0.0:
             levels = (fixed, trail, target)
-            code, tick, doubt = _look(bars, t, per_unit, levels, pending, is_due, fine)
+            code, tick, doubt = look_at(bars, t, per_unit, levels, pending, is_due, fine)
             if code != 0:
                 return t, code, tick, doubt
             high = ticks(bars.high[t], per_unit)

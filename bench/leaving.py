@@ -176,6 +176,9 @@ async def _isolated(rate: float, burst: float | None) -> dict[str, Any]:
         for number in range(ROUNDS):
             chosen = [names[(number * AT_ONCE + each) % len(names)] for each in range(AT_ONCE)]
             bids = {name: stand.venue.next_stop(name) for name in chosen}
+            for name, bid in bids.items():  # prices come down to a stop: one that falls from afar is doubted
+                stand.push(name, bid * Decimal("1.002"))
+            await asyncio.sleep(PUSH_S)
             known, crossed, cpu = len(stand.venue.sent), time.monotonic(), time.process_time()
             for _ in range(2):
                 for name, bid in bids.items():

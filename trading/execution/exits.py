@@ -13,6 +13,7 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import partial
 from hashlib import blake2b
 
@@ -27,6 +28,7 @@ from trading.execution.look_again import LookAgain
 from trading.execution.open_book import OpenBook
 from trading.execution.second_look import STOPS, SecondLook, Seen
 from trading.execution.selling import Seller
+from trading.execution.stop_steps import StopSteps
 from trading.execution.units import UnitWatch
 from trading.execution.wire import Wire
 from trading.market.errors import SluiceError
@@ -49,6 +51,7 @@ class Exits:
         self._live = live
         self.book = OpenBook(desk.log)
         self.looks = SecondLook(desk.wall, desk.settings.second_look_most_s)
+        self._steps = StopSteps(desk.settings.stop_step, desk.settings.jumps.confirm_after_s)
         self.reasons = ExitReasons(desk)
         self._seller = Seller(desk, wire)
         self._again = LookAgain(desk, self.heard, self._seller.depth.seen)
@@ -91,7 +94,7 @@ class Exits:
     def heard(self, quote: Quote) -> None:
         """Take a quote that has just come: what it crosses is sold by tasks of their own."""
         self._again.drop(quote.symbol)
-        seen = self._take({quote.symbol: quote})[quote.symbol]
+        seen = self._take({quote.symbol: quote}, is_pushed=True)[quote.symbol]
         if quote.symbol in self._doubted:
             self._again.want(quote.symbol, self._desk.settings.jumps.confirm_after_s)
             return
@@ -159,7 +162,7 @@ class Exits:
 
     async def _second_look(self, trades: list[Trade]) -> None:
         """Ask again at once for what one look has crossed; a look for the sake of a doubt waits its time."""
-        symbols = self.looks.symbols_waiting()
+        symbols = self.looks.symbols_in_question()
         if symbols:
             self._take(await self._desk.quotes(symbols))
             await self._sell(self._due(trade for trade in trades if trade.symbol in symbols))
@@ -180,16 +183,34 @@ class Exits:
             found |= polled
         return found
 
-    def _take(self, quotes: Mapping[str, Quote]) -> dict[str, Seen]:
+    def _take(self, quotes: Mapping[str, Quote], *, is_pushed: bool = False) -> dict[str, Seen]:
         """Note new observations, and whether they are believed."""
-        paid = {}
+        paid: dict[str, tuple[Decimal, int]] = {}
         for symbol in quotes:
             trade = next(iter(self.book.of(symbol)), None)
             if trade is not None:
                 paid[symbol] = trade.open_price, trade.opened_ms
         believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())
         self._doubted = (self._doubted - quotes.keys()) | (quotes.keys() - believed)
-        return {symbol: self.looks.observe(quote) for symbol, quote in quotes.items()}
+        return {
+            symbol: self.looks.observe(quote, self._stands_ms(quote, paid.get(symbol), is_pushed=is_pushed))
+            for symbol, quote in quotes.items()
+        }
+
+    def _stands_ms(self, quote: Quote, paid: tuple[Decimal, int] | None, *, is_pushed: bool) -> int:
+        """Return how long this bid has yet to stand before a stop fires on it."""
+        if quote.bid_amount <= 0 or quote.bid <= 0:
+            return 0
+        desk = self._desk
+        push_ms = desk.settings.second_look_s * 1000 * getattr(desk.public.clock, "rate", 1.0)
+        return self._steps.look(
+            quote.symbol,
+            quote.bid,
+            at_ms=desk.now_ms(),
+            wall_ms=desk.wall.now_ms(),
+            seed=paid,
+            quiet_ms=push_ms if is_pushed else math.inf,
+        )
 
     def _due(self, trades: Iterable[Trade]) -> list[tuple[Trade, str]]:
         """Return what is to be left now, with the reason, in an order that the seed decides."""
@@ -227,7 +248,7 @@ class Exits:
         if self.looks.confirms(trade, seen):
             return True
         if self._live is not None:
-            self._again.want(trade.symbol, self._desk.settings.second_look_s)
+            self._again.want(trade.symbol, max(self._desk.settings.second_look_s, seen.stands_ms / 1000))
         return False
 
     async def _sell(self, due: Iterable[tuple[Trade, str]]) -> None:

@@ -2,6 +2,7 @@
 
 An observation is a quote that came new: a push of the stream, or an answer asked for after the one before.
 Reading the same quote twice is one observation. The bid has to be executable: an amount stands behind it.
+A bid that lies a step below the one before (`stop_steps.py`) fires nothing before it has stood a second.
 Targets, holds and orders of people need no second look; a print that the price watch doubts never comes here.
 """
 
@@ -16,11 +17,15 @@ STOPS = frozenset({"stop_loss", "trailing_stop"})
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One observation. `number` grows with each of a symbol; `wall_ms` is this machine's time."""
+    """One observation. `number` grows with each of a symbol; `wall_ms` is this machine's time.
+
+    `stands_ms` is how many wall milliseconds the bid has yet to stand before a stop fires on it.
+    """
 
     quote: Quote
     number: int
     wall_ms: int
+    stands_ms: int = 0
 
     @property
     def executable(self) -> Quote | None:
@@ -41,10 +46,11 @@ class SecondLook:
         self._first: dict[str, dict[str, Seen]] = {}  # by symbol, by trade
         self.bad_prints = 0
 
-    def observe(self, quote: Quote) -> Seen:
+    def observe(self, quote: Quote, stands_ms: int = 0) -> Seen:
         """Take a new observation."""
         before = self._newest.get(quote.symbol)
-        seen = Seen(quote, 1 if before is None else before.number + 1, self._wall.now_ms())
+        number = 1 if before is None else before.number + 1
+        seen = Seen(quote, number, self._wall.now_ms(), stands_ms)
         self._newest[quote.symbol] = seen
         return seen
 
@@ -63,7 +69,7 @@ class SecondLook:
         if first is None or seen.wall_ms - first.wall_ms > self._most_ms:
             waiting[trade.trade_id] = seen
             return False
-        return seen.number != first.number
+        return seen.number != first.number and seen.stands_ms == 0
 
     def calm(self, trade: Trade) -> bool:
         """Note that no stop is crossed; True if one was, on the look before: a bad print."""
@@ -77,9 +83,13 @@ class SecondLook:
         """Return the trades of a symbol whose first crossing waits for its second look."""
         return list(self._first.get(symbol, ()))
 
-    def symbols_waiting(self) -> list[str]:
-        """Return the symbols with such trades."""
-        return [symbol for symbol, waiting in self._first.items() if waiting]
+    def symbols_in_question(self) -> list[str]:
+        """Return the symbols with such trades whose bid need not stand longer: the next look can confirm."""
+        return [
+            symbol
+            for symbol, waiting in self._first.items()
+            if waiting and (seen := self._newest.get(symbol)) is not None and seen.stands_ms == 0
+        ]
 
     def is_waiting(self, within_ms: int) -> bool:
         """Whether a first crossing came within so many wall milliseconds and waits for its second look."""

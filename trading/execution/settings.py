@@ -54,6 +54,9 @@ class EngineSettings:
         Whether quotes and what becomes of orders come over streams; False = everything is polled.
     second_look_s : float
         A stop that one quote crosses waits so long for the stream's next one; then the book is asked for.
+    stop_step : float
+        A bid that falls by more than this fraction from one look to the next (a market second; over n seconds
+        times the square root of n) fires no stop before it has stood `jumps.confirm_after_s`.
     second_look_most_s : float
         Two looks further apart than this are not one crossing: the second counts as a first.
     fallback_share : float
@@ -123,6 +126,7 @@ class EngineSettings:
     exit_depths: Decimal = Decimal(3)
     streams: bool = True
     second_look_s: float = 0.1
+    stop_step: float = 0.005
     second_look_most_s: float = 5.0
     fallback_share: float = 0.25
     sweep_share: float = 0.05
@@ -170,6 +174,8 @@ class EngineSettings:
         for name in ("fallback_share", "sweep_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise BadInput(f"{name} must lie in (0, 1], was {getattr(self, name)}")
+        if not 0 < self.stop_step < 1:
+            raise BadInput(f"stop_step must lie in (0, 1), was {self.stop_step}")
         for name in ("second_look_s", "second_look_most_s"):
             if not getattr(self, name) >= 0:
                 raise BadInput(f"{name} must not be negative, was {getattr(self, name)}")

@@ -76,7 +76,7 @@ async def test_bad_print_is_counted(tmp_path):
     world, engine, public = await holding(tmp_path)
     public.script = [("94.9", "1000"), ("95.4", "1000")]
     await engine.exits.step()
-    public.script = [("94.9", "1000"), ("95.4", "1000")]
+    public.script = [("94.95", "1000"), ("95.4", "1000")]
     await engine.exits.step()
     assert engine.exits.looks.bad_prints == 2
     assert len(world.venue.requests) == 1
@@ -144,7 +144,7 @@ async def streaming(tmp_path):
         world.venue.prices[AAA] = D(bid)
         exits.heard(stream.quote)
 
-    push("95.6")
+    push("95.2")  # near the stop at 95: what follows is no step
     await exits.step()
     return world, engine, exits, stream, push
 
@@ -157,6 +157,45 @@ async def test_pushed_quote_sells_at_once_and_its_second_push_confirms(tmp_path)
     await exits.settled()
     await exits.close()
     assert [request.side.value for _, request in world.venue.requests] == ["buy", "sell"]
+
+
+@pytest.mark.parametrize("between", [(), ("94.1",), ("94.0", "94.6", "94.2", "93.9")])
+async def test_wrong_price_within_the_jump_bound_that_stands_for_many_looks_sells_nothing(tmp_path, between):
+    """94.2 after 95.2 is 1.1 % in one look: a step. However many looks see it, none sells within a second."""
+    world, _, exits, _, push = await streaming(tmp_path)
+    push("94.2")
+    for bid in between:
+        push(bid)
+    await asyncio.sleep(0.1)  # the book is not asked either: it could only say the same
+    push("95.2")
+    await exits.settled()
+    await exits.close()
+    assert [request.side.value for _, request in world.venue.requests] == ["buy"]
+    assert exits.looks.bad_prints == 1
+
+
+async def test_step_below_the_stop_that_stays_sells_after_it_has_stood(tmp_path):
+    """The same step, and no word more from the stream: the book is asked a second later, and it sells."""
+    world, engine, exits, _, push = await streaming(tmp_path)
+    began = time.monotonic()
+    push("94.2")
+    await asyncio.sleep(engine.desk.settings.jumps.confirm_after_s / 2)
+    assert len(world.venue.requests) == 1
+    await asyncio.sleep(engine.desk.settings.jumps.confirm_after_s)
+    await exits.settled()
+    await exits.close()
+    assert time.monotonic() - began >= engine.desk.settings.jumps.confirm_after_s
+    assert [request.side.value for _, request in world.venue.requests] == ["buy", "sell"]
+
+
+async def test_fall_by_small_moves_waits_for_nothing_but_the_second_look(tmp_path):
+    """95.2, 94.9, 94.6, 94.2: 0.3 or 0.4 % a look is how prices fall; the second look below 95 sells."""
+    world, _, exits, _, push = await streaming(tmp_path)
+    push("94.9")
+    push("94.6")
+    await exits.settled()
+    await exits.close()
+    assert len(world.venue.requests) == 2
 
 
 async def test_stream_that_brings_no_second_push_is_looked_behind(tmp_path):

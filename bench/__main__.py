@@ -13,7 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_MACHINERY = {"__main__", "harness", "calibration", "venue", "peers", "cores", "exit_positions"}
+_MACHINERY = {
+    "__main__",
+    "harness",
+    "calibration",
+    "venue",
+    "peers",
+    "cores",
+    "exit_positions",
+    "taught",
+    "rejax_peer",
+}
 
 
 def names() -> list[str]:

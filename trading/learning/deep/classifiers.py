@@ -14,12 +14,12 @@ from trading.learning.dataset import Floats, Ints
 from trading.learning.deep.extra import require_extra
 from trading.learning.deep.files import from_bytes, to_bytes
 from trading.learning.deep.networks import Convolutions, Mlp, Network, Parameters
+from trading.learning.deep.units import standard, units_of
 from trading.learning.deep.windows import CHANNELS
 from trading.market.errors import BadInput, StoreError
 
 _FEWEST = 80  # with fewer rows no tail is left to stop by: epochs are fixed, nothing is calibrated
 _FIXED_EPOCHS = 15
-_WIDEST = 6.0  # deviations: further out a feature says no more than "far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,17 @@ class Neural:
         epochs, slope, shift = _FIXED_EPOCHS, 1.0, 0.0
         older, newest = inner_tail(len(y))
         if len(y) >= _FEWEST and all(len(np.unique(y[part])) == 2 for part in (older, newest)):
-            units = _units(x[older])
-            tail, labels, counts = _standard(x[newest], units), y[newest], weight[newest]
+            units = units_of(x[older])
+            tail, labels, counts = standard(x[newest], units), y[newest], weight[newest]
 
             def loss(parameters: Parameters) -> float:
                 return _log_loss(network.logits(np, parameters, tail), labels, counts)
 
-            rows = (_standard(x[older], units), y[older], weight[older])
+            rows = (standard(x[older], units), y[older], weight[older])
             found, epochs = fitted(network, how, rows, seed, loss=loss)
             slope, shift = platt(network.logits(np, _wide(found), tail), labels, counts)
-        units = _units(x)
-        parameters, _ = fitted(network, how, (_standard(x, units), y, weight), seed, epochs=epochs)
+        units = units_of(x)
+        parameters, _ = fitted(network, how, (standard(x, units), y, weight), seed, epochs=epochs)
         return cls(kind, network, _wide(parameters | units), slope, shift, epochs)
 
     def predict(self, x: Floats) -> Floats:
@@ -73,7 +73,7 @@ class Neural:
             raise BadInput(
                 f"{self.kind} model takes {self.parameters['x.mean'].shape[0]} features, got {x.shape[1]}"
             )
-        raw = self.network.logits(np, self.parameters, _standard(x, self.parameters))
+        raw = self.network.logits(np, self.parameters, standard(x, self.parameters))
         values: Floats = 1 / (1 + np.exp(-(self.slope * raw + self.shift)))
         return values
 
@@ -122,24 +122,6 @@ def _check_shapes(kind: str, network: Network, parameters: Parameters) -> None:
     found = {name: value.shape for name, value in parameters.items() if not name.startswith("x.")}
     if wanted != found:
         raise StoreError(f"{kind} model cannot be read: its arrays are not those of the network")
-
-
-def _units(x: Floats) -> Parameters:
-    """Return median, mean and deviation per feature; a feature never known or never changing is 0 after."""
-    median, mean, scale = np.zeros(x.shape[1]), np.zeros(x.shape[1]), np.ones(x.shape[1])
-    for place, column in enumerate(x.T):
-        known = column[~np.isnan(column)]
-        if len(known):
-            median[place] = np.median(known)
-            filled = np.where(np.isnan(column), median[place], column)
-            mean[place], scale[place] = filled.mean(), filled.std() or 1.0
-    return {"x.median": median, "x.mean": mean, "x.scale": scale}
-
-
-def _standard(x: Floats, units: Parameters) -> Floats:
-    filled = np.where(np.isnan(x), units["x.median"], x)
-    values: Floats = np.clip((filled - units["x.mean"]) / units["x.scale"], -_WIDEST, _WIDEST)
-    return values
 
 
 def _wide(parameters: Parameters) -> dict[str, Any]:

@@ -84,4 +84,28 @@ class Convolutions:
         return layer(xp, parameters, "last", xp.tanh(layer(xp, parameters, "first", both)))[..., 0]
 
 
+@dataclass(frozen=True, slots=True)
+class ActorCritic:
+    """An observation through two hidden layers to one logit per action and the value of the state."""
+
+    features: int
+    actions: int
+    hidden: int = 32
+
+    def start(self, rng: np.random.Generator) -> Parameters:
+        """Return untrained parameters; all actions begin equally likely."""
+        return (
+            dense(rng, "first", self.features, self.hidden)
+            | dense(rng, "second", self.hidden, self.hidden)
+            | dense(rng, "actor", self.hidden, self.actions, gain=0.01)
+            | dense(rng, "critic", self.hidden, 1, gain=0.1)
+        )
+
+    def both(self, xp: ModuleType, parameters: Parameters, x: Any) -> tuple[Any, Any]:
+        """Return logits, shape (n, actions), and values, shape (n,)."""
+        x = xp.tanh(layer(xp, parameters, "first", x))
+        x = xp.tanh(layer(xp, parameters, "second", x))
+        return layer(xp, parameters, "actor", x), layer(xp, parameters, "critic", x)[..., 0]
+
+
 type Network = Mlp | Convolutions

@@ -1,17 +1,36 @@
-"""Stops 10 and 11: from the pool to a training set to a model that is promoted, or refused."""
+"""Stops 10 and 11: from the pool to a training set, to a model that earns its place or stays out."""
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
 from resources.exchange import Exchange
 from resources.learning import Learning
+from resources.lifecycle import Lifecycle, LifeRules
+from resources.order_log import OrderLogResource
+from resources.retraining import candidate_now
+from resources.standing import alert_of_champion
 from resources.store import Store
 from trading.learning.evaluation import EvaluationRules
+from trading.learning.shadow import ShadowRules
+from trading.signals.blend import BlendRules
 
 GROUP = "learning"
-EvaluationConfig = launchpad(EvaluationRules, "EvaluationConfig")
+_SHADOW = Field(100, description="Decisions of the shadow period of a model that passes; 0 = none.")
+_MARGIN = Field(0.0, description="Net return that an entry must be expected to earn.")
+EvaluationConfig = launchpad(
+    EvaluationRules, "EvaluationConfig", shadow_decisions=(int, _SHADOW), margin=(float, _MARGIN)
+)
+
+
+def life_rules(config: EvaluationConfig) -> LifeRules:
+    """Return what decides about a candidate, from the launchpad."""
+    evaluation = domain(EvaluationRules, config)
+    return LifeRules(
+        evaluation, BlendRules(margin=config.margin), ShadowRules(decisions=config.shadow_decisions)
+    )
 
 
 @dg.asset(group_name=GROUP, deps=["trade_pool"], kinds={"parquet"}, owners=["team:trading"])
@@ -53,43 +72,230 @@ def outcomes_were_known(store: Store, exchange: Exchange) -> dg.AssetCheckResult
 
 
 @dg.asset(group_name=GROUP, deps=[training_set], kinds={"sklearn", "lightgbm"}, owners=["team:trading"])
-def signal_model(
+def model_candidate(
     context: dg.AssetExecutionContext,
     config: EvaluationConfig,
     store: Store,
     learning: Learning,
     exchange: Exchange,
 ) -> dg.MaterializeResult[None]:
-    """The verdict on this pass's candidate: promoted, refused, or no data. **One row.**
+    """The newest candidate: which kind, from which training set, with which say. **One row.**
 
-    Logistic regression beside gradient boosting, trained walk-forward with purge and embargo, held against
-    taking every signal, against random and against the present champion, costs paid. Only a promoted
-    model may veto entries; **"refused" is the common outcome** and changes nothing for trading.
+    Source: `training_set`. Every kind is trained walk-forward, the best is fitted to everything and saved
+    under the hash of its bytes. Inside `research` nothing is trained unless a retraining is due (weekly,
+    enough new decisions, drift): then the row before stands, and no error budget is spent. `weight` is its
+    validated say beside the rules, 0 if it earned none. `model_id` is empty where there was nothing to
+    learn from; `model_evaluation` says why. If it fails: `sluice models list`, then the run's log.
     """
-    rules = domain(EvaluationRules, config)
+    at, rules = exchange.market_time(), life_rules(config)
+    found = candidate_now(context.run.job_name, store, learning, at, rules)
+    version = store.publish(
+        "model_candidate",
+        found,
+        key=["evaluation_id"],
+        inputs=["training_set"],
+        params=store.params(rules.evaluation) | store.params(rules.blend) | store.params(rules.shadow),
+        run_id=context.run_id,
+        at=at,
+    )
+    return materialized(version, {"candidate": table(found), "why now": found["why_now"][0]})
+
+
+@dg.asset_check(
+    asset=model_candidate, blocking=True, description="The candidate's files are the ones that were saved."
+)
+def candidate_files_are_whole(store: Store, learning: Learning) -> dg.AssetCheckResult:
+    """Fail when the candidate cannot be loaded: a byte was altered, or it is not there."""
+    from resources.standing import damage
+
+    row = store.lake.read("model_candidate").row(0, named=True)
+    said = damage(learning, row["model_id"])
+    return verdict(not said, model=row["model_id"] or "none", damage=said or "none")
+
+
+@dg.asset(group_name=GROUP, deps=[model_candidate], kinds={"polars"}, owners=["team:trading"])
+def model_evaluation(
+    context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
+) -> dg.MaterializeResult[None]:
+    """What the candidate had to show and what it showed. **One row per model and rule.**
+
+    Source: the evaluation that `model_candidate` ran: each rule with value and bound, against taking every
+    signal, against random and against the present champion, costs paid. **"refused" is the common outcome**
+    and changes nothing for trading. The last rule asks whether the model adds anything to the rules at all.
+    """
+    found = Lifecycle(store, learning, exchange.market_time()).evaluation()
+    version = store.publish(
+        "model_evaluation",
+        found,
+        key=["model", "rule"],
+        inputs=["model_candidate"],
+        run_id=context.run_id,
+        at=exchange.market_time(),
+    )
+    told = found.row(0, named=True)
+    figures = {
+        "verdict": told["verdict"],
+        "reason": told["verdict_reason"],
+        "model": told["candidate_id"] or "none",
+    }
+    failed = found.filter(~pl.col("is_passed")).height
+    return materialized(version, figures | {"failed rules": failed, "rules": table(found)})
+
+
+@dg.asset_check(asset=model_evaluation, blocking=True, description="A promoted model passed every rule.")
+def promotion_was_earned(store: Store) -> dg.AssetCheckResult:
+    """Fail when a model is called promoted although a rule of its own table failed: no champion follows."""
+    frame = store.lake.read("model_evaluation")
+    told = frame.row(0, named=True)
+    own = frame.filter(pl.col("model").is_null() | pl.col("model").eq_missing(pl.lit(told["chosen"])))
+    failed = own.filter(~pl.col("is_passed")).height
+    is_earned = told["verdict"] != "promoted" or failed == 0
+    return verdict(is_earned, verdict=told["verdict"], failed_rules=failed)
+
+
+@dg.asset(group_name=GROUP, deps=[model_evaluation], kinds={"json"}, owners=["team:trading"])
+def champion(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    learning: Learning,
+    exchange: Exchange,
+    order_log: OrderLogResource,
+) -> dg.MaterializeResult[None]:
+    """Who is champion, whether it can be used, and who is in its shadow period. **One row.**
+
+    Source: the registry's journal; only a candidate whose blocking check passed gets here. A promoted
+    candidate first predicts without trading for a fixed number of decisions; the verdict on them is computed
+    once. Then it is champion: canary users trade it first, then all. `state` in_use; none; expired; refused
+    (a byte altered, other features, extra missing): in the last three **the rules trade on alone** and the
+    operator is told once. What people overrode is in the table below. Undo: `sluice models rollback`.
+    """
     at = exchange.market_time()
-    outcome = learning.evaluate(store, rules, at)
-    about = {"inputs": ["training_set"], "params": store.params(rules), "run_id": context.run_id, "at": at}
-    store.publish("model_evaluation", outcome.table, key=["model", "rule"], **about)
-    version = store.publish("signal_model", outcome.summary(), key=["verdict"], **about)
+    found = Lifecycle(store, learning, at).champion()
+    alert_of_champion(order_log, found, at)
+    about = {"inputs": ["model_evaluation"], "run_id": context.run_id, "at": at}
+    version = store.publish("champion", found, key=["state"], **about)
+    past = learning.registry.journal
     return materialized(
         version,
         {
-            "verdict": outcome.verdict,
-            "reason": outcome.reason,
-            "model": outcome.model_id or "none",
-            "champion": outcome.champion_id or "none",
-            "rules": table(outcome.table),
+            "champion": table(found),
+            "history": table(past.history().reverse()),
+            "overrides": table(past.history(overrides_only=True).reverse()),
         },
     )
 
 
-@dg.asset_check(asset=signal_model, blocking=True, description="A promoted model passed every rule.")
-def promotion_was_earned(store: Store) -> dg.AssetCheckResult:
-    """Fail when a model was promoted although a rule of its own table failed."""
-    row = store.lake.read("signal_model").row(0, named=True)
-    rules = store.lake.read("model_evaluation").filter(
-        pl.col("model").is_null() | pl.col("model").eq_missing(pl.lit(row["kind"]))
+@dg.asset_check(asset=champion, blocking=True, description="The champion passed, or a person forced it.")
+def champion_is_accounted_for(store: Store, learning: Learning) -> dg.AssetCheckResult:
+    """Fail when the champion is one that no row of the journal made one, or cannot be used after all."""
+    from resources.standing import unaccounted
+
+    row = store.lake.read("champion").row(0, named=True)
+    said = unaccounted(learning, row)
+    return verdict(
+        not said, champion=row["model_id"] or "none", state=row["state"], missing=said or "nothing"
     )
-    failed = rules.filter(~pl.col("is_passed")).height
-    return verdict(row["verdict"] != "promoted" or failed == 0, verdict=row["verdict"], failed_rules=failed)
+
+
+@dg.asset(group_name=GROUP, deps=[champion, "signals"], kinds={"polars"}, owners=["team:trading"])
+def predictions(
+    context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
+) -> dg.MaterializeResult[None]:
+    """What models said of which decision, as first said. **One row per model and decision, of 90 days.**
+
+    Source: `signals` for the champion (what it answered then, never asked again); a model in its shadow
+    period is asked about the same feature rows and trades nothing. `signal_id` leads to the signal.
+    """
+    from resources.predictions import predictions as said
+
+    frame = said(store, learning, exchange.market_time())
+    version = store.publish(
+        "predictions",
+        frame,
+        key=["model_id", "symbol", "open_time"],
+        inputs=["champion", "signals"],
+        run_id=context.run_id,
+        at=exchange.market_time(),
+    )
+    by_model = frame.group_by("model_id", "role").agg(
+        pl.len().alias("decisions"), pl.col("probability").mean()
+    )
+    return materialized(version, {"by model": table(by_model), "newest": table(frame.reverse())})
+
+
+@dg.asset_check(asset=predictions, blocking=True, description="Probabilities, one word per decision.")
+def predictions_are_probabilities(store: Store) -> dg.AssetCheckResult:
+    """Fail on an answer outside 0..1, and on two answers of one model to one decision."""
+    frame = store.lake.read("predictions")
+    wild = frame.filter(~pl.col("probability").is_between(0, 1).fill_null(value=False)).height
+    repeated = frame.height - frame.select("model_id", "symbol", "open_time").n_unique()
+    return verdict(wild + repeated == 0, rows=frame.height, outside_range=wild, repeated=repeated)
+
+
+@dg.asset(group_name=GROUP, deps=[predictions, training_set], kinds={"polars"}, owners=["team:trading"])
+def prediction_outcomes(
+    context: dg.AssetExecutionContext, store: Store, exchange: Exchange
+) -> dg.MaterializeResult[None]:
+    """Each prediction with what became of its decision. **One row per model and decision.**
+
+    Source: `predictions` and the outcomes in `training_set` (really traded before labelled on candles). Null
+    until known; a known outcome never changes. A shadow period reads this table once, at its end; drift
+    (`model_drift`) is computed from it.
+    """
+    from resources.predictions import prediction_outcomes as ended
+
+    frame = ended(store)
+    version = store.publish(
+        "prediction_outcomes",
+        frame,
+        key=["model_id", "symbol", "open_time"],
+        inputs=["predictions", "training_set"],
+        run_id=context.run_id,
+        at=exchange.market_time(),
+    )
+    known = frame.drop_nulls("net_return")
+    return materialized(version, {"known": known.height, "newest known": table(known.reverse())})
+
+
+@dg.asset_check(
+    asset=prediction_outcomes,
+    blocking=True,
+    description="No outcome from the future or before its decision.",
+)
+def outcomes_follow_predictions(store: Store, exchange: Exchange) -> dg.AssetCheckResult:
+    """Fail on an outcome that is not known yet, or that is older than its decision."""
+    frame = store.lake.read("prediction_outcomes")
+    unknown = frame.filter(pl.col("closed_at") > exchange.market_time()).height
+    backwards = frame.filter(pl.col("closed_at") < pl.col("decided_at")).height
+    return verdict(unknown + backwards == 0, rows=frame.height, not_known_yet=unknown, backwards=backwards)
+
+
+@dg.asset(group_name=GROUP, deps=[prediction_outcomes], kinds={"polars"}, owners=["team:trading"])
+def model_drift(
+    context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
+) -> dg.MaterializeResult[None]:
+    """Is the champion's world still the one it learnt from. **One row per figure.**
+
+    Source: `prediction_outcomes`; PSI of each feature in the training set's own deciles, ADWIN over
+    log losses in order of their ends. An alarm starts a candidate (`retraining_sensor`), it never swaps
+    the champion. Empty without a champion.
+    """
+    from resources.predictions import drifted
+
+    frame = drifted(store, learning)
+    about = {"inputs": ["prediction_outcomes"], "run_id": context.run_id, "at": exchange.market_time()}
+    version = store.publish("model_drift", frame, key=["figure", "feature"], **about)
+    worst = frame.filter(pl.col("figure") == "psi")["value"].max() or 0.0
+    alarms = frame.filter("is_alarm").height
+    return materialized(version, {"largest PSI": worst, "alarms": alarms, "figures": table(frame)})
+
+
+@dg.asset_check(asset=model_drift, blocking=True, description="An alarm is a figure beyond its bound.")
+def alarms_are_beyond_their_bounds(store: Store) -> dg.AssetCheckResult:
+    """Fail on an alarm within its bound, a silent figure beyond it, and one that is no number."""
+    frame = store.lake.read("model_drift")
+    wrong = frame.filter(
+        ((pl.col("value") > pl.col("bound")) != pl.col("is_alarm")).fill_null(value=True)
+    ).height
+    strange = frame.filter(~pl.col("value").is_finite()).height
+    return verdict(wrong + strange == 0, rows=frame.height, wrong=wrong, no_number=strange)

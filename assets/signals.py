@@ -11,7 +11,7 @@ from resources.store import Store
 from trading.signals.strategy import SignalRules
 
 SignalConfig = launchpad(SignalRules, "SignalConfig")
-UPSTREAM = ["indicators", "market_regime", "clusters", "news_events", "signal_model"]
+UPSTREAM = ["indicators", "market_regime", "clusters", "news_events", "champion"]
 
 
 @dg.asset(group_name="signals", deps=UPSTREAM, kinds={"polars"}, owners=["team:trading"])
@@ -36,7 +36,7 @@ def signals(
         frame,
         key=["symbol", "open_time"],
         inputs=[*UPSTREAM, "screened_symbols", "instruments"],
-        params=signal_params(store, rules),
+        params=signal_params(store, rules, learning.champion_id(store)),
         run_id=context.run_id,
     )
     newest = frame.sort("open_time", "symbol", descending=[True, False])

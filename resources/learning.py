@@ -1,42 +1,24 @@
-"""The model registry as a Dagster resource: what to learn from, the verdict, and who is champion."""
+"""The model registry as a Dagster resource: what to learn from, and who is champion."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import dagster as dg
 import polars as pl
+import structlog
 
 from resources.settings import load_settings
 from resources.store import Store
 from trading.execution.handover import exits_of
 from trading.learning.dataset import DatasetRules, TrainingSet, training_set
-from trading.learning.evaluation import Evaluation, EvaluationRules, Verdict, evaluate
 from trading.learning.registry import ModelRegistry
+from trading.market.errors import SluiceError
 from trading.market.lineage import Version
 from trading.market.timeframes import timeframe
 from trading.signals.features import FEATURE_VERSION, FEATURES
 from trading.signals.predictor import Predictor
 
+_log = structlog.get_logger("resources.learning")
 _RULES = DatasetRules(features=tuple(FEATURES), feature_version=FEATURE_VERSION)
-
-
-@dataclass(frozen=True)
-class ModelOutcome:
-    """A verdict, the model it is about, and who is champion after it."""
-
-    verdict: str
-    reason: str
-    kind: str | None
-    model_id: str | None
-    champion_id: str | None
-    rows: int
-    table: pl.DataFrame
-
-    def summary(self) -> pl.DataFrame:
-        """Return the one row that the table `signal_model` holds."""
-        names = ("verdict", "reason", "kind", "model_id", "champion_id", "rows")
-        schema = dict.fromkeys(names[:-1], pl.String) | {"rows": pl.Int64}
-        return pl.DataFrame([{name: getattr(self, name) for name in names}], schema=schema)
 
 
 class Learning(dg.ConfigurableResource[None]):
@@ -50,32 +32,25 @@ class Learning(dg.ConfigurableResource[None]):
         return ModelRegistry(load_settings(self.world).world_dir / "models")
 
     def champion(self, store: Store) -> Predictor | None:
-        """Return the promoted model, or None; an expired one is none."""
-        return self.registry.champion(store.as_of(), FEATURE_VERSION)
+        """Return the promoted model, or None: none, expired, altered, or of other features or kinds.
+
+        A model that cannot be used never stops signals: the rules go on alone. The asset `champion` says
+        why, and the operator is alerted once.
+        """
+        try:
+            return self.registry.champion(store.as_of(), FEATURE_VERSION)
+        except (SluiceError, ImportError) as error:
+            _log.warning("champion_refused", reason=str(error))
+            return None
+
+    def champion_id(self, store: Store) -> str | None:
+        """Return the id of the model that signals ask, or None."""
+        found = self.champion(store)
+        return None if found is None else found.model_id
 
     def training_set(self, store: Store, at: datetime) -> TrainingSet:
         """Return what may be learnt from at market time `at`."""
         return training_set(store.lake.read("trade_pool"), at, _RULES, candles=self._labels(store, at))
-
-    def evaluate(self, store: Store, rules: EvaluationRules, at: datetime) -> ModelOutcome:
-        """Train, judge, and promote if every rule holds."""
-        chosen = self.training_set(store, at)
-        outcome: Evaluation = evaluate(chosen, rules, self.registry.champion(at, FEATURE_VERSION))
-        model_id = None
-        if outcome.candidate is not None:
-            model_id = self.registry.save(outcome.candidate, at, outcome)
-            if outcome.verdict is Verdict.PROMOTED:
-                self.registry.promote(model_id, at)
-        pointer = self.registry.pointer()
-        return ModelOutcome(
-            str(outcome.verdict),
-            outcome.reason,
-            outcome.candidate.kind if outcome.candidate else None,
-            model_id,
-            pointer.model_id if pointer else None,
-            len(chosen.frame),
-            outcome.table,
-        )
 
     def inputs(self, store: Store) -> list[str]:
         """Return what a training set is made from: names of tables, and the id of the signals it labels."""

@@ -68,6 +68,11 @@ class OrderLogResource(dg.ConfigurableResource[None]):
         with self.open() as log:
             return log.news_holds.place([_news_hold(hold) for hold in found], at_ms=to_ms(at))
 
+    def tell(self, key: str, kind: str, text: str, at: datetime) -> None:
+        """Put an event for the operator into the outbox; the same `key` again changes nothing."""
+        with self.open() as log:
+            log.outbox.post(Event(key, OPERATOR, kind, {"text": text}, to_ms(at)))
+
     def alert(self, key: str, text: str) -> None:
         """Put an alert for the operator into the outbox; the same `key` again changes nothing."""
         with self.open() as log:

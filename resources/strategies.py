@@ -22,13 +22,14 @@ def line_strategy(store: Store, rules: SignalRules) -> Strategy:
     return strategy_named(rules.strategy or load_settings(store.world).strategy or DEFAULT)
 
 
-def signal_params(store: Store, rules: SignalRules) -> dict[str, object]:
-    """Return the parameters of `signals`: thresholds, strategy, and the exits that go with it."""
+def signal_params(store: Store, rules: SignalRules, model_id: str | None = None) -> dict[str, object]:
+    """Return the parameters of `signals`: thresholds, strategy and its exits, id of the model asked."""
     strategy = line_strategy(store, rules)
     bar = timeframe(load_settings(store.world).timeframe)
     told = {"name": strategy.name, "digest": strategy.digest}
     exits = store.params(exits_of_strategy(strategy, bar.ms))
-    return store.params(rules) | exits | {"strategy": told}
+    asked = {} if model_id is None else {"model": model_id}
+    return store.params(rules) | exits | {"strategy": told} | asked
 
 
 def told_strategy(version: Version | None) -> dict[str, Any]:

@@ -51,6 +51,9 @@ COMMANDS = {
     "research": Mount(
         "interfaces.cli.research", "Decide a past period again after a change; the diff.", _RESEARCH
     ),
+    "models": Mount(
+        "interfaces.cli.models", "Models: who is champion and why; promote, roll back, drift.", _RESEARCH
+    ),
     "report": Mount(
         "interfaces.cli.report", "What a backtest's trades came to; why two runs differ.", _RESEARCH
     ),

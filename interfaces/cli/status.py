@@ -25,7 +25,7 @@ SHOWN_TABLES = (
     "backtest_results",
     "approved_symbols",
     "trade_pool",
-    "signal_model",
+    "champion",
 )
 # More users than this are a wall of lines; --json has all.
 MAX_USERS = 20

@@ -275,8 +275,17 @@ def scan_figures(lake: Lake, run_id: str) -> ScanFigures:
 
 
 def model(lake: Lake) -> dict[str, object]:
-    """Return the newest verdict on the model: verdict, reason, and the table of rules."""
-    verdict = lake.read("signal_model").row(0, named=True)
-    rules = lake.read("model_evaluation").select("model", "rule", "value", "comparison", "bound", "is_passed")
+    """Return the newest verdict on a model: verdict, reason, who is champion, and the table of rules."""
+    frame, candidate = lake.read("model_evaluation"), lake.read("model_candidate").row(0, named=True)
+    told, now = frame.row(0, named=True), lake.read("champion").row(0, named=True)
+    verdict = {
+        "verdict": told["verdict"],
+        "reason": told["verdict_reason"],
+        "kind": told["chosen"],
+        "model_id": told["candidate_id"],
+        "champion_id": now["model_id"],
+        "rows": candidate["decisions"],
+    }
+    rules = frame.select("model", "rule", "value", "comparison", "bound", "is_passed")
     named = pl.concat_str("model", "rule", separator=" ", ignore_nulls=True)
     return {**verdict, "table": rules.with_columns(rule=named).to_dicts()}

@@ -158,18 +158,42 @@ def training_set() -> pl.DataFrame:
     return trade_pool().with_columns(closed_at=pl.lit(AT, UTC_MS))
 
 
-def signal_model(verdict: str = "promoted") -> pl.DataFrame:
-    return pl.DataFrame({"verdict": [verdict], "kind": ["logistic"]})
+def model_candidate() -> pl.DataFrame:
+    row = {"evaluation_id": "evl-1", "model_id": None, "kind": None}
+    return pl.DataFrame([row], schema_overrides=dict.fromkeys(row, pl.String))
 
 
-def model_evaluation() -> pl.DataFrame:
+def champion() -> pl.DataFrame:
+    row = {"state": "none", "reason": "rules alone", "model_id": None, "since": None}
+    return pl.DataFrame([row], schema_overrides={"model_id": pl.String, "since": UTC_MS})
+
+
+def predictions() -> pl.DataFrame:
+    rows = [("mdl-1", "AAA/USDT", NEWEST, 0.0), ("mdl-1", "BBB/USDT", NEWEST, 1.0)]
+    schema = {"model_id": pl.String, **SMALL, "probability": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def prediction_outcomes() -> pl.DataFrame:
+    moments = {"decided_at": pl.lit(AT - BAR, UTC_MS), "closed_at": pl.lit(AT, UTC_MS)}
+    return predictions().with_columns(**moments, net_return=pl.Series([0.1, None], dtype=pl.Float64))
+
+
+def model_drift() -> pl.DataFrame:
+    rows = [("psi", "f_rsi", 0.26, 0.25, True), ("live_loss", None, 0.0, 0.0, False)]
+    return pl.DataFrame(rows, schema=["figure", "feature", "value", "bound", "is_alarm"], orient="row")
+
+
+def model_evaluation(verdict: str = "promoted") -> pl.DataFrame:
     rows = [
         (None, "enough decisions", True),
         ("logistic", "beats random", True),
         ("boosting", "beats random", False),
     ]
     schema = {"model": pl.String, "rule": pl.String, "is_passed": pl.Boolean}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    told = {"verdict": verdict, "chosen": "logistic", "candidate_id": None}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return frame.with_columns(pl.lit(value, pl.String).alias(name) for name, value in told.items())
 
 
 def signals() -> pl.DataFrame:
@@ -250,8 +274,12 @@ SOUND = {
     "news_events": news_events,
     "trade_pool": trade_pool,
     "training_set": training_set,
-    "signal_model": signal_model,
+    "model_candidate": model_candidate,
     "model_evaluation": model_evaluation,
+    "champion": champion,
+    "predictions": predictions,
+    "prediction_outcomes": prediction_outcomes,
+    "model_drift": model_drift,
     "signals": signals,
     "backtest_trades": backtest_trades,
     "backtest_universe": backtest_universe,

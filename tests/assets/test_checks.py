@@ -16,6 +16,7 @@ from assets import (
 )
 from pipelines.definitions import defs
 from resources.exchange import Exchange
+from resources.learning import Learning
 from resources.order_log import OrderLogResource
 from resources.store import Store
 from tests.assets import tables
@@ -51,6 +52,7 @@ def store(sound, monkeypatch, tmp_path):
 def judge(check, store: Store) -> dg.AssetCheckResult:
     """Call the check with the resources it asks for."""
     known = {"store": store, "exchange": StillExchange(), "order_log": OrderLogResource()}
+    known["learning"] = Learning()
     wanted = inspect.signature(check.op.compute_fn.decorated_fn).parameters
     return check(**{name: known[name] for name in wanted})
 
@@ -130,8 +132,8 @@ def test_noise_is_a_warning(store):
 
 def test_a_promotion_may_lean_on_another_model_s_failure(store):
     """Rules of the model that lost say nothing about the one that won; a refusal may fail rules."""
-    publish(store, "signal_model", tables.signal_model("refused"))
-    publish(store, "model_evaluation", tables.model_evaluation().with_columns(is_passed=pl.lit(value=False)))
+    refused = tables.model_evaluation("refused").with_columns(is_passed=pl.lit(value=False))
+    publish(store, "model_evaluation", refused)
     assert judge(learning.promotion_was_earned, store).passed is True
 
 

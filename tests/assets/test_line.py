@@ -29,7 +29,19 @@ STAGES = {
         "market_regime",
         "news_events",
     ),
-    *("trade_pool", "training_set", "signal_model", "signals", "backtest_results", "approved_symbols"),
+    *(
+        "trade_pool",
+        "training_set",
+        "model_candidate",
+        "model_evaluation",
+        "champion",
+        "predictions",
+        "prediction_outcomes",
+        "model_drift",
+        "signals",
+        "backtest_results",
+        "approved_symbols",
+    ),
 }
 BESIDE = {"funnel_markets", "ohlcv_days", "candle_scans", "backtest_trades", "approval_rules"}
 
@@ -220,11 +232,11 @@ def test_first_pass_has_nothing_to_learn_from_and_second_has(world):
     """The pool is empty without live trading; decisions of the first pass are labelled on candles."""
     assert world.read(0, "trade_pool").height == 0
     assert world.read(0, "training_set").height == 0
-    assert world.read(0, "signal_model")["verdict"].to_list() == ["no_data"]
+    assert set(world.read(0, "model_evaluation")["verdict"]) == {"no_data"}
     learnt = world.read(1, "training_set")
     assert set(learnt["source"]) == {"candles"}
     assert set(learnt["signal_id"]) <= set(world.read(0, "signals")["lineage_id"])
-    assert world.read(1, "signal_model")["verdict"].to_list() != ["no_data"]
+    assert set(world.read(1, "model_evaluation")["verdict"]) != {"no_data"}
 
 
 def test_regime_and_news_reach_the_signals(world):

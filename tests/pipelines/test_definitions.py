@@ -63,7 +63,12 @@ def test_every_stop_of_the_line_is_an_asset(graph):
         "news_events",
         "trade_pool",
         "training_set",
-        "signal_model",
+        "model_candidate",
+        "model_evaluation",
+        "champion",
+        "predictions",
+        "prediction_outcomes",
+        "model_drift",
         "signals",
         "backtest_results",
         "approved_symbols",
@@ -142,11 +147,12 @@ def test_jobs_run_the_line_whole_and_in_parts(graph):
         return {key.to_user_string() for key in layer.executable_asset_keys}
 
     research = assets_of("research")
-    assert {"markets", "ohlcv", "approved_symbols", "signal_model"} <= research
+    assert {"markets", "ohlcv", "approved_symbols", "model_candidate", "champion"} <= research
     assert not {name for name in research if "/" in name or name == "warehouse"}
     assert "signals" in assets_of("market_scan")
     assert "approved_symbols" not in assets_of("market_scan")
-    assert assets_of("retraining") == {"trade_pool", "training_set", "signal_model"}
+    taught = {"trade_pool", "training_set", "model_candidate", "model_evaluation", "champion"}
+    assert assets_of("retraining") == taught | {"predictions", "prediction_outcomes", "model_drift"}
     assert "warehouse" in assets_of("marts")
     assert "candles_tidied" not in research
     assert assets_of("tidying") == {"candles_tidied"}

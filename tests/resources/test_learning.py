@@ -7,11 +7,14 @@ import polars as pl
 import pytest
 
 from resources.learning import Learning
+from resources.lifecycle import Lifecycle, LifeRules
 from resources.store import Store
 from tests.assets.embedded import settings_of
 from trading.learning.evaluation import EvaluationRules
+from trading.learning.shadow import ShadowRules
 from trading.market.frames import CANDLES, MARKETS, TICKERS
 from trading.risk.exits import ExitRules
+from trading.signals.blend import BlendRules
 from trading.signals.features import FEATURES
 from trading.signals.generate import SIGNALS
 from trading.trade_pool.pool import POOL
@@ -63,6 +66,21 @@ def store(tmp_path):
         yield found
 
 
+def passed(store: Store, at: datetime = AT):
+    """A pass through candidate, evaluation and champion; the first row of each."""
+    life, rows = Lifecycle(store, Learning(), at), []
+    rules = LifeRules(EvaluationRules(), BlendRules(), ShadowRules())
+    for asset, make in (
+        ("model_candidate", lambda: life.candidate(rules, "asked")),
+        ("model_evaluation", life.evaluation),
+        ("champion", life.champion),
+    ):
+        frame = make()
+        store.publish(asset, frame.with_row_index("n"), key=["n"], at=at)
+        rows.append(frame.row(0, named=True))
+    return rows
+
+
 def research(store: Store, *symbols: str):
     """A research pass: signals, and a backtest made from them."""
     made = store.publish("signals", signals(*symbols), key=["symbol", "open_time"])
@@ -76,11 +94,10 @@ def test_nothing_decided_is_nothing_to_learn(store):
     """First pass: an empty set, the verdict says so, nobody becomes champion."""
     chosen = Learning().training_set(store, AT)
     assert chosen.frame.height == 0
-    outcome = Learning().evaluate(store, EvaluationRules(), AT)
-    assert outcome.verdict == "no_data"
-    assert outcome.reason
-    assert (outcome.model_id, outcome.champion_id, outcome.kind, outcome.rows) == (None, None, None, 0)
-    assert outcome.summary().height == 1
+    made, verdict, now = passed(store)
+    assert (verdict["verdict"], verdict["candidate_id"], verdict["chosen"]) == ("no_data", None, None)
+    assert verdict["verdict_reason"]
+    assert (made["model_id"], made["decisions"], now["model_id"], now["state"]) == (None, 0, None, "none")
     assert Learning().champion(store) is None
 
 
@@ -142,10 +159,10 @@ def test_what_was_really_traded_wins_over_its_candle_label(store):
 def test_two_decisions_are_too_few_and_the_verdict_says_why(store):
     """Nothing is promoted on two rows, whatever they say."""
     research(store, UP, DOWN)
-    outcome = Learning().evaluate(store, EvaluationRules(), AT)
-    assert outcome.verdict != "promoted"
-    assert outcome.reason
-    assert outcome.rows == 2
+    made, verdict, now = passed(store)
+    assert verdict["verdict"] != "promoted"
+    assert verdict["verdict_reason"]
+    assert (made["decisions"], now["state"]) == (2, "none")
     assert Learning().champion(store) is None
 
 

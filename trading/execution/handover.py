@@ -233,9 +233,11 @@ def with_groups(batch: SignalSet, clusters: Mapping[str, int], betas: Mapping[st
 
 
 def strategy_of(signals: Version, exits: ExitRules) -> str:
-    """Return the id of what decided: code and parameters of the signals, the model they read, the exits."""
-    models = [version for version in signals.inputs if version.startswith("v-signal_model-")]
-    return f"str-{digest(signals.code_version, signals.params, repr(exits), *models)}"
+    """Return the id of what decided: code and parameters of the signals (their model's id too), the exits.
+
+    A new champion is a strategy that was not traded before: canary users first. A refused candidate is not.
+    """
+    return f"str-{digest(signals.code_version, signals.params, repr(exits))}"
 
 
 def exits_of(results: Version) -> ExitRules:

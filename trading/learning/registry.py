@@ -1,57 +1,36 @@
-"""Model files on disk: named by content, never changed; one small pointer says which one is champion.
+"""Model files on disk: named by content, never changed; the journal's newest line says who is champion.
 
-Layout under the root: ``<model_id>/manifest.json`` and the model's files; ``champion.json``.
+Layout under the root: ``<model_id>/manifest.json`` and the model's files; ``evaluations/<id>.json``;
+``history.jsonl`` (see `journal`).
 """
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import polars as pl
 
-from trading.learning.dataset import Floats
 from trading.learning.evaluation import Candidate, Evaluation, Verdict
-from trading.learning.models import Classifier, load_classifier
+from trading.learning.journal import LINE, Deed, Journal, Standing
+from trading.learning.models import load_classifier
+from trading.learning.predictor import ModelPredictor
+from trading.learning.shadow import Shadow
+from trading.learning.terms import Terms
 from trading.market.errors import BadInput, NoVersion, StoreError
 from trading.market.lineage import digest, params_json
+from trading.store.files import make_folder, write_text
 
 _KEPT = 3  # earlier champions that a rollback can reach
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPredictor:
-    """A registered model as signals use it (`trading.signals.predictor.Predictor`)."""
-
-    model_id: str
-    threshold: float
-    features: tuple[str, ...]
-    classifier: Classifier
-    known_at: datetime | None = None
-
-    def predict(self, features: pl.DataFrame) -> Floats:
-        """Return one probability per row; null features are unknown.
-
-        Raises
-        ------
-        BadInput
-            If a column is missing.
-        """
-        missing = [name for name in self.features if name not in features.columns]
-        if missing:
-            raise BadInput(f"model {self.model_id} needs columns {', '.join(missing)}")
-        x = features.select(pl.col(name).cast(pl.Float64) for name in self.features).to_numpy()
-        return self.classifier.predict(np.ascontiguousarray(x.astype(np.float64)))
-
-
-@dataclass(frozen=True, slots=True)
 class Champion:
-    """The pointer: which model is used, since when, and which came before (newest first)."""
+    """Which model is used, since when, and which came before (newest first)."""
 
     model_id: str
     since: datetime
@@ -65,10 +44,21 @@ class ModelRegistry:
         self._root = root
         self._max_age = max_age
 
-    def save(self, candidate: Candidate, at: datetime, evaluation: Evaluation | None = None) -> str:
+    @property
+    def journal(self) -> Journal:
+        """What was done to models, when, by whom and why; its newest line is the pointer."""
+        return Journal(self._root / "history.jsonl")
+
+    def save(
+        self,
+        candidate: Candidate,
+        at: datetime,
+        evaluation: Evaluation | None = None,
+        terms: Terms | None = None,
+    ) -> str:
         """Write a model's files and manifest; return its id. The same model again changes nothing."""
         files = candidate.classifier.to_files()
-        core = {
+        core: dict[str, object] = {
             "kind": candidate.kind,
             "threshold": candidate.threshold,
             "features": list(candidate.features),
@@ -77,24 +67,57 @@ class ModelRegistry:
             "seed": candidate.seed,
             "files": {name: sha256(data).hexdigest() for name, data in sorted(files.items())},
         }
+        if terms is not None:
+            core["terms"] = terms.to_dict()
         model_id = f"mdl-{digest(params_json(core))}"
         if (self._root / model_id).exists():
             return model_id
         manifest: dict[str, object] = {"model_id": model_id, "core": core, "created_at": at.isoformat()}
         if evaluation is not None:
-            manifest |= {
-                "verdict": str(evaluation.verdict),
-                "reason": evaluation.reason,
-                "figures": dict(evaluation.figures),
-                "table": evaluation.table.to_dicts(),
-            }
+            manifest |= _told(evaluation)
         self._write(
             model_id, files | {"manifest.json": json.dumps(manifest, indent=1, sort_keys=True).encode()}
         )
         return model_id
 
-    def promote(self, model_id: str, at: datetime) -> Champion:
-        """Make a saved model the champion; the pointer is swapped in one step.
+    def keep_evaluation(self, evaluation: Evaluation, model_id: str | None, at: datetime) -> str:
+        """Write down an evaluation, whatever it said; return its id, a function of content and time."""
+        told = _told(evaluation) | {"model_id": model_id, "dataset_id": evaluation.dataset_id}
+        told["at"] = at.isoformat()
+        told["kind"] = None if evaluation.candidate is None else evaluation.candidate.kind
+        name = f"evl-{digest(params_json(told))}"
+        path = self._root / "evaluations" / f"{name}.json"
+        if not path.exists():
+            make_folder(path.parent)
+            write_text(
+                path, json.dumps(told | {"evaluation_id": name}, indent=1, sort_keys=True, default=str)
+            )
+        return name
+
+    def evaluation(self, evaluation_id: str) -> dict[str, Any]:
+        """Return what `keep_evaluation` wrote.
+
+        Raises
+        ------
+        NoVersion
+            If there is none of that id.
+        """
+        path = self._root / "evaluations" / f"{evaluation_id}.json"
+        if not path.exists():
+            raise NoVersion(f"no evaluation {evaluation_id} under {self._root.name}/")
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    def promote(
+        self,
+        model_id: str,
+        at: datetime,
+        *,
+        by: str = LINE,
+        why: str = "every rule passed",
+        event: Deed = Deed.PROMOTED,
+    ) -> Champion:
+        """Make a saved model the champion: one row of the journal.
 
         Raises
         ------
@@ -104,30 +127,87 @@ class ModelRegistry:
             If its files were altered.
         """
         self.load(model_id)
-        present = self.pointer()
-        if present is not None and present.model_id == model_id:
-            before = present.before
-        else:
-            before = () if present is None else (present.model_id, *present.before)[:_KEPT]
-        return self._point(Champion(model_id, at, before))
 
-    def rollback(self, at: datetime) -> Champion | None:
-        """Go back to the champion before, or to none if there was none; return the new pointer."""
-        present = self.pointer()
-        if present is None:
-            raise NoVersion("there is no champion to roll back from")
-        if not present.before:
-            (self._root / "champion.json").unlink()
-            return None
-        return self._point(Champion(present.before[0], at, present.before[1:]))
+        def change(now: Standing) -> Standing:
+            own = () if now.model_id is None else (now.model_id,)
+            before = now.before if now.model_id == model_id else (*own, *now.before)[:_KEPT]
+            return replace(now, model_id=model_id, since=at, before=before)
+
+        after = self.journal.record(event, change, at=at, model_id=model_id, by=by, why=why)
+        return Champion(model_id, at, after.before)
+
+    def rollback(self, at: datetime, *, by: str = LINE, why: str = "rolled back") -> Champion | None:
+        """Go back to the champion before, or to the rules if there was none; return the new champion.
+
+        Raises
+        ------
+        NoVersion
+            If there is nothing to go back to.
+        """
+
+        def change(now: Standing) -> Standing:
+            if now.model_id is None and not now.before:
+                raise NoVersion("there is no champion to roll back from")
+            if not now.before:
+                return replace(now, model_id=None, since=None)
+            return replace(now, model_id=now.before[0], since=at, before=now.before[1:])
+
+        named = self.journal.standing().model_id
+        self.journal.record(Deed.ROLLED_BACK, change, at=at, model_id=named, by=by, why=why)
+        return self.pointer()
+
+    def rules_only(self, at: datetime, *, by: str, why: str) -> None:
+        """Let the rules trade without any model; the champion stays the first to roll back to.
+
+        Raises
+        ------
+        NoVersion
+            If there is no champion.
+        """
+
+        def change(now: Standing) -> Standing:
+            if now.model_id is None:
+                raise NoVersion("there is no champion: the rules trade alone already")
+            return replace(now, model_id=None, since=None, before=(now.model_id, *now.before)[:_KEPT])
+
+        named = self.journal.standing().model_id
+        self.journal.record(Deed.RULES_ONLY, change, at=at, model_id=named, by=by, why=why)
+
+    def start_shadow(self, shadow: Shadow, why: str = "passed its evaluation") -> None:
+        """Begin a shadow period as declared.
+
+        Raises
+        ------
+        BadInput
+            If another one is going on.
+        """
+
+        def change(now: Standing) -> Standing:
+            if now.shadow is not None:
+                raise BadInput(f"{now.shadow.model_id} is in its shadow period; one at a time")
+            return replace(now, shadow=shadow)
+
+        about = {"at": shadow.started_at, "model_id": shadow.model_id, "by": LINE, "why": why}
+        self.journal.record(Deed.SHADOW_STARTED, change, details=shadow.to_dict(), **about)  # type: ignore[arg-type]  # one bag of keywords
+
+    def end_shadow(self, at: datetime, *, is_passed: bool, why: str) -> None:
+        """Write down the verdict of the shadow period, once; promoting is another row."""
+        shadow = self.journal.standing().shadow
+        if shadow is None:
+            raise BadInput("no model is in its shadow period")
+        deed = Deed.SHADOW_PASSED if is_passed else Deed.SHADOW_FAILED
+
+        def change(now: Standing) -> Standing:
+            return replace(now, shadow=None)
+
+        self.journal.record(deed, change, at=at, model_id=shadow.model_id, by=LINE, why=why)
 
     def pointer(self) -> Champion | None:
         """Return who is champion, expired or not; None if nobody is."""
-        path = self._root / "champion.json"
-        if not path.exists():
+        now = self.journal.standing()
+        if now.model_id is None or now.since is None:
             return None
-        raw = json.loads(path.read_text())
-        return Champion(raw["model_id"], datetime.fromisoformat(raw["since"]), tuple(raw["before"]))
+        return Champion(now.model_id, now.since, now.before)
 
     def is_expired(self, at: datetime) -> bool:
         """Whether there is a champion and it is too old to be used at `at`."""
@@ -174,23 +254,25 @@ class ModelRegistry:
             files[name] = data
         classifier = load_classifier(core["kind"], files)
         known_at = datetime.fromisoformat(str(manifest["created_at"]))
+        terms = Terms.from_dict(core["terms"]) if "terms" in core else None
         return ModelPredictor(
-            model_id, float(core["threshold"]), tuple(core["features"]), classifier, known_at
+            model_id, float(core["threshold"]), tuple(core["features"]), classifier, known_at, terms
         )
 
-    def manifest(self, model_id: str) -> dict[str, dict]:  # type: ignore[type-arg]  # JSON
+    def manifest(self, model_id: str) -> dict[str, Any]:
         """Return a model's manifest, checked against its id."""
         path = self._root / model_id / "manifest.json"
         if not path.exists():
             raise NoVersion(f"no model {model_id} under {self._root.name}/")
-        manifest = json.loads(path.read_text())
+        manifest: dict[str, Any] = json.loads(path.read_text())
         if f"mdl-{digest(params_json(manifest['core']))}" != model_id:
             raise StoreError(f"model {model_id}: its manifest is not the one that was saved")
-        return manifest  # type: ignore[no-any-return]  # JSON
+        return manifest
 
     def models(self) -> pl.DataFrame:
         """Return one row per saved model, newest first."""
-        present = self.pointer()
+        now = self.journal.standing()
+        shadow = None if now.shadow is None else now.shadow.model_id
         rows = [
             {
                 "model_id": path.parent.name,
@@ -199,15 +281,15 @@ class ModelRegistry:
                 "dataset_id": manifest["core"]["dataset_id"],
                 "verdict": manifest.get("verdict"),
                 "reason": manifest.get("reason"),
-                "is_champion": present is not None and present.model_id == path.parent.name,
+                "is_champion": now.model_id == path.parent.name,
+                "is_shadow": shadow == path.parent.name,
             }
             for path in sorted(self._root.glob("mdl-*/manifest.json"))
             for manifest in (json.loads(path.read_text()),)
         ]
-        schema = dict.fromkeys(
-            ("model_id", "kind", "created_at", "dataset_id", "verdict", "reason"), pl.String
-        )
-        frame = pl.DataFrame(rows, schema={**schema, "is_champion": pl.Boolean})
+        names = ("model_id", "kind", "created_at", "dataset_id", "verdict", "reason")
+        flags = dict.fromkeys(("is_champion", "is_shadow"), pl.Boolean)
+        frame = pl.DataFrame(rows, schema={**dict.fromkeys(names, pl.String), **flags})
         return frame.sort("created_at", "model_id", descending=True)
 
     def _write(self, model_id: str, files: Mapping[str, bytes]) -> None:
@@ -221,18 +303,6 @@ class ModelRegistry:
             if not (self._root / model_id).exists():
                 ready.replace(self._root / model_id)
 
-    def _point(self, champion: Champion) -> Champion:
-        record = {
-            "model_id": champion.model_id,
-            "since": champion.since.isoformat(),
-            "before": list(champion.before),
-        }
-        path = self._root / "champion.json"
-        fresh = path.with_suffix(f".{os.getpid()}.new")
-        fresh.write_text(json.dumps(record))
-        fresh.replace(path)
-        return champion
-
 
 def register(registry: ModelRegistry, evaluation: Evaluation, at: datetime) -> str | None:
     """Save an evaluated candidate, and make it champion if, and only if, it was promoted.
@@ -245,3 +315,12 @@ def register(registry: ModelRegistry, evaluation: Evaluation, at: datetime) -> s
     if evaluation.verdict is Verdict.PROMOTED:
         registry.promote(model_id, at)
     return model_id
+
+
+def _told(evaluation: Evaluation) -> dict[str, object]:
+    return {
+        "verdict": str(evaluation.verdict),
+        "reason": evaluation.reason,
+        "figures": dict(evaluation.figures),
+        "table": evaluation.table.to_dicts(),
+    }

@@ -90,6 +90,7 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "cache_back": lambda p: f"{p['text']}.",
     "canary": lambda p: f"{p['text']}.",
     "depeg": lambda p: f"{p['text']}.",
+    "model": lambda p: f"{p['text']}. `sluice models list` shows it.",
     "worker_silent": lambda p: f"{p['text']}.",
     "account_trouble": lambda p: (
         f"Your exchange account cannot be used, nothing is bought or sold on it until it can: {p['reason']}"
@@ -116,6 +117,7 @@ _ALERTS = frozenset(
         "key_expires",
         "halt_placed",
         "depeg",
+        "model",
         "worker_silent",
         "canary",
         "account_frozen",

@@ -296,7 +296,7 @@ def test_a_trade_leads_forward_to_the_pool_that_it_taught_and_to_the_model(chain
     chain.lake.publish("trade_pool", pool.clear(), key=["signal_id"], at=AT)
     taught = chain.lake.publish("trade_pool", pool, key=["signal_id"], at=AT + BAR)
     verdict = pl.DataFrame({"verdict": ["refused"]})
-    model = chain.lake.publish("signal_model", verdict, key=["verdict"], at=AT, inputs=[taught.version_id])
+    model = chain.lake.publish("model_candidate", verdict, key=["verdict"], at=AT, inputs=[taught.version_id])
     (lesson,) = lineage.trace(chain.trade).led_to
     assert lesson.id == taught.version_id
     assert [node.id for node in lesson.led_to] == [model.version_id]

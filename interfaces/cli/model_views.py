@@ -1,0 +1,133 @@
+"""What `sluice models`, `sluice explain` and `sluice status` say of models: rows for tables, no printing."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from trading.market.errors import BadInput, NoVersion
+
+if TYPE_CHECKING:
+    from trading.learning.registry import ModelRegistry
+
+_MIN_SHORT = 7  # "mdl-" and three characters
+
+
+def standing(registry: "ModelRegistry", at: datetime) -> dict[str, Any]:
+    """Return who is champion, whether it can be used, who is watched, and one sentence that says so.
+
+    Loads no model: whether the files are whole is what `sluice models show` and the asset's check say.
+    """
+    now = registry.journal.standing()
+    state = "none" if now.model_id is None else "expired" if registry.is_expired(at) else "champion"
+    said = {
+        "none": "no champion: the rules trade alone",
+        "expired": f"champion {now.model_id} is too old and not asked: the rules trade alone",
+        "champion": f"champion {now.model_id} since {now.since:%Y-%m-%d %H:%M}" if now.since else "",
+    }[state]
+    if now.shadow is not None:
+        said += f"; {now.shadow.model_id} in its shadow period of {now.shadow.decisions} decisions"
+    told = now.to_dict()
+    return {"state": state, "said": said, **told}
+
+
+def listed(registry: "ModelRegistry") -> list[dict[str, Any]]:
+    """Return one row per saved model, newest first."""
+    rows = []
+    for row in registry.models().to_dicts():
+        weight = registry.manifest(row["model_id"])["core"].get("terms", {}).get("blend", {}).get("weight")
+        stands = "champion" if row["is_champion"] else "shadow" if row["is_shadow"] else None
+        rows.append(row | {"weight": weight, "stands": stands})
+    return rows
+
+
+def shown(registry: "ModelRegistry", model_id: str, drift: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return everything that is known of one model."""
+    manifest = registry.manifest(model_id)
+    core = manifest["core"]
+    terms = core.get("terms", {})
+    about = {
+        "model_id": model_id,
+        "kind": core["kind"],
+        "trained_at": manifest["created_at"],
+        "dataset_id": core["dataset_id"],
+        "feature_version": core["feature_version"],
+        "verdict": manifest.get("verdict"),
+        "reason": manifest.get("reason"),
+        "files": _files(registry, model_id),
+        "weight": terms.get("blend", {}).get("weight"),
+        "shadow_limits": terms.get("limits"),
+        "features": core["features"],
+        "figures": manifest.get("figures"),
+    }
+    history = registry.journal.history().to_dicts()
+    return {
+        "about": about,
+        "rules": [row for row in manifest.get("table", []) if row["model"] in (None, core["kind"])],
+        "thresholds": _thresholds(terms),
+        "history": [row for row in history if row["model_id"] == model_id],
+        "drift": [row for row in drift if row["model_id"] == model_id],
+    }
+
+
+def compared(registry: "ModelRegistry", one: str, other: str) -> list[dict[str, Any]]:
+    """Return each figure and rule of two models side by side."""
+    left, right = (_figures(registry.manifest(name)) for name in (one, other))
+    names = list(dict.fromkeys([*left, *right]))
+    return [{"figure": name, one: left.get(name), other: right.get(name)} for name in names]
+
+
+def named(registry: "ModelRegistry", text: str) -> str:
+    """Return the id of the model that `text` names or begins.
+
+    Raises
+    ------
+    NoVersion
+        If there is none.
+    BadInput
+        If several begin so.
+    """
+    ids = registry.models()["model_id"].to_list()
+    begins = [name for name in ids if len(text) >= _MIN_SHORT and name.startswith(text)]
+    fits = [text] if text in ids else begins
+    if not fits:
+        raise NoVersion(f"no model {text!r} here; `sluice models list` names them")
+    if len(fits) > 1:
+        raise BadInput(f"{text!r} must fit one model, fits {len(fits)}: {', '.join(fits[:5])}")
+    return str(fits[0])
+
+
+def due_in_words(at: datetime) -> str:
+    """Return whether a retraining is due now and why, or why not."""
+    from resources.learning import Learning
+    from resources.retraining import known_at
+    from resources.store import Store
+    from trading.learning.triggers import due
+
+    found = due(known_at(Store(), Learning(), at))
+    return f"{'due' if found.is_due else 'not due'}: {found.said}"
+
+
+def _files(registry: "ModelRegistry", model_id: str) -> str:
+    from resources.standing import damage_of
+
+    return damage_of(registry, model_id) or "whole, every byte as saved"
+
+
+def _thresholds(terms: dict[str, Any]) -> list[dict[str, Any]]:
+    from trading.signals.blend import Blend
+
+    if "blend" not in terms:
+        return []
+    blend = Blend.from_dict(terms["blend"])
+    if blend.weight == 0:
+        return []
+    return [
+        {"regime": name, "probability": value, "gain": blend.gain[name], "loss": blend.loss[name]}
+        for name, value in blend.thresholds().items()
+    ]
+
+
+def _figures(manifest: dict[str, Any]) -> dict[str, Any]:
+    kind = manifest["core"]["kind"]
+    told = {"kind": kind, "verdict": manifest.get("verdict"), "dataset_id": manifest["core"]["dataset_id"]}
+    rules = {row["rule"]: row["value"] for row in manifest.get("table", []) if row["model"] in (None, kind)}
+    return told | dict(manifest.get("figures") or {}) | rules

@@ -1,0 +1,50 @@
+"""Is the champion what the tables say: whole files, a row of the journal that made it one; alerts if not."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import polars as pl
+
+from resources.learning import Learning
+from resources.order_log import OrderLogResource
+from trading.learning.journal import Deed
+from trading.learning.registry import ModelRegistry
+from trading.market.errors import SluiceError
+from trading.market.timeframes import to_ms
+
+_MADE_CHAMPION = frozenset({Deed.PROMOTED, Deed.FORCED_PROMOTION})
+_ALERTED = frozenset({"expired", "refused"})
+
+
+def damage(learning: Learning, model_id: str | None) -> str:
+    """Return why a saved model cannot be loaded; empty if it can, or there is none."""
+    return "" if model_id is None else damage_of(learning.registry, model_id)
+
+
+def damage_of(registry: ModelRegistry, model_id: str) -> str:
+    """Return why a saved model cannot be loaded; empty if it can."""
+    try:
+        registry.load(model_id)
+    except (SluiceError, ImportError) as error:
+        return str(error)
+    return ""
+
+
+def unaccounted(learning: Learning, row: Mapping[str, object]) -> str:
+    """Return what is wrong with the row of `champion`; empty if nothing is."""
+    if (row["model_id"] is None) != (row["state"] == "none"):
+        return f"state {row['state']} with champion {row['model_id']}"
+    if row["model_id"] is None:
+        return ""
+    made = {entry.model_id for entry in learning.registry.journal.entries() if entry.event in _MADE_CHAMPION}
+    if row["model_id"] not in made:
+        return f"no row of the journal made {row['model_id']} champion"
+    return damage(learning, str(row["model_id"])) if row["state"] == "in_use" else ""
+
+
+def alert_of_champion(order_log: OrderLogResource, found: pl.DataFrame, at: datetime) -> None:
+    """Tell the operator once that the champion cannot be used and the rules trade alone."""
+    row = found.row(0, named=True)
+    if row["state"] in _ALERTED:
+        key = f"model-{row['state']}-{row['model_id']}-{to_ms(row['since'])}"
+        order_log.tell(key, "model", str(row["reason"]), at)

@@ -183,7 +183,8 @@ def _rule(row: Mapping[str, object]) -> dict[str, object]:
     """Return a rule with its verdict in a word, also where a table says it as a flag."""
     if "verdict" in row or "is_passed" not in row:
         return dict(row)
-    return dict(row) | {"verdict": "passed" if row["is_passed"] else "failed"}
+    said = "not measured" if row["is_passed"] is None else "passed" if row["is_passed"] else "failed"
+    return dict(row) | {"verdict": said}
 
 
 def heading(words: str) -> str:

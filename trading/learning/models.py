@@ -5,19 +5,35 @@ What is good enough is `evaluation`'s matter, where files lie `registry`'s.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, Self
 
 import numpy as np
 
+from trading.learning.calibration import Calibrator, fit_calibrator, held_out
 from trading.learning.dataset import Floats, Ints
 from trading.learning.persistence import skops_bytes, skops_load
 from trading.market.errors import BadInput, MissingData, StoreError
 
 KINDS = ("logistic", "lightgbm")
 EXTRA_KINDS = ("mlp", "sequence")  # of the extra `ai`, imported only when one is asked for
+# The same data give the same model whatever the seed: one run says all.
+DETERMINISTIC = ("logistic",)
+# What a search may set, and where it stands by default.
+SETTINGS: dict[str, dict[str, float]] = {
+    "logistic": {"C": 0.1},
+    "lightgbm": {
+        "num_leaves": 7,
+        "min_data_in_leaf": 30,
+        "learning_rate": 0.05,
+        "feature_fraction": 0.7,
+        "lambda_l2": 5.0,
+        "rounds": 60,
+    },
+}
+CALIBRATION = "platt"
 
 
 class Classifier(Protocol):
@@ -43,101 +59,128 @@ class Logistic:
 
     medians: Floats
     estimator: object = field(repr=False)
+    calibrator: Calibrator = field(default_factory=Calibrator)
     kind: str = "logistic"
 
     @classmethod
-    def fit(cls, x: Floats, y: Ints, weight: Floats, seed: int) -> Self:
-        """Return the model fitted to `x` of shape (n, f), labels 0/1, positive weights."""
-        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - costs seconds
-        from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - costs seconds
-        from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - costs seconds
-
+    def fit(
+        cls, x: Floats, y: Ints, weight: Floats, seed: int, settings: Mapping[str, float], method: str
+    ) -> Self:
+        """Return the model fitted to `x` of shape (n, f), labels 0/1, positive weights; oldest row first."""
         medians = _medians(x)
-        pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500, random_state=seed))
-        pipeline.fit(_filled(x, medians), y, logisticregression__sample_weight=weight)
-        return cls(medians, pipeline)
+        filled = _filled(x, medians)
+        whole = _line(filled, y, weight, seed, settings)
+        grow, check = held_out(len(y))
+        if method == "none" or len(np.unique(y[grow])) < 2:
+            return cls(medians, whole)
+        part = _line(filled[grow], y[grow], weight[grow], seed, settings)
+        raw = part.decision_function(filled[check])  # type: ignore[attr-defined]  # the library has no types
+        return cls(medians, whole, fit_calibrator(method, raw, y[check], weight[check]))
 
     def predict(self, x: Floats) -> Floats:
         """Return one probability per row."""
-        values: Floats = self.estimator.predict_proba(_filled(x, self.medians))[:, 1]  # type: ignore[attr-defined]  # the library has no types
-        return values
+        raw = self.estimator.decision_function(_filled(x, self.medians))  # type: ignore[attr-defined]  # the library has no types
+        return self.calibrator.probability(raw)
 
     def to_files(self) -> dict[str, bytes]:
-        """Return the skops archive and the medians."""
+        """Return the skops archive, the medians and the calibration."""
         medians = json.dumps(self.medians.tolist()).encode()
-        return {"model.skops": skops_bytes(self.estimator), "medians.json": medians}
+        return {
+            "model.skops": skops_bytes(self.estimator),
+            "medians.json": medians,
+            "calibration.json": _written(self.calibrator),
+        }
 
     @classmethod
     def from_files(cls, files: dict[str, bytes]) -> Self:
-        """Read what `to_files` wrote."""
-        return cls(np.array(json.loads(files["medians.json"]), np.float64), skops_load(files["model.skops"]))
+        """Read what `to_files` wrote; models of before 0047 were not calibrated."""
+        medians = np.array(json.loads(files["medians.json"]), np.float64)
+        told = json.loads(files.get("calibration.json", b'{"method": "none", "values": []}'))
+        return cls(medians, skops_load(files["model.skops"]), Calibrator.from_json(told))
 
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """Gradient-boosted trees (LightGBM), deterministic on one thread, with a Platt calibration on top."""
+    """Gradient-boosted trees (LightGBM), deterministic on one thread, calibrated on rows held out."""
 
     booster: object = field(repr=False)
-    slope: float
-    shift: float
+    calibrator: Calibrator = field(default_factory=Calibrator)
     kind: str = "lightgbm"
 
     @classmethod
-    def fit(cls, x: Floats, y: Ints, weight: Floats, seed: int) -> Self:
+    def fit(
+        cls, x: Floats, y: Ints, weight: Floats, seed: int, settings: Mapping[str, float], method: str
+    ) -> Self:
         """Return the model fitted to `x`, oldest row first.
 
-        Calibration: trees grown on the older three quarters are asked about the newest quarter, and a
-        logistic curve is laid through the answers; then trees are grown on everything.
+        Grown once, on five sixths of the rows, and calibrated on the last sixth, which lies in four
+        stretches between them: growing twice would cost twice (docs/decisions/0047).
         """
-        cut = len(y) * 3 // 4
-        slope, shift = 1.0, 0.0
-        if len(np.unique(y[:cut])) == 2 and len(np.unique(y[cut:])) == 2:
-            older = _grow(x[:cut], y[:cut], weight[:cut], seed)
-            slope, shift = _platt(_raw(older, x[cut:]), y[cut:], weight[cut:])
-        return cls(_grow(x, y, weight, seed), slope, shift)
+        grow, check = held_out(len(y))
+        if method == "none" or len(np.unique(y[grow])) < 2:
+            return cls(_grow(x, y, weight, seed, settings))
+        booster = _grow(x[grow], y[grow], weight[grow], seed, settings)
+        return cls(booster, fit_calibrator(method, _raw(booster, x[check]), y[check], weight[check]))
 
     def predict(self, x: Floats) -> Floats:
         """Return one probability per row."""
-        values: Floats = 1 / (1 + np.exp(-(self.slope * _raw(self.booster, x) + self.shift)))
-        return values
+        return self.calibrator.probability(_raw(self.booster, x))
 
     def to_files(self) -> dict[str, bytes]:
         """Return LightGBM's own text and the calibration."""
-        calibration = json.dumps({"shift": self.shift, "slope": self.slope}).encode()
         text: str = self.booster.model_to_string()  # type: ignore[attr-defined]  # the library has no types
-        return {"model.txt": text.encode(), "calibration.json": calibration}
+        return {"model.txt": text.encode(), "calibration.json": _written(self.calibrator)}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes]) -> Self:
         """Read what `to_files` wrote."""
         import lightgbm  # noqa: PLC0415 - costs seconds
 
-        calibration = json.loads(files["calibration.json"])
+        told = json.loads(files["calibration.json"])
         booster = lightgbm.Booster(model_str=files["model.txt"].decode())
-        return cls(booster, float(calibration["slope"]), float(calibration["shift"]))
+        return cls(booster, Calibrator.from_json(told))
 
 
-def fit_classifier(kind: str, x: Floats, y: Ints, weight: Floats, seed: int = 0) -> Classifier:
+def fit_classifier(
+    kind: str,
+    x: Floats,
+    y: Ints,
+    weight: Floats,
+    seed: int = 0,
+    *,
+    settings: Mapping[str, float] | None = None,
+    calibration: str = CALIBRATION,
+) -> Classifier:
     """Return a classifier of `kind` fitted to the rows, oldest first.
+
+    Parameters
+    ----------
+    settings : mapping of str to float, optional
+        Of `SETTINGS`; what is not named stands at its default. Neural kinds take none.
+    calibration : str
+        One of `calibration.METHODS`; neural kinds bring their own.
 
     Raises
     ------
     BadInput
-        If there is no such kind, no row, or only one class.
+        If there is no such kind or setting, no row, or only one class.
     MissingData
         If the kind needs the extra `ai` and it is not installed.
     """
     if len(y) == 0 or len(np.unique(y)) < 2:
         raise BadInput(f"a model needs gains and losses to learn from, was given {len(y)} rows of one class")
-    if kind == "logistic":
-        return Logistic.fit(x, y, weight, seed)
-    if kind == "lightgbm":
-        return Trees.fit(x, y, weight, seed)
     if kind in EXTRA_KINDS:
         from trading.learning.deep.classifiers import Neural  # noqa: PLC0415 - of the extra
 
         return Neural.fit(kind, x, y, weight, seed)
-    raise BadInput(f"kind must be one of {', '.join(KINDS + EXTRA_KINDS)}, was {kind!r}")
+    if kind not in KINDS:
+        raise BadInput(f"kind must be one of {', '.join(KINDS + EXTRA_KINDS)}, was {kind!r}")
+    unknown = set(settings or {}) - set(SETTINGS[kind])
+    if unknown:
+        raise BadInput(f"{kind} has no setting {', '.join(sorted(unknown))}; it has {list(SETTINGS[kind])}")
+    chosen = SETTINGS[kind] | dict(settings or {})
+    maker = Logistic if kind == "logistic" else Trees
+    return maker.fit(x, y, weight, seed, chosen, calibration)
 
 
 def load_classifier(kind: str, files: dict[str, bytes]) -> Classifier:
@@ -167,6 +210,10 @@ def _neural(kind: str, files: dict[str, bytes]) -> Classifier:
     return Neural.from_files(kind, files)
 
 
+def _written(calibrator: Calibrator) -> bytes:
+    return json.dumps(calibrator.as_json(), sort_keys=True).encode()
+
+
 def _medians(x: Floats) -> Floats:
     known = ~np.isnan(x).all(axis=0)
     out = np.zeros(x.shape[1])
@@ -178,33 +225,36 @@ def _filled(x: Floats, medians: Floats) -> Floats:
     return np.where(np.isnan(x), medians, x)
 
 
-def _grow(x: Floats, y: Ints, weight: Floats, seed: int) -> object:
+def _line(x: Floats, y: Ints, weight: Floats, seed: int, settings: Mapping[str, float]) -> object:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - costs seconds
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - costs seconds
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - costs seconds
+
+    line = LogisticRegression(C=float(settings["C"]), max_iter=500, random_state=seed)
+    pipeline = make_pipeline(StandardScaler(), line)
+    pipeline.fit(x, y, logisticregression__sample_weight=weight)
+    return pipeline
+
+
+def _grow(x: Floats, y: Ints, weight: Floats, seed: int, settings: Mapping[str, float]) -> object:
     import lightgbm  # noqa: PLC0415 - costs seconds
 
-    settings = {
+    chosen = dict(settings)
+    rounds = int(chosen.pop("rounds"))
+    whole = {name: int(chosen.pop(name)) for name in ("num_leaves", "min_data_in_leaf")}
+    asked = {
         "objective": "binary",
-        "num_leaves": 7,
-        "min_data_in_leaf": 30,
-        "learning_rate": 0.05,
-        "feature_fraction": 0.7,
-        "lambda_l2": 5.0,
+        **whole,
+        **chosen,
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": 1,
         "verbosity": -1,
     }
-    return lightgbm.train(settings, lightgbm.Dataset(x, y, weight=weight), num_boost_round=60)
+    return lightgbm.train(asked, lightgbm.Dataset(x, y, weight=weight), num_boost_round=rounds)
 
 
 def _raw(booster: object, x: Floats) -> Floats:
     values: Floats = booster.predict(x, raw_score=True, num_threads=1)  # type: ignore[attr-defined]  # the library has no types
     return values
-
-
-def _platt(raw: Floats, y: Ints, weight: Floats) -> tuple[float, float]:
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - costs seconds
-
-    curve = LogisticRegression(C=1.0).fit(raw.reshape(-1, 1), y, sample_weight=weight)
-    # A falling curve would turn the trees' order round: what they know is then nothing.
-    return max(float(curve.coef_[0, 0]), 0.0), float(curve.intercept_[0])

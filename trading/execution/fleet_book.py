@@ -108,8 +108,8 @@ class FleetBook:
         worker_id = self._log.leases.worker_id
         if worker_id is None:
             return []
-        with self._log.database.read() as connection:
-            found = takes.of_others(connection, self.seen, worker_id)
+        rows = self._log.database.rows(takes.OF_OTHERS, since=self.seen, worker_id=worker_id)
+        found = [Take(**row) for row in rows]
         for take in found:
             wanted = self._wanted(take.symbol, take.cost, take.signal_set_id, take.signal_id)
             self._sums.add(take.user_id, wanted)

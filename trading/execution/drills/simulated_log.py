@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from trading.store.order_log.database import Database
 from trading.store.order_log.group_commit import run_together
+from trading.store.order_log.prepared import Prepared, Row
 from trading.store.order_log.schema import metadata
 
 
@@ -30,6 +31,7 @@ class MemoryDatabase(Database):
         self._local = threading.local()
         self.engine = sa.create_engine("sqlite://", creator=lambda: self.raw, poolclass=sa.pool.StaticPool)
         sa.event.listen(self.engine, "begin", _begin)
+        self._keep()
         metadata.create_all(self.engine)
         self.raw.execute("PRAGMA foreign_keys=ON")
         self._reader = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -39,6 +41,10 @@ class MemoryDatabase(Database):
         """Give the one connection: nobody else writes meanwhile, so what it reads is one snapshot."""
         shared = self._shared()
         yield self._reader if shared is None else shared
+
+    def rows(self, statement: Prepared, **values: Any) -> list[Row]:
+        """Read by the one connection."""
+        return statement.read(self.engine.dialect, self.raw, values)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -104,4 +110,4 @@ class OneCommitPerTurn:
 
 def _begin(connection: sa.Connection) -> None:
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]

@@ -11,12 +11,31 @@ from trading.market.clock import Clock
 from trading.market.errors import BadInput, MissingData
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.prepared import Prepared, Row, given, one_of
 from trading.store.order_log.records import PENDING, ZERO, IntentStatus, Leg
+from trading.store.order_log.shards import shard_of
 
 _USERS = schema.users
 _COLUMNS = [column for column in _USERS.c if column.name != "shard"]  # which shard is nobody's setting
 _CURSORS = schema.cursors
 _VERSION = "users"
+_EVERYBODY = Prepared(sa.select(*_COLUMNS).order_by(_USERS.c.user_id))
+_USER = Prepared(sa.select(*_COLUMNS).where(_USERS.c.user_id == given("user_id")))
+_CURSOR = Prepared(sa.select(_CURSORS.c.value).where(_CURSORS.c.name == given("name")))
+_T, _I = schema.trades.c, schema.intents.c
+_ROUNDS = Prepared(
+    sa.select(
+        _T.symbol, _T.is_closed, _T.closed_ms, _T.pnl_quote,
+        _T.bought, _T.bought_cost, _T.base_fees, _T.sold, _T.dust,
+    ).where(_T.user_id == given("user_id"))
+)  # fmt: skip
+_ENTRIES = Prepared(
+    sa.select(_I.symbol, _I.status, _I.reserved, _I.filled_cost).where(
+        _I.user_id == given("user_id"),
+        one_of(_I.leg, [Leg.OPEN.value]),
+        one_of(_I.status, [status.value for status in (*PENDING, IntentStatus.LOST)]),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +69,7 @@ class Accounts:
         BadInput
             If the id is taken.
         """
-        row = row | {"created_wall_ms": self._wall.now_ms()}
+        row = row | {"created_wall_ms": self._wall.now_ms(), "shard": shard_of(row["user_id"])}
         with self._database.write() as connection:
             if not self._database.insert_new(connection, _USERS, [row]):
                 raise BadInput(f"user id must be new, {row['user_id']!r} exists")
@@ -72,32 +91,21 @@ class Accounts:
 
     def rows(self, user_id: str | None = None) -> list[dict[str, Any]]:
         """Return every user, by id; or the one that is named, if there is one."""
-        query = sa.select(*_COLUMNS).order_by(_USERS.c.user_id)
         if user_id is not None:
-            query = query.where(_USERS.c.user_id == user_id)
-        with self._database.read() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return self._database.rows(_USER, user_id=user_id)
+        return self._database.rows(_EVERYBODY)
 
     def version(self) -> str | None:
         """Return what is another text after any change of any user: who keeps users in memory asks this."""
-        with self._database.read() as connection:
-            return connection.scalar(sa.select(_CURSORS.c.value).where(_CURSORS.c.name == _VERSION))
+        found = self._database.rows(_CURSOR, name=_VERSION)
+        return str(found[0]["value"]) if found else None
 
     def standing(self, user_id: str, *, recent_since_ms: int) -> Standing:
         """Return where a user stands; `realised_recently` counts trades closed since that market time."""
-        trades, intents = schema.trades, schema.intents
-        entries = (intents.c.user_id == user_id, intents.c.leg == Leg.OPEN.value)
-        pending = [status.value for status in PENDING]
         with self._database.read() as connection:
-            rounds = connection.execute(sa.select(trades).where(trades.c.user_id == user_id)).mappings().all()
-            waiting = (
-                connection.execute(sa.select(intents).where(*entries, intents.c.status.in_(pending)))
-                .mappings()
-                .all()
-            )
-            frozen = connection.execute(
-                sa.select(intents.c.symbol).where(*entries, intents.c.status == IntentStatus.LOST.value)
-            ).all()
+            rounds = _ROUNDS.rows(connection, user_id=user_id)
+            entries = _ENTRIES.rows(connection, user_id=user_id)
+        waiting = [row for row in entries if row["status"] != IntentStatus.LOST.value]
         closed = [row for row in rounds if row["is_closed"]]
         open_now = [row for row in rounds if not row["is_closed"]]
         held: dict[str, Decimal] = {}
@@ -114,7 +122,7 @@ class Accounts:
             unsent=sum(
                 (_still_reserved(row) for row in waiting if row["status"] == IntentStatus.NEW.value), ZERO
             ),
-            frozen=frozenset(row.symbol for row in frozen),
+            frozen=frozenset(row["symbol"] for row in entries if row["status"] == IntentStatus.LOST.value),
         )
 
 
@@ -125,10 +133,10 @@ def note_change(database: Database, connection: sa.Connection) -> None:
         connection.execute(_CURSORS.update().where(_CURSORS.c.name == _VERSION).values(value=row["value"]))
 
 
-def _cost_held(row: sa.RowMapping) -> Decimal:
+def _cost_held(row: Row) -> Decimal:
     held = row["bought"] - row["base_fees"] - row["sold"] - row["dust"]
     return Decimal(row["bought_cost"] * held / row["bought"])
 
 
-def _still_reserved(row: sa.RowMapping) -> Decimal:
+def _still_reserved(row: Row) -> Decimal:
     return max(Decimal(row["reserved"] - row["filled_cost"]), ZERO)

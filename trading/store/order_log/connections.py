@@ -8,7 +8,7 @@ writes. On Postgres a write transaction takes one advisory lock of the log inste
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -73,14 +73,37 @@ def connect_for_upgrade(url: sa.URL, *, is_read: bool) -> Iterator[sa.Connection
 
 
 @contextmanager
-def worded(url: sa.URL) -> Iterator[None]:
-    """Turn what a driver says of a database into one sentence that names it, without its password."""
+def worded(url: sa.URL, driver: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Turn what a driver says of a database into one sentence that names it, without its password.
+
+    `driver` is its own class of errors, where its connections are used without SQLAlchemy.
+    """
     try:
         yield
     except sa.exc.IntegrityError:
         raise  # a rule of ours was broken: no trouble of the database
     except sa.exc.DBAPIError as error:
         raise StoreError(f"order log at {url.render_as_string()}: {_one_line(error.orig)}") from error
+    except driver as error:
+        raise StoreError(f"order log at {url.render_as_string()}: {_one_line(error)}") from error
+
+
+@contextmanager
+def savepoint(connection: sa.Connection, errors: type[Exception]) -> Iterator[None]:
+    """Undo what the block wrote if it fails, and nothing else of the transaction.
+
+    Said to the driver: SQLAlchemy's own nested transaction costs more than what is written in it.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute("SAVEPOINT one_write")
+    try:
+        yield
+    except BaseException:
+        with suppress(errors):  # where the whole transaction is gone, so is this
+            raw.execute("ROLLBACK TO SAVEPOINT one_write")
+            raw.execute("RELEASE SAVEPOINT one_write")
+        raise
+    raw.execute("RELEASE SAVEPOINT one_write")
 
 
 def _one_line(error: BaseException | None) -> str:
@@ -126,7 +149,8 @@ def _pragmas(raw: Any, timeout_ms: int, *, foreign_keys: str) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     is_read = connection.get_execution_options().get(_READ, False)
-    connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")
 
 
 def _begin_on_postgres(connection: sa.Connection) -> None:

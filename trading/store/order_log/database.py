@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from trading.market.errors import StoreError
-from trading.store.order_log.connections import open_engine, reading, worded
+from trading.store.order_log.connections import open_engine, reading, savepoint, worded
+from trading.store.order_log.prepared import Prepared, Row, new_rows
 from trading.store.order_log.schema import HEAD
 from trading.store.order_log.upgrade import revision_of, sqlite_path, upgrade
 
@@ -40,10 +40,23 @@ class Database:
         self.engine = open_engine(self._url)
         if self._url.get_backend_name() == "sqlite" and path is None:
             raise StoreError("the order log cannot live in memory: give a file, sqlite:///path")
+        self._keep()
         with self.read() as connection:
             found = revision_of(connection)
         if found != HEAD:
+            self.close()
             upgrade(url)
+
+    def _keep(self) -> None:
+        """Keep connections between two uses: one out of SQLAlchemy's pool costs more than a read.
+
+        A list's `pop` and `append` are one step each, so threads share them without a lock.
+        """
+        self._writing: list[sa.Connection] = []
+        self._reading: list[sa.Connection] = []
+        self._drivers: list[Any] = []
+        self._inserts: dict[tuple[str, tuple[str, ...]], Prepared] = {}
+        self._errors: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -55,13 +68,12 @@ class Database:
             If the database refuses (disk full, locked too long, damaged, gone): nothing was written then.
         """
         shared = self._shared()
-        with worded(self._url):
-            if shared is not None:
-                with shared.begin_nested():
-                    yield shared
-                return
-            with self.engine.begin() as connection:
+        if shared is None:
+            with self._transaction() as connection:
                 yield connection
+            return
+        with worded(self._url, self._errors), savepoint(shared, self._errors):
+            yield shared
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -69,12 +81,24 @@ class Database:
 
         Each `write` is a savepoint in it then, and each `read` sees what was written before it in the block.
         """
-        with worded(self._url), self.engine.begin() as connection:
+        with self._transaction() as connection:
             self._local.connection = connection
             try:
                 yield
             finally:
                 self._local.connection = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with worded(self._url, self._errors):
+            connection = self._writing.pop() if self._writing else self.engine.connect()
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._writing.append(connection)
 
     def _shared(self) -> sa.Connection | None:
         return getattr(self._local, "connection", None)
@@ -86,21 +110,56 @@ class Database:
         if shared is not None:
             yield shared
             return
-        with worded(self._url), reading(self.engine) as connection:
-            yield connection
+        with worded(self._url, self._errors):
+            connection = self._reading.pop() if self._reading else reading(self.engine)
+            try:
+                yield connection
+                connection.rollback()
+            except BaseException:
+                connection.close()
+                raise
+            self._reading.append(connection)
+
+    def rows(self, statement: Prepared, **values: Any) -> list[Row]:
+        """Return the rows of one prepared statement that reads, as of now. StoreError if it cannot."""
+        shared = self._shared()
+        if shared is not None:
+            return statement.rows(shared, **values)
+        with worded(self._url, self._errors):
+            driver = self._drivers.pop() if self._drivers else self._driver()
+            found = statement.read(self.engine.dialect, driver, values)
+        self._drivers.append(driver)
+        return found
+
+    def _driver(self) -> Any:
+        """Return a driver's connection of our own, where each statement is a transaction by itself."""
+        taken = self.engine.raw_connection()
+        driver = taken.driver_connection
+        taken.detach()
+        if self.engine.dialect.name != "sqlite":
+            driver.autocommit = True  # type: ignore[union-attr]
+        return driver
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
-        """Insert the rows whose keys are not there yet; return how many were."""
+        """Insert the rows whose keys are not there yet; return how many were. All name the same columns."""
         if not rows:
             return 0
-        dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(table).on_conflict_do_nothing()
-        # Without the option SQLAlchemy knows no count on Postgres and says -1, which is true.
-        counted = {"preserve_rowcount": True}
-        if dialect is sqlite:  # whose driver counts over all rows of one statement
-            return connection.execute(statement, rows, execution_options=counted).rowcount
-        return sum(connection.execute(statement, row, execution_options=counted).rowcount for row in rows)
+        statement = self._insert(table, tuple(rows[0]))
+        if connection.dialect.name == "sqlite":  # whose driver counts over all rows of one statement
+            return statement.each(connection, rows)
+        return sum(statement.do(connection, row) for row in rows)
+
+    def _insert(self, table: sa.Table, keys: tuple[str, ...]) -> Prepared:
+        found = self._inserts.get((table.name, keys))
+        if found is None:
+            found = self._inserts[table.name, keys] = new_rows(table, keys, self.engine.dialect.name)
+        return found
 
     def close(self) -> None:
         """Close every connection."""
+        for connection in (*self._writing, *self._reading):
+            connection.close()
+        for driver in self._drivers:
+            driver.close()
+        self._keep()
         self.engine.dispose()

@@ -28,6 +28,7 @@ from trading.market.lineage import digest
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.positions import assets
+from trading.store.order_log.prepared import Prepared, given
 from trading.store.order_log.records import IN_FLIGHT, ZERO, IntentStatus, Leg
 from trading.store.order_log.schema_ledger import high_water, ledger_entries
 
@@ -38,6 +39,18 @@ OWNED = ("base", "quote", "reserved", "dust", "other")
 HOLDING = frozenset(status.value for status in (IntentStatus.NEW, *IN_FLIGHT, IntentStatus.LOST))
 
 Fact = Mapping[str, Any] | sa.RowMapping  # one row of a table
+_INTENT = Prepared(sa.select(schema.intents).where(schema.intents.c.coid == given("coid")))
+_TRADE = Prepared(sa.select(schema.trades).where(schema.trades.c.trade_id == given("trade_id")))
+_MADE = Prepared(
+    sa.select(schema.trades.c.pnl_quote).where(
+        schema.trades.c.user_id == given("user_id"), schema.trades.c.is_closed
+    )
+)
+_HIGH = Prepared(sa.select(high_water.c.realised).where(high_water.c.user_id == given("user_id")))
+_MOVED = Prepared(
+    sa.select(_TABLE.c.amount).where(_TABLE.c.ref == given("ref"), _TABLE.c.account == given("account"))
+)
+_INSERT = Prepared(_TABLE.insert(), list(_TABLE.c.keys()))
 Line = tuple[str, str, Decimal]
 
 
@@ -97,8 +110,7 @@ class Entries:
 
     def reservation(self, connection: sa.Connection, coid: str, at_ms: int) -> None:
         """Bring what is reserved for one order to what it may still spend."""
-        intents = schema.intents
-        row = connection.execute(sa.select(intents).where(intents.c.coid == coid)).mappings().first()
+        row = _INTENT.first(connection, coid=coid)
         if row is not None:
             self.reserve(connection, row, at_ms)
 
@@ -119,21 +131,18 @@ class Entries:
             if amount != 0:
                 lines += _rows(key, [("quote", quote, -amount), ("reserved", quote, amount)])
         if lines:
-            connection.execute(_TABLE.insert(), lines)
+            _INSERT.each(connection, lines)
 
     def dust(self, connection: sa.Connection, trade_id: str, at_ms: int) -> None:
         """Bring the dust of one trade to what the trade says."""
-        trades = schema.trades
-        row = connection.execute(sa.select(trades).where(trades.c.trade_id == trade_id)).mappings().one()
+        row = _TRADE.rows(connection, trade_id=trade_id)[0]
         key = (f"dust:{trade_id}", row["user_id"], "dust", trade_id, at_ms)
         self._bring(connection, key, ("base", "dust"), assets(row["symbol"])[0], row["dust"])
 
     def mark_high_water(self, connection: sa.Connection, user_id: str, at_ms: int) -> None:
         """Raise the user's high-water mark if closed trades never came to more."""
-        trades = schema.trades
-        query = sa.select(trades.c.pnl_quote).where(trades.c.user_id == user_id, trades.c.is_closed)
-        made = sum(connection.scalars(query), ZERO)
-        before = connection.scalar(sa.select(high_water.c.realised).where(high_water.c.user_id == user_id))
+        made = sum((row["pnl_quote"] for row in _MADE.rows(connection, user_id=user_id)), ZERO)
+        before = _HIGH.scalar(connection, user_id=user_id)
         if made <= (before or ZERO):
             return
         row = {"user_id": user_id, "realised": made, "at_ms": at_ms}
@@ -211,8 +220,7 @@ class Entries:
         wanted: Decimal,
     ) -> None:
         source, target = accounts
-        query = sa.select(_TABLE.c.amount).where(_TABLE.c.ref == key[3], _TABLE.c.account == target)
-        amounts: list[Decimal] = list(connection.scalars(query))
+        amounts = [row["amount"] for row in _MOVED.rows(connection, ref=key[3], account=target)]
         change = wanted - sum(amounts, ZERO)
         if change != 0:
             numbered = (f"{key[0]}:{len(amounts)}", *key[1:])

@@ -14,10 +14,14 @@ from trading.market.errors import BadInput, MissingData
 from trading.market.lineage import digest
 from trading.store.order_log.database import Database
 from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.prepared import Prepared
 from trading.store.order_log.records import Event
 from trading.store.order_log.schema_fleet import halts as _TABLE  # noqa: N812 - a table, as everywhere here
 
 OPERATOR = "operator"
+_COUNTS = Prepared(
+    sa.select(sa.func.count().label("placed"), sa.func.count(_TABLE.c.lifted_wall_ms).label("lifted"))
+)
 
 
 class HaltKind(StrEnum):
@@ -144,9 +148,8 @@ class Halts:
 
     def version(self) -> tuple[int, int]:
         """Return what is another pair after any change: rows are only added, and lifted once."""
-        with self._database.read() as connection:
-            row = connection.exec_driver_sql("SELECT count(*), count(lifted_wall_ms) FROM halts").one()
-        return int(row[0]), int(row[1])
+        found = self._database.rows(_COUNTS)[0]
+        return int(found["placed"]), int(found["lifted"])
 
     def all(self) -> list[Halt]:
         """Return every halt there ever was, oldest first."""

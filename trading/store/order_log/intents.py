@@ -6,6 +6,7 @@ repeated step changes nothing and a status never moves backwards.
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,11 +18,13 @@ from trading.store.order_log.database import Database
 from trading.store.order_log.entries import Entries
 from trading.store.order_log.leases import Leases
 from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.prepared import Prepared, changed, given, one_of
 from trading.store.order_log.records import IN_FLIGHT, Event, Intent, IntentStatus, Leg, Skip
 from trading.store.order_log.rows import intent_of, intent_row
-from trading.store.order_log.scope import Scope
+from trading.store.order_log.scope import Scope, of_shards
 
 _TABLE = schema.intents
+_BY_COID = Prepared(sa.select(_TABLE).where(_TABLE.c.coid == given("coid")))
 
 
 class Intents:
@@ -79,7 +82,7 @@ class Intents:
                 takes.note(connection, intents, worker_id, self._wall)
             planned = [intent_row(intent, wall_ms) for intent in intents]
             if planned:
-                connection.execute(_TABLE.insert(), planned)
+                _insert(tuple(planned[0])).each(connection, planned)
                 self._entries.reserve_new(connection, planned, at_ms)
             rows = [_skip_row(skip, at_ms) for skip in skips]
             self._database.insert_new(connection, schema.skips, rows)
@@ -198,30 +201,27 @@ class Intents:
         **values: Any,
     ) -> bool:
         change = {"status": after.value, "changed_wall_ms": self._wall.now_ms()} | values
-        allowed = [status.value for status in before]
+        statement = _move(tuple(status.value for status in before), tuple(change))
         with self._database.write() as connection:
             # What is known of an order may be written by anybody; whether it leaves, by one worker alone.
             is_fenced = after in (IntentStatus.SENT, IntentStatus.VOID)
             if is_fenced and not self.leases.may_send(connection, coid=coid):
                 return False
-            moved = connection.execute(
-                _TABLE.update().where(_TABLE.c.coid == coid, _TABLE.c.status.in_(allowed)).values(**change)
-            )
-            if moved.rowcount == 1 and (after.is_terminal or before == (IntentStatus.LOST,)):
+            is_moved = statement.do(connection, change | {"of": coid}) == 1
+            if is_moved and (after.is_terminal or before == (IntentStatus.LOST,)):
                 self._entries.reservation(connection, coid, self._wall.now_ms())
-            if moved.rowcount == 1 and event is not None:
+            if is_moved and event is not None:
                 self._outbox.add(connection, event)
-            if moved.rowcount == 1 and skip is not None:
+            if is_moved and skip is not None:
                 self._database.insert_new(connection, schema.skips, [skip])
-        return bool(moved.rowcount == 1)
+        return is_moved
 
     # --- reading --------------------------------------------------------------------------------
 
     def lookup(self, coid: str) -> Intent | None:
         """Return the intent of a client order id, None if there is none."""
-        with self._database.read() as connection:
-            row = connection.execute(sa.select(_TABLE).where(_TABLE.c.coid == coid)).mappings().first()
-        return None if row is None else intent_of(row)
+        found = self._database.rows(_BY_COID, coid=coid)
+        return intent_of(found[0]) if found else None
 
     def get(self, coid: str) -> Intent:
         """Return one intent.
@@ -248,51 +248,83 @@ class Intents:
 
         Those of the users in scope, unless a user or a trade is named.
         """
-        query = sa.select(_TABLE)
-        if statuses is not None:
-            query = query.where(_TABLE.c.status.in_([status.value for status in statuses]))
-        if user_id is not None:
-            query = query.where(_TABLE.c.user_id == user_id)
-        if trade_id is not None:
-            query = query.where(_TABLE.c.trade_id == trade_id)
-        if leg is not None:
-            query = query.where(_TABLE.c.leg == leg.value)
-        if user_id is None and trade_id is None:
-            query = self._scope.rows(query, _TABLE.c.user_id)
-        query = query.order_by(_TABLE.c.leg, _TABLE.c.created_wall_ms, _TABLE.c.coid)
-        with self._database.read() as connection:
-            return [intent_of(row) for row in connection.execute(query).mappings()]
+        wanted = None if statuses is None else tuple(status.value for status in statuses)
+        shards = self._scope.shards if user_id is None and trade_id is None else None
+        query = _find(wanted, user_id is not None, trade_id is not None, leg, shards)
+        return [intent_of(row) for row in self._database.rows(query, user_id=user_id, trade_id=trade_id)]
 
     def count(self, statuses: Iterable[IntentStatus]) -> int:
         """Return how many intents of users in scope have one of these statuses."""
-        wanted = [status.value for status in statuses]
-        query = sa.select(sa.func.count()).where(_TABLE.c.status.in_(wanted))
-        with self._database.read() as connection:
-            return connection.scalar(self._scope.rows(query, _TABLE.c.user_id)) or 0
+        query = _count(tuple(status.value for status in statuses), self._scope.shards)
+        return int(self._database.rows(query)[0]["n"])
 
     def symbols(self, statuses: Iterable[IntentStatus], leg: Leg) -> set[str]:
         """Return the symbols of intents of users in scope with one of these statuses."""
-        wanted = [status.value for status in statuses]
-        query = sa.select(_TABLE.c.symbol).where(_TABLE.c.status.in_(wanted), _TABLE.c.leg == leg.value)
-        query = self._scope.rows(query.distinct(), _TABLE.c.user_id)
-        with self._database.read() as connection:
-            return set(connection.scalars(query))
+        query = _symbols(tuple(status.value for status in statuses), leg, self._scope.shards)
+        return {row["symbol"] for row in self._database.rows(query)}
 
     def exits_of_open_trades(self) -> dict[str, list[Intent]]:
         """Return the exit orders of every open trade so far, by trade id, in order of attempt."""
-        trades = schema.trades
-        query = (
-            sa.select(_TABLE)
-            .join(trades, trades.c.trade_id == _TABLE.c.trade_id)
-            .where(trades.c.is_closed.is_(False), _TABLE.c.leg == Leg.CLOSE.value)
-            .order_by(_TABLE.c.attempt)
-        )
-        query = self._scope.rows(query, _TABLE.c.user_id)
         found: dict[str, list[Intent]] = {}
-        with self._database.read() as connection:
-            for row in connection.execute(query).mappings():
-                found.setdefault(row["trade_id"], []).append(intent_of(row))
+        for row in self._database.rows(_exits(self._scope.shards)):
+            found.setdefault(row["trade_id"], []).append(intent_of(row))
         return found
+
+
+@lru_cache(maxsize=4)
+def _insert(columns: tuple[str, ...]) -> Prepared:
+    return Prepared(_TABLE.insert(), columns)
+
+
+@lru_cache(maxsize=64)
+def _move(before: tuple[str, ...], columns: tuple[str, ...]) -> Prepared:
+    these = (_TABLE.c.coid == given("of"), one_of(_TABLE.c.status, before))
+    return Prepared(_TABLE.update().where(*these).values(changed(_TABLE, columns)))
+
+
+@lru_cache(maxsize=64)
+def _find(
+    statuses: tuple[str, ...] | None,
+    by_user: bool,
+    by_trade: bool,
+    leg: Leg | None,
+    shards: frozenset[int] | None,
+) -> Prepared:
+    query = sa.select(_TABLE)
+    if statuses is not None:
+        query = query.where(one_of(_TABLE.c.status, statuses))
+    if by_user:
+        query = query.where(_TABLE.c.user_id == given("user_id"))
+    if by_trade:
+        query = query.where(_TABLE.c.trade_id == given("trade_id"))
+    if leg is not None:
+        query = query.where(one_of(_TABLE.c.leg, [leg.value]))
+    query = of_shards(query, _TABLE.c.user_id, shards)
+    return Prepared(query.order_by(_TABLE.c.leg, _TABLE.c.created_wall_ms, _TABLE.c.coid))
+
+
+@lru_cache(maxsize=16)
+def _count(statuses: tuple[str, ...], shards: frozenset[int] | None) -> Prepared:
+    query = sa.select(sa.func.count().label("n")).where(one_of(_TABLE.c.status, statuses))
+    return Prepared(of_shards(query, _TABLE.c.user_id, shards))
+
+
+@lru_cache(maxsize=16)
+def _symbols(statuses: tuple[str, ...], leg: Leg, shards: frozenset[int] | None) -> Prepared:
+    these = (one_of(_TABLE.c.status, statuses), one_of(_TABLE.c.leg, [leg.value]))
+    return Prepared(of_shards(sa.select(_TABLE.c.symbol).where(*these).distinct(), _TABLE.c.user_id, shards))
+
+
+@lru_cache(maxsize=16)
+def _exits(shards: frozenset[int] | None) -> Prepared:
+    trades = schema.trades
+    query = (
+        sa.select(_TABLE)
+        .join(trades, trades.c.trade_id == _TABLE.c.trade_id)
+        .where(trades.c.is_closed.is_(False), _TABLE.c.leg == sa.literal_column(f"'{Leg.CLOSE.value}'"))
+        .order_by(_TABLE.c.attempt)
+    )
+    return Prepared(of_shards(query, _TABLE.c.user_id, shards))
 
 
 def _skip_row(skip: Skip, at_ms: int) -> dict[str, Any]:

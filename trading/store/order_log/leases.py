@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from trading.market.clock import Clock
 from trading.store.order_log.database import Database
+from trading.store.order_log.prepared import Prepared, given
 from trading.store.order_log.schema import intents, users
 from trading.store.order_log.schema_shards import shards as _SHARDS  # noqa: N812 - a table, as everywhere here
 from trading.store.order_log.schema_shards import workers as _WORKERS  # noqa: N812 - same
@@ -169,13 +170,11 @@ class Leases:
         """Whether this process holds the shard of a user, or of an order's user; asked in the transaction."""
         if self.worker_id is None:
             return True
-        user = user_id if user_id is not None else _user_of(coid)
-        query = sa.select(_SHARDS.c.shard, _SHARDS.c.token).join(users, users.c.shard == _SHARDS.c.shard)
-        # Postgres: whoever takes over waits for this transaction. SQLite has one writer anyway.
-        found = connection.execute(query.where(users.c.user_id == user).with_for_update(read=True)).first()
+        query, who = (_OF_ORDER, coid) if user_id is None else (_OF_USER, user_id)
+        found = query.first(connection, who=who)
         if found is None:
             return False
-        return self._held.get(int(found.shard)) == int(found.token)
+        return self._held.get(int(found["shard"])) == int(found["token"])
 
     def _is_mine(self, row: Any) -> bool:
         return bool(row.owner == self.worker_id and self._held.get(row.shard) == row.token)
@@ -234,5 +233,11 @@ def _change(connection: sa.Connection, shard: int, **values: object) -> None:
     connection.execute(_SHARDS.update().where(_SHARDS.c.shard == shard).values(**values))
 
 
-def _user_of(coid: str) -> sa.ScalarSelect[str]:
-    return sa.select(intents.c.user_id).where(intents.c.coid == coid).scalar_subquery()
+def _of(user_id: Any) -> Prepared:
+    query = sa.select(_SHARDS.c.shard, _SHARDS.c.token).join(users, users.c.shard == _SHARDS.c.shard)
+    # Postgres: whoever takes over waits for this transaction. SQLite has one writer anyway.
+    return Prepared(query.where(users.c.user_id == user_id).with_for_update(read=True))
+
+
+_OF_USER = _of(given("who"))
+_OF_ORDER = _of(sa.select(intents.c.user_id).where(intents.c.coid == given("who")).scalar_subquery())

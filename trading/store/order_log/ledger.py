@@ -7,6 +7,7 @@ the event for people and caches) is written in the transaction that books it.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,13 +21,25 @@ from trading.store.order_log.database import Database
 from trading.store.order_log.entries import Entries
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.positions import BookedFill, add_up, fee_in_quote
+from trading.store.order_log.prepared import AnyRow, Prepared, Row, changed, given
 from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
 from trading.store.order_log.round_trips import event, exit_levels, trade_values
 from trading.store.order_log.rows import intent_of, intent_row, terms_text, trade_of
-from trading.store.order_log.scope import Scope
+from trading.store.order_log.scope import Scope, of_shards
 
 _AT_ONCE = 500  # values of one statement
 _TRADES, _INTENTS, _FILLS = schema.trades, schema.intents, schema.fills
+_INTENT = Prepared(sa.select(_INTENTS).where(_INTENTS.c.coid == given("coid")).with_for_update())
+_FILLS_OF = Prepared(sa.select(_FILLS).where(_FILLS.c.trade_id == given("trade_id")))
+_TRADE_READ = Prepared(sa.select(_TRADES).where(_TRADES.c.trade_id == given("trade_id")))
+_TRADE = Prepared(sa.select(_TRADES).where(_TRADES.c.trade_id == given("trade_id")).with_for_update())
+_MODE = Prepared(sa.select(schema.users.c.mode).where(schema.users.c.user_id == given("user_id")))
+_OPEN_OF = Prepared(
+    sa.select(_TRADES)
+    .where(_TRADES.c.is_closed.is_(False), _TRADES.c.user_id == given("user_id"))
+    .order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id)
+)
+_WHOLE, _VERSIONS = tuple(_TRADES.c.keys()), ("trade_id", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +93,14 @@ class Ledger:
         rows = [self._fill_row(intent, fill, fee_prices or {}) for fill in fills]
         added = self._database.insert_new(connection, _FILLS, rows)
         self.entries.fills(connection, rows)
-        query = sa.select(_FILLS).where(_FILLS.c.trade_id == intent.trade_id)
-        of_trade = connection.execute(query).mappings().all()
+        of_trade = _FILLS_OF.rows(connection, trade_id=intent.trade_id)
         intent = self._settle_intent(connection, intent, state, of_trade)
         self.entries.reserve(connection, intent_row(intent, 0), at_ms)
         trade = self._project(connection, intent, of_trade, at_ms) if added else None
         return Booking(added, intent, trade)
 
     def _intent(self, connection: sa.Connection, coid: str) -> Intent:
-        query = sa.select(_INTENTS).where(_INTENTS.c.coid == coid).with_for_update()
-        row = connection.execute(query).mappings().first()
+        row = _INTENT.first(connection, coid=coid)
         if row is None:
             raise MissingData(f"no intent with client order id {coid!r} in the order log")
         return intent_of(row)
@@ -115,7 +126,7 @@ class Ledger:
         }
 
     def _settle_intent(
-        self, connection: sa.Connection, intent: Intent, state: OrderState, of_trade: Sequence[sa.RowMapping]
+        self, connection: sa.Connection, intent: Intent, state: OrderState, of_trade: Sequence[Row]
     ) -> Intent:
         rows = [row for row in of_trade if row["coid"] == intent.coid]
         filled = sum((row["amount"] for row in rows), ZERO)
@@ -130,14 +141,12 @@ class Ledger:
         if is_done and filled == 0:
             change["reason"] = f"{state.status.value}: nothing executed"
         written = change | {"changed_wall_ms": self._wall.now_ms()}
-        connection.execute(_INTENTS.update().where(_INTENTS.c.coid == intent.coid).values(**written))
+        _change(_INTENTS, "coid", tuple(written)).do(connection, written | {"of": intent.coid})
         return replace(intent, **change | {"status": status})
 
     # --- round trips ----------------------------------------------------------------------------
 
-    def _project(
-        self, connection: sa.Connection, intent: Intent, fills: Sequence[sa.RowMapping], at_ms: int
-    ) -> Trade:
+    def _project(self, connection: sa.Connection, intent: Intent, fills: Sequence[Row], at_ms: int) -> Trade:
         """Recompute the trade of `intent` from all its booked fills and say what became of it."""
         sums = add_up(intent.symbol, [booked(row) for row in fills])
         before = self._trade(connection, intent.trade_id)
@@ -147,11 +156,11 @@ class Ledger:
         if intent.leg is Leg.OPEN:
             values |= exit_levels(intent, sums)
         if before is None:
-            identity = self._identity(connection, intent)
-            connection.execute(_TRADES.insert(), identity | values | {"version": 1})
+            row = self._identity(connection, intent) | values | {"version": 1}
+            _insert(tuple(row)).do(connection, row)
         else:
             values["version"] = before.version + 1
-            connection.execute(_TRADES.update().where(_TRADES.c.trade_id == intent.trade_id).values(**values))
+            _change(_TRADES, "trade_id", tuple(values)).do(connection, values | {"of": intent.trade_id})
         if before is not None and before.dust != 0:
             table = schema.dust
             kept = table.update().where(table.c.trade_id == intent.trade_id).values(amount=values["dust"])
@@ -171,13 +180,11 @@ class Ledger:
             self.entries.mark_high_water(connection, trade.user_id, at_ms)
 
     def _trade(self, connection: sa.Connection, trade_id: str) -> Trade | None:
-        query = sa.select(_TRADES).where(_TRADES.c.trade_id == trade_id).with_for_update()
-        row = connection.execute(query).mappings().first()
+        row = _TRADE.first(connection, trade_id=trade_id)
         return None if row is None else trade_of(row)
 
     def _identity(self, connection: sa.Connection, intent: Intent) -> dict[str, Any]:
-        users = schema.users
-        mode = connection.scalar(sa.select(users.c.mode).where(users.c.user_id == intent.user_id))
+        mode = _MODE.scalar(connection, user_id=intent.user_id)
         return {
             "trade_id": intent.trade_id,
             "user_id": intent.user_id,
@@ -240,8 +247,9 @@ class Ledger:
 
     def open_trades(self, user_id: str | None = None) -> list[Trade]:
         """Return the trades of a user, or of all users in scope, that still hold something, oldest first."""
-        query = self._query(_TRADES.c.is_closed.is_(False), user_id)
-        return self._read(self._scope.rows(query, _TRADES.c.user_id) if user_id is None else query)
+        if user_id is not None:
+            return [trade_of(row) for row in self._database.rows(_OPEN_OF, user_id=user_id)]
+        return [trade_of(row) for row in self._database.rows(_open(_WHOLE, self._scope.shards))]
 
     def with_terms(self) -> list[Trade]:
         """Return the open trades of users in scope that have more than stop, target and longest hold."""
@@ -257,9 +265,7 @@ class Ledger:
 
     def count_open(self) -> int:
         """Return how many trades of users in scope still hold something."""
-        query = sa.select(sa.func.count()).where(_TRADES.c.is_closed.is_(False))
-        with self._database.read() as connection:
-            return connection.scalar(self._scope.rows(query, _TRADES.c.user_id)) or 0
+        return len(self._database.rows(_open(_VERSIONS, self._scope.shards)))
 
     def all_trades(self, user_id: str | None = None) -> list[Trade]:
         """Return every trade, oldest first."""
@@ -267,13 +273,13 @@ class Ledger:
 
     def open_versions(self) -> dict[str, int]:
         """Return trade id -> version of every trade of users in scope that is open, oldest first."""
-        query = sa.select(_TRADES.c.trade_id, _TRADES.c.version).where(_TRADES.c.is_closed.is_(False))
-        query = self._scope.rows(query.order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id), _TRADES.c.user_id)
-        with self._database.read() as connection:
-            return {row.trade_id: row.version for row in connection.execute(query)}
+        rows = self._database.rows(_open(_VERSIONS, self._scope.shards))
+        return {row["trade_id"]: row["version"] for row in rows}
 
     def some(self, trade_ids: Sequence[str]) -> list[Trade]:
         """Return those of `trade_ids` under which something was executed, oldest first."""
+        if len(trade_ids) == 1:
+            return [trade_of(row) for row in self._database.rows(_TRADE_READ, trade_id=trade_ids[0])]
         found: list[Trade] = []
         for start in range(0, len(trade_ids), _AT_ONCE):
             found += self._read(self._query(_TRADES.c.trade_id.in_(trade_ids[start : start + _AT_ONCE])))
@@ -301,7 +307,24 @@ class Ledger:
             return [trade_of(row) for row in connection.execute(query).mappings()]
 
 
-def booked(row: sa.RowMapping) -> BookedFill:
+@lru_cache(maxsize=16)
+def _change(table: sa.Table, key: str, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(table.update().where(table.c[key] == given("of")).values(changed(table, columns)))
+
+
+@lru_cache(maxsize=4)
+def _insert(columns: tuple[str, ...]) -> Prepared:
+    return Prepared(_TRADES.insert(), columns)
+
+
+@lru_cache(maxsize=16)
+def _open(columns: tuple[str, ...], shards: frozenset[int] | None) -> Prepared:
+    query = sa.select(*(_TRADES.c[name] for name in columns)).where(_TRADES.c.is_closed.is_(False))
+    query = of_shards(query, _TRADES.c.user_id, shards)
+    return Prepared(query.order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id))
+
+
+def booked(row: AnyRow) -> BookedFill:
     """Read the part of a row of `fills` that positions are made of."""
     return BookedFill(
         side=Side(row["side"]),

@@ -4,17 +4,20 @@ Delivery is at least once; `event_id` is a function of what happened, so a repea
 """
 
 import json
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
 from trading.market.clock import Clock
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.prepared import AnyRow, Prepared, given
 from trading.store.order_log.records import Event
-from trading.store.order_log.scope import Scope
+from trading.store.order_log.scope import Scope, of_shards
 
 Reader = Literal["delivered", "cached"]  # the message channel, and the users' cache
+READERS: tuple[Reader, ...] = get_args(Reader)
 
 
 class Outbox:
@@ -36,21 +39,16 @@ class Outbox:
 
     def waiting(self, reader: Reader = "delivered", limit: int = 100) -> list[Event]:
         """Return the oldest events of users in scope that `reader` has not had yet."""
-        mark = schema.outbox.c[f"{reader}_wall_ms"]
-        query = self._scope.rows(sa.select(schema.outbox).where(mark.is_(None)), schema.outbox.c.user_id)
-        query = query.order_by(schema.outbox.c.seq).limit(limit)
-        with self._database.read() as connection:
-            return [_event(row) for row in connection.execute(query).mappings()]
+        rows = self._database.rows(_waiting(reader, self._scope.shards), most=limit)
+        return [_event(row) for row in rows]
 
     def mark(self, events: list[Event], reader: Reader = "delivered") -> None:
         """Note that `reader` has had these events."""
         if not events:
             return
-        table = schema.outbox
-        keys = [event.event_id for event in events]
-        change = {f"{reader}_wall_ms": self._wall.now_ms()}
+        now_ms = self._wall.now_ms()
         with self._database.write() as connection:
-            connection.execute(table.update().where(table.c.event_id.in_(keys)).values(**change))
+            _MARK[reader].each(connection, [{"of": event.event_id, "at_ms": now_ms} for event in events])
 
     def of_user(self, user_id: str) -> list[Event]:
         """Return every event of one user, oldest first."""
@@ -70,7 +68,24 @@ def _row(event: Event) -> dict[str, Any]:
     }
 
 
-def _event(row: sa.RowMapping) -> Event:
+@lru_cache(maxsize=8)
+def _waiting(reader: Reader, shards: frozenset[int] | None) -> Prepared:
+    table = schema.outbox
+    query = sa.select(table).where(table.c[f"{reader}_wall_ms"].is_(None))
+    query = of_shards(query, table.c.user_id, shards)
+    return Prepared(query.order_by(table.c.seq).limit(given("most", sa.Integer)))
+
+
+def _marking(reader: Reader) -> Prepared:
+    table = schema.outbox
+    change = {f"{reader}_wall_ms": given("at_ms", sa.BigInteger)}
+    return Prepared(table.update().where(table.c.event_id == given("of")).values(change))
+
+
+_MARK = {reader: _marking(reader) for reader in READERS}
+
+
+def _event(row: AnyRow) -> Event:
     return Event(
         event_id=row["event_id"],
         user_id=row["user_id"],

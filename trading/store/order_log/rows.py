@@ -3,17 +3,16 @@
 from dataclasses import fields
 from typing import Any
 
-import sqlalchemy as sa
-
 from trading.market.exit_terms import ExitTerms
 from trading.market.orders import PLAIN, OrderType, Side
+from trading.store.order_log.prepared import AnyRow
 from trading.store.order_log.records import Intent, IntentStatus, Leg, Trade
 
 _INTENT_FIELDS = tuple(item.name for item in fields(Intent))
 _TRADE_FIELDS = tuple(item.name for item in fields(Trade))
 
 
-def intent_of(row: sa.RowMapping) -> Intent:
+def intent_of(row: AnyRow) -> Intent:
     """Read one row of `intents`."""
     values: dict[str, Any] = {name: row[name] for name in _INTENT_FIELDS}
     values["leg"] = Leg(values["leg"])
@@ -33,7 +32,7 @@ def intent_row(intent: Intent, wall_ms: int) -> dict[str, Any]:
     return row | {"created_wall_ms": wall_ms, "changed_wall_ms": wall_ms}
 
 
-def trade_of(row: sa.RowMapping) -> Trade:
+def trade_of(row: AnyRow) -> Trade:
     """Read one row of `trades`."""
     values = {name: row[name] for name in _TRADE_FIELDS}
     return Trade(**(values | {"exits": ExitTerms.of_text(values["exits"])}))

@@ -34,11 +34,19 @@ class Scope:
 
     def rows[S: sa.Select[Any]](self, query: S, user_id: sa.ColumnElement[str]) -> S:
         """Narrow `query` to rows whose `user_id` is in scope; rows of no user belong to the first shard."""
-        if self.shards is None:
-            return query
-        mine: sa.ColumnElement[bool] = user_id.in_(
-            sa.select(users.c.user_id).where(users.c.shard.in_(sorted(self.shards)))
-        )
-        if self.leads:
-            mine = sa.or_(mine, user_id.not_in(sa.select(users.c.user_id)))
-        return query.where(mine)
+        return of_shards(query, user_id, self.shards)
+
+
+def of_shards[S: sa.Select[Any]](
+    query: S, user_id: sa.ColumnElement[str], shards: frozenset[int] | None
+) -> S:
+    """Do what `Scope.rows` does, for the shards named; their numbers stand in the statement itself."""
+    if shards is None:
+        return query
+    if not shards:
+        return query.where(sa.false())
+    held = [sa.literal_column(str(shard), sa.Integer) for shard in sorted(shards)]
+    mine: sa.ColumnElement[bool] = user_id.in_(sa.select(users.c.user_id).where(users.c.shard.in_(held)))
+    if FIRST in shards:
+        mine = sa.or_(mine, user_id.not_in(sa.select(users.c.user_id)))
+    return query.where(mine)

@@ -12,6 +12,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from trading.market.clock import Clock
+from trading.store.order_log.prepared import Prepared, given
 from trading.store.order_log.records import Intent
 from trading.store.order_log.schema_shards import takes as _TABLE  # noqa: N812 - a table, as everywhere here
 
@@ -34,17 +35,25 @@ class Take:
     cost: Decimal
 
 
+_COLUMNS = ("coid", "worker_id", "user_id", "symbol", "signal_set_id", "signal_id", "cost", "at_wall_ms")
+_INSERT = Prepared(_TABLE.insert(), _COLUMNS)
+_FORGET = Prepared(_TABLE.delete().where(_TABLE.c.at_wall_ms < given("before")))
+_LAST = Prepared(sa.select(sa.func.max(_TABLE.c.seq).label("seq")))
+OF_OTHERS = Prepared(
+    sa.select(*(_TABLE.c[name] for name in Take.__dataclass_fields__))
+    .where(_TABLE.c.seq > given("since"), _TABLE.c.worker_id != given("worker_id"))
+    .order_by(_TABLE.c.seq)
+)
+
+
 def last(connection: sa.Connection) -> int:
     """Return the number of the newest take, 0 before the first."""
-    return connection.scalar(sa.select(sa.func.max(_TABLE.c.seq))) or 0
+    return _LAST.scalar(connection) or 0
 
 
 def of_others(connection: sa.Connection, since: int, worker_id: str | None) -> list[Take]:
     """Return what other workers took after the take numbered `since`, in order."""
-    columns = [_TABLE.c[name] for name in Take.__dataclass_fields__]
-    query = sa.select(*columns).where(_TABLE.c.seq > since, _TABLE.c.worker_id != worker_id)
-    rows = connection.execute(query.order_by(_TABLE.c.seq)).mappings()
-    return [Take(**dict(row)) for row in rows]
+    return [Take(**row) for row in OF_OTHERS.rows(connection, since=since, worker_id=worker_id)]
 
 
 def note(connection: sa.Connection, intents: Sequence[Intent], worker_id: str, wall: Clock) -> None:
@@ -64,5 +73,5 @@ def note(connection: sa.Connection, intents: Sequence[Intent], worker_id: str, w
         for intent in intents
     ]
     if rows:
-        connection.execute(_TABLE.insert(), rows)
-        connection.execute(_TABLE.delete().where(_TABLE.c.at_wall_ms < now_ms - _KEPT_MS))
+        _INSERT.each(connection, rows)
+        _FORGET.do(connection, {"before": now_ms - _KEPT_MS})

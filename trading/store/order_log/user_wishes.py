@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,8 +10,18 @@ import sqlalchemy as sa
 from trading.market.clock import Clock
 from trading.market.lineage import digest
 from trading.store.order_log.database import Database
+from trading.store.order_log.prepared import Prepared, given
 from trading.store.order_log.schema_users import consents, preferences, user_requests
-from trading.store.order_log.scope import Scope
+from trading.store.order_log.scope import Scope, of_shards
+
+_PREFERENCES = Prepared(sa.select(preferences.c.body).where(preferences.c.user_id == given("user_id")))
+
+
+@lru_cache(maxsize=8)
+def _open_requests(shards: frozenset[int] | None) -> Prepared:
+    query = of_shards(sa.select(user_requests), user_requests.c.user_id, shards)
+    query = query.where(user_requests.c.done_wall_ms.is_(None))
+    return Prepared(query.order_by(user_requests.c.asked_wall_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +100,8 @@ class UserWishes:
 
     def preferred(self, user_id: str) -> dict[str, Any]:
         """Return a user's preferences; empty where none were given."""
-        query = sa.select(preferences.c.body).where(preferences.c.user_id == user_id)
-        with self._database.read() as connection:
-            found = connection.scalar(query)
-        return {} if found is None else dict(json.loads(found))
+        found = self._database.rows(_PREFERENCES, user_id=user_id)
+        return dict(json.loads(found[0]["body"])) if found else {}
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -131,12 +140,8 @@ class UserWishes:
 
     def open_requests(self, kind: str | None = None) -> list[Request]:
         """Return what is still to be done for users in scope, oldest first."""
-        which: list[sa.ColumnElement[bool]] = [user_requests.c.done_wall_ms.is_(None)]
-        if kind is not None:
-            which.append(user_requests.c.kind == kind)
-        return self._requests(
-            self._scope.rows(sa.select(user_requests), user_requests.c.user_id).where(*which)
-        )
+        rows = self._database.rows(_open_requests(self._scope.shards))
+        return [Request(**row) for row in rows if kind is None or row["kind"] == kind]
 
     def requests_of(self, user_id: str) -> list[Request]:
         """Return everything a user asked for, oldest first."""

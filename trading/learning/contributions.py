@@ -26,7 +26,7 @@ def contributions(classifier: Classifier, x: Floats, medians: Floats) -> Floats:
     if isinstance(classifier, Logistic):
         scaler, linear = (step for _, step in classifier.estimator.steps)  # type: ignore[attr-defined]  # the library has no types
         filled = np.where(np.isnan(x), classifier.medians, x)
-        values: Floats = scaler.transform(filled) * linear.coef_[0]
+        values: Floats = scaler.transform(filled) * linear.coef_[0] * classifier.slope
         return values
     if isinstance(classifier, Trees):
         raw = classifier.booster.predict(x, pred_contrib=True, num_threads=1)  # type: ignore[attr-defined]  # the library has no types

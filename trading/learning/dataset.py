@@ -131,7 +131,8 @@ class TrainingSet:
     @property
     def group(self) -> Ints:
         """Market decision of each row as a number, shape (n,): rows of one group share a fold."""
-        return np.unique(self.frame["group"].to_numpy().astype(str), return_inverse=True)[1].astype(np.int64)
+        place: Ints = np.unique(self.frame["group"].to_numpy().astype(str), return_inverse=True)[1]
+        return place
 
     @property
     def days(self) -> int:

@@ -12,8 +12,9 @@ import polars as pl
 
 from trading.learning.dataset import TrainingSet
 from trading.learning.models import Classifier, fit_classifier
-from trading.learning.protocol.answers import Recipe
+from trading.learning.protocol.answers import Answers, Recipe, answers, sample
 from trading.learning.protocol.book import EvaluationBook
+from trading.learning.protocol.folds import clock, outer_folds
 from trading.learning.protocol.gate import EVALUATION, Judgement, Verdict, judge
 from trading.learning.protocol.report import ProtocolReport
 from trading.learning.protocol.rules import EvaluationRules
@@ -30,6 +31,7 @@ __all__ = [
     "Verdict",
     "evaluate",
     "fit_all",
+    "out_of_sample",
 ]
 
 
@@ -123,6 +125,12 @@ def told(
     return Evaluation(
         judged.verdict, judged.reason, judged.table, candidate, figures, training.dataset_id, report
     )
+
+
+def out_of_sample(training: TrainingSet, kind: str, rules: EvaluationRules) -> Answers | None:
+    """Return the answers that the evaluation judges `kind` by, with the first seed; None if no fold trained."""
+    given = sample(training, clock(training))
+    return answers(given, outer_folds(given.times, rules), Recipe(kind), rules.seed)
 
 
 def fit_all(training: TrainingSet, recipe: Recipe, seed: int) -> Candidate:

@@ -77,6 +77,11 @@ class Logistic:
         raw = part.decision_function(filled[check])  # type: ignore[attr-defined]  # the library has no types
         return cls(medians, whole, fit_calibrator(method, raw, y[check], weight[check]))
 
+    @property
+    def slope(self) -> float:
+        """By what the calibration multiplies the line's log-odds; 1 where its curve is no straight line."""
+        return self.calibrator.values[0] if self.calibrator.method == "platt" else 1.0
+
     def predict(self, x: Floats) -> Floats:
         """Return one probability per row."""
         raw = self.estimator.decision_function(_filled(x, self.medians))  # type: ignore[attr-defined]  # the library has no types
@@ -121,6 +126,11 @@ class Trees:
             return cls(_grow(x, y, weight, seed, settings))
         booster = _grow(x[grow], y[grow], weight[grow], seed, settings)
         return cls(booster, fit_calibrator(method, _raw(booster, x[check]), y[check], weight[check]))
+
+    @property
+    def slope(self) -> float:
+        """By what the calibration multiplies the trees' log-odds; 1 where its curve is no straight line."""
+        return self.calibrator.values[0] if self.calibrator.method == "platt" else 1.0
 
     def predict(self, x: Floats) -> Floats:
         """Return one probability per row."""

@@ -19,7 +19,7 @@ def pool(
     *,
     strength: float = 0.0,
     days: int = 45,
-    per_day: int = 16,
+    per_day: int = 30,
     mean: float = -0.002,
     shuffle: bool = False,
     source: str = "paper",

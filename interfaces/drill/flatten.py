@@ -3,6 +3,7 @@
 import random
 import time
 from dataclasses import replace
+from functools import partial
 
 from interfaces.drill.judging import judge
 from interfaces.drill.scene import UNCAPPED, fill, until_sold
@@ -15,10 +16,12 @@ from trading.store.order_log.records import IN_FLIGHT, Leg
 
 KILLS = 10
 PAIRS = 4
+SENT_AT_MOST = 3  # orders after which a run is killed: with ten kills, fewer than there are positions
 DONE_S = 240.0
 # Weight per second of the one address on which the runs that are killed sell: slow enough that a kill finds
-# positions unsold.
-SLOWLY = {"SLUICE_EXCHANGE__RATE_PER_S": "60", "SLUICE_EXCHANGE__SIGNED_ON_ADDRESS": "true"}
+# positions unsold. Each run spends about 30 on listing, time and quotes before it sells.
+SLOWLY = {"SLUICE_EXCHANGE__RATE_PER_S": "20", "SLUICE_EXCHANGE__SIGNED_ON_ADDRESS": "true"}
+FIRST_S = 30.0  # a run that sent nothing in so long is killed all the same, and counted
 
 
 def flatten(
@@ -39,12 +42,14 @@ def flatten(
         slowly = SLOWLY | {"SLUICE_EXCHANGE__LIMITER_PATH": str(stage.home / "slow")}
         in_flight: list[float] = []
         unsold: list[float] = []
+        silent = 0
         for number in range(1, runs + 1):
-            before = _sent(stage)
+            before, wanted = _sent(stage), draw.randint(1, SENT_AT_MOST)
             child = stage.start("flatten", [*command, "--for-seconds", "600"], **slowly)
-            # Not before it has sent something of its own: it may first look for what its predecessor left.
-            stage.until(lambda before=before: _sent(stage) > before, 15, every_s=0.01)  # type: ignore[misc]
-            time.sleep(draw.choice((0.15, 0.5, 2.0)) * draw.random())
+            # After so many orders of its own: it may first look for what its predecessor left.
+            has_sent = partial(_has_sent, stage, before + wanted)
+            silent += not stage.until(has_sent, FIRST_S, every_s=0.01)
+            time.sleep(0.1 * draw.random())
             child.kill()
             result.inject("kill of sluice flatten")
             in_flight.append(float(len(stage.log.orders.find(statuses=IN_FLIGHT))))
@@ -65,6 +70,7 @@ def flatten(
             "kills_in_the_middle_of_the_sale": sum(0 < n < len(held) for n in unsold),
             "positions_without_an_exit_at_death": spread(unsold),
             "orders_in_flight_at_death": spread(in_flight),
+            "runs_that_sent_too_little_in_30_s": silent,
         }
         # What stayed LOST sold nothing or is found: the engine goes on looking, the halt holds.
         engine = stage.start_engine()
@@ -75,6 +81,10 @@ def flatten(
         result.judge("halt_survives", [] if halts else ["no halt holds after the flatten"])
         stage.is_evidence = not result.passed
     return result
+
+
+def _has_sent(stage: Stage, number: int) -> bool:
+    return _sent(stage) >= number
 
 
 def _sent(stage: Stage) -> int:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from trading.exchange.bars import read_rows
 from trading.exchange.clock_sync import Sample
 from trading.exchange.errors import decode
-from trading.exchange.throttle import Priority
+from trading.exchange.throttle import Priority, priority
 from trading.exchange.transport import Caller, Transport
 from trading.exchange.weights import weight_of
 from trading.market.errors import BadPayload
@@ -75,5 +75,6 @@ class HttpWire(PublicWire):
             except ValueError:
                 raise BadPayload(f"time: expected serverTime in ms, got {str(told)[:20]!r}") from None
 
-        # Signed requests of every priority wait for this one, so it goes before them.
-        return await self._caller.run(ask, weight=1, default=Priority.EXIT)
+        # Signed requests of every priority wait for this one, so it goes before them, whoever asked first.
+        with priority(Priority.EXIT):
+            return await self._caller.run(ask, weight=1, default=Priority.EXIT)

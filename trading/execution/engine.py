@@ -40,7 +40,8 @@ _log = structlog.get_logger("execution.engine")
 
 # Between two looks at the venue's clock: on a venue whose time runs at the world's pace, and on one that
 # runs faster, stands still, or may change its pace at any moment (the embedded exchange in a demo).
-CLOCK_S, RESTLESS_CLOCK_S = 5.0, 0.25
+# Half of the age at which signed requests wait for a newer one, so that no exit waits for the time.
+CLOCK_S, RESTLESS_CLOCK_S = 2.5, 0.25
 RESTLESS_RATE = 0.05
 BEAT_S = 0.5
 WATCH_S = 0.25  # between two looks at whether our leases still hold by our own clock

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 
 import structlog
 
@@ -23,6 +22,7 @@ from trading.store.order_log.records import PENDING, ZERO, Intent, IntentStatus,
 
 _log = structlog.get_logger("execution.flatten")
 Progress = Callable[[int, int], None]
+CLOCK_S = 2.5  # between two looks at the venue's time
 
 
 @dataclass(slots=True)
@@ -51,6 +51,7 @@ class Flatten:
         self._exits = Exits(desk, self._wire)
         self._follow = Follow(desk, self._wire)
         self._seen: set[str] = set()
+        self._clock_due_s = 0.0
 
     async def run(
         self, *, for_seconds: float, stop: asyncio.Event | None = None, progress: Progress | None = None
@@ -101,11 +102,18 @@ class Flatten:
             self._desk.log.leases.renew()
         self._desk.fleet.refresh()
         self._stop_entries()
-        for part in (self._exits.step, partial(self._follow_up)):
+        for part in (self._keep_time, self._exits.step, self._follow_up):
             try:
                 await part()
             except SluiceError as error:  # the venue may be away: the next pass tries again
                 _log.warning("flatten_pass_failed", error=f"{error!r}")
+
+    async def _keep_time(self) -> None:
+        """Ask for the time before orders have to: they would wait for it behind all others in line."""
+        if time.monotonic() >= self._clock_due_s:
+            with priority(Priority.EXIT):
+                await self._desk.public.sync_clock()
+            self._clock_due_s = time.monotonic() + CLOCK_S
 
     async def _follow_up(self) -> None:
         with priority(Priority.EXIT):

@@ -68,7 +68,7 @@ class Seller:
         step = None if refused is None else refused[0].step
         if step is Step.SMALLER and refused is not None:
             amount = max(market.floor_amount(amount / 2 ** refused[1]), _least_sale(quote.bid, market))
-        if before:
+        if reason != FLATTEN and any(intent.status is not IntentStatus.VOID for intent in before):
             await self.depth.look(trade.symbol)
         band = self._band(before)
         limit = _limit(band, quote.bid, amount, market)

@@ -4,6 +4,7 @@ Room is counted anew with every quote. What stands behind the best bid is known 
 until then a few times the best level stands for it. A flatten takes a share of the best level.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -36,6 +37,7 @@ class Depth:
         self._wall = wall
         self._books: dict[str, tuple[float, pl.DataFrame]] = {}
         self._room: dict[str, tuple[Quote, Decimal]] = {}  # base units left of this quote
+        self._asked: dict[str, asyncio.Lock] = {}
 
     def begin(self) -> None:
         """Count all room anew."""
@@ -46,14 +48,24 @@ class Depth:
         self._books[symbol] = self._wall(), book
 
     async def look(self, symbol: str) -> None:
-        """Ask for the book, unless a fresh one is known; without an answer the best level has to do."""
-        at_s, _ = self._books.get(symbol, (float("-inf"), None))
-        if self._wall() - at_s < FRESH_S:
+        """Ask for the book, unless a fresh one is known; without an answer the best level has to do.
+
+        However many ask at once: one request, or at a slow rate each would find the one before it too old.
+        """
+        if self._is_fresh(symbol):
             return
-        try:
-            self.seen(symbol, await self._public.order_book(symbol, levels=LEVELS))
-        except SluiceError as error:
-            _log.info("book_unknown", symbol=symbol, error=f"{error!r}")
+        lock = self._asked.setdefault(symbol, asyncio.Lock())
+        is_asked = lock.locked()
+        async with lock:
+            if is_asked or self._is_fresh(symbol):
+                return
+            try:
+                self.seen(symbol, await self._public.order_book(symbol, levels=LEVELS))
+            except SluiceError as error:
+                _log.info("book_unknown", symbol=symbol, error=f"{error!r}")
+
+    def _is_fresh(self, symbol: str) -> bool:
+        return self._wall() - self._books.get(symbol, (float("-inf"), None))[0] < FRESH_S
 
     def take(
         self, symbol: str, amount: Decimal, quote: Quote, limit: Decimal, market: Market, *, is_flatten: bool
@@ -68,7 +80,7 @@ class Depth:
     def _all(self, quote: Quote, limit: Decimal, is_flatten: bool) -> Decimal:
         if is_flatten:
             return quote.bid_amount * self._settings.flatten_share
-        at_s, book = self._books.get(quote.symbol, (float("-inf"), None))
-        if book is not None and self._wall() - at_s < FRESH_S:
+        if self._is_fresh(quote.symbol):
+            _, book = self._books[quote.symbol]
             return max(quote.bid_amount, depth_within(book, limit))
         return quote.bid_amount * self._settings.exit_depths

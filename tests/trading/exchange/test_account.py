@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from trading.exchange.pool import ExchangeSettings, GatewayPool
+from trading.exchange.throttle import Priority, priority
 from trading.market import errors as tree
 from trading.market.orders import OrderRequest, OrderStatus, OrderType, Side
 
@@ -201,3 +202,19 @@ async def test_history_row_with_a_junk_time_is_a_bad_payload(
     asked = account.orders_since if path == "allOrders" else account.fills
     with pytest.raises(tree.BadPayload, match=f"{path} of BTC/USDT: "):
         await asked("BTC/USDT", since_ms=START_MS)
+
+
+async def test_time_that_an_order_waits_for_goes_at_the_priority_of_exits(venue: Venue) -> None:
+    """A scan may ask for the time first: an exit that waits for the same answer must not wait with it."""
+    async with GatewayPool(ExchangeSettings(venue.base_url, rate_per_s=10_000, timeout_s=2)) as pool:
+        seen: list[Priority] = []
+        acquire = pool.limiter.acquire
+
+        async def note(weight: int, level: Priority) -> None:
+            seen.append(level)
+            await acquire(weight, level)
+
+        pool.limiter.acquire = note  # type: ignore[method-assign]
+        with priority(Priority.SCAN):
+            await pool.public.sync_clock()
+        assert set(seen) == {Priority.EXIT}

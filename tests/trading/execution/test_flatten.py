@@ -164,3 +164,24 @@ async def test_what_cannot_be_sold_is_named_and_does_not_loop_for_ever(tmp_path)
     assert (report.positions, report.sold, report.is_flat) == (2, 0, False)
     assert len(report.left) == 2
     assert all("AAA/USDT" in line for line in report.left)
+
+
+async def test_run_after_a_killed_one_asks_for_no_book(tmp_path):
+    """What the dead run planned and did not send is void; and a flatten's slices need no depth."""
+    world = await holding(tmp_path)
+    work = await flatten(world, KillSwitch(at=6))
+    with pytest.raises(Killed):
+        await steps(world, work, 3)
+    again = await flatten(world)
+    assert again._desk.log.orders.find(leg=Leg.CLOSE)
+    public, asked = again._desk.public, []
+    before = public.order_book
+
+    async def count(symbol, **options):
+        asked.append(symbol)
+        return await before(symbol, **options)
+
+    public.order_book = count
+    await until_flat(world, again, 20)
+    assert again.watch() == 0
+    assert asked == []

@@ -3,9 +3,15 @@
 import dagster as dg
 
 from pipelines import jobs
+from pipelines.flight import run_in_flight
 from pipelines.windows import days_of_history, days_of_refresh
 from resources.exchange import Exchange
+from resources.learning import Learning
+from resources.order_log import OrderLogResource
+from resources.retraining import retraining_due
 from resources.settings import load_settings
+from resources.store import Store
+from trading.market.errors import MissingData
 from trading.market.timeframes import timeframe
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
@@ -39,14 +45,25 @@ def nightly_research_schedule(exchange: Exchange) -> dg.RunRequest:
     )
 
 
-weekly_retraining_schedule = dg.ScheduleDefinition(
-    name="weekly_retraining_schedule",
+@dg.schedule(
     job=jobs.retraining,
     cron_schedule="0 3 * * 1",
     execution_timezone="UTC",
     default_status=RUNNING,
-    description="Every Monday: a candidate from the pool, promoted or refused.",
+    description="Every Monday: a candidate from the pool, promoted or refused; not while one is in flight.",
 )
+def weekly_retraining_schedule(
+    context: dg.ScheduleEvaluationContext, store: Store, learning: Learning, order_log: OrderLogResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a candidate unless one is being trained or watched, or the last evaluation was just now."""
+    try:
+        at = store.as_of()
+    except MissingData as error:
+        return dg.SkipReason(str(error))
+    found = retraining_due(store, learning, order_log, at, running=run_in_flight(context.instance))
+    return dg.SkipReason(found.said) if found.is_held else dg.RunRequest(tags={"sluice/why": "weekly"})
+
+
 hourly_marts_schedule = dg.ScheduleDefinition(
     name="hourly_marts_schedule",
     job=jobs.marts,

@@ -1,11 +1,17 @@
-"""Triggers: approved symbols that want in start the live job, a failed run alerts the operator."""
+"""Triggers: approved symbols that want in, a retraining that is due, a failed run."""
 
 import dagster as dg
 
-from pipelines.jobs import live_trading_job
+from pipelines.flight import run_in_flight
+from pipelines.jobs import live_trading_job, retraining
 from resources.handover import held_symbols_told, pending_exit_set, pending_signal_set
+from resources.learning import Learning
+from resources.lifecycle import Lifecycle
 from resources.order_log import OrderLogResource
+from resources.retraining import request_key, retraining_due
+from resources.standing import alert_of_champion
 from resources.store import Store
+from trading.market.errors import MissingData
 from trading.market.lineage import digest
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -43,6 +49,31 @@ def approved_symbols_sensor(
     return dg.RunRequest(run_key=key, tags={"sluice/signal_set": key})
 
 
+@dg.sensor(
+    job=retraining,
+    minimum_interval_seconds=55,
+    default_status=RUNNING,
+    description="Train a candidate weekly, after enough new decisions, or on drift; one at a time.",
+)
+def retraining_sensor(
+    context: dg.SensorEvaluationContext, store: Store, learning: Learning, order_log: OrderLogResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Start `retraining` when it is due in market time; the skip reason says what is missing or in flight.
+
+    An alarm of drift starts a candidate and swaps nothing. Looks at the champion too: one that has expired
+    or cannot be loaded is told to the operator once, between two passes as well.
+    """
+    try:
+        at = store.as_of()
+    except MissingData as error:
+        return dg.SkipReason(str(error))
+    alert_of_champion(order_log, Lifecycle(store, learning, at).state_row(), at)
+    found = retraining_due(store, learning, order_log, at, running=run_in_flight(context.instance))
+    if not found.is_due:
+        return dg.SkipReason(found.said)
+    return dg.RunRequest(run_key=request_key(store, learning, at), tags={"sluice/why": found.said[:250]})
+
+
 @dg.run_failure_sensor(
     default_status=RUNNING, description="Tell the operator that a run failed, once per run."
 )
@@ -54,4 +85,4 @@ def run_failure_alert_sensor(context: dg.RunFailureSensorContext, order_log: Ord
     )
 
 
-ALL = [approved_symbols_sensor, run_failure_alert_sensor]
+ALL = [approved_symbols_sensor, retraining_sensor, run_failure_alert_sensor]

@@ -163,6 +163,11 @@ class Lifecycle:
         known = {"kind": core["kind"], "dataset_id": core["dataset_id"], "weight": weight}
         return about | known | {"state": "in_use", "reason": f"champion since {now.since:%Y-%m-%d %H:%M}"}
 
+    def state_row(self) -> pl.DataFrame:
+        """Return `state` as one row."""
+        row = self.state()
+        return pl.DataFrame([row], schema={name: CHAMPION[name] for name in row})
+
     def _is_new(self, model_id: str) -> bool:
         """Whether the journal says nothing of this model yet: a verdict read twice is acted on once."""
         return all(entry.model_id != model_id for entry in self._registry.journal.entries())

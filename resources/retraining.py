@@ -54,6 +54,13 @@ def known_at(
     )
 
 
+def request_key(store: Store, learning: Learning, at: datetime) -> str:
+    """Return a name for the retraining asked for at `at`: a run that failed is tried again an hour later."""
+    told = _last(store, learning)
+    since = "the beginning" if told is None else told["evaluation_id"]
+    return f"after {since}, {at:%Y-%m-%d %H}h"
+
+
 def retraining_due(
     store: Store,
     learning: Learning,

@@ -56,6 +56,7 @@ def signal_table(
         screening_ids=dict(screened.select("symbol", "lineage_id").iter_rows()),
         timeframe=settings.timeframe,
         market=market,
+        forced=learning.registry.journal.forced(),
         instruments=lake.read("instruments") if lake.latest("instruments") is not None else None,
     )
 

@@ -51,6 +51,9 @@ COMMANDS = {
     "research": Mount(
         "interfaces.cli.research", "Decide a past period again after a change; the diff.", _RESEARCH
     ),
+    "explain": Mount(
+        "interfaces.cli.explain", "Why a signal said what it said: features, bound, regime, model.", _RESEARCH
+    ),
     "models": Mount(
         "interfaces.cli.models", "Models: who is champion and why; promote, roll back, drift.", _RESEARCH
     ),

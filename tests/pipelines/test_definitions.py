@@ -174,7 +174,7 @@ def test_schedules_run_by_default_and_in_utc():
 def test_sensors_run_by_default_and_look_at_every_loop_of_the_daemon():
     """The daemon loops every five seconds; an interval of exactly five can miss every other loop."""
     sensors = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
-    assert set(sensors) == {"approved_symbols_sensor", "run_failure_alert_sensor"}
+    assert set(sensors) == {"approved_symbols_sensor", "retraining_sensor", "run_failure_alert_sensor"}
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
         assert sensor.description, sensor.name

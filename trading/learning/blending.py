@@ -1,7 +1,8 @@
 """The weight of a model beside the rules, chosen out of sample, tested out of sample, drawn to the rules.
 
 The rules alone are where it begins. A model gets weight only if the choice of its weight, made on earlier
-folds, would have earned more than the rules on later ones; otherwise its weight is 0.
+folds, would on later ones have earned more than the rules, and more than leaving out as many at random: where
+rules lose, any veto looks like a gain. Otherwise its weight is 0.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ TRIED = {"weight": pl.Float64, "mean_return": pl.Float64, "taken": pl.Int64, "is
 
 @dataclass(frozen=True, slots=True)
 class BlendFit:
-    """A blend with its evidence: mean gain over the rules on later folds, and how likely by chance."""
+    """A blend with its evidence: mean gain over the rules on later folds, and its chance."""
 
     blend: Blend
     uplift: float
@@ -59,8 +60,8 @@ def fit_blend(predictions: Predictions, regimes: Ints, rules: BlendRules | None 
         raise BadInput(f"regimes must be one per prediction ({len(predictions.y)}), were {len(regimes)}")
     everything = np.ones(len(regimes), np.bool_)
     blend, tried = _chosen(predictions, regimes, everything, rules)
-    gained, days = _later_folds(predictions, regimes, rules)
-    p_value = _chance(gained, days, rules)
+    gained, chosen, days = _later_folds(predictions, regimes, rules)
+    p_value = _chance(chosen, days, rules)
     uplift = float(gained.mean()) if len(gained) else 0.0
     is_earned = p_value <= rules.error_rate and uplift > 0
     weight = shrunk(blend.weight, len(regimes), 0.0, prior_bars=rules.prior) if is_earned else 0.0
@@ -118,18 +119,22 @@ def _chosen(
     return _with_weight(start, best), table
 
 
-def _later_folds(found: Predictions, regimes: Ints, rules: BlendRules) -> tuple[Floats, Ints]:
-    """Return what the choice made on earlier folds gained over the rules on each row of later ones."""
-    gained, days = [], []
+def _later_folds(found: Predictions, regimes: Ints, rules: BlendRules) -> tuple[Floats, Floats, Ints]:
+    """Return what the choice made on earlier folds gained on each row of later ones, and the row's day.
+
+    Over the rules, which take all; and over taking the same share of the fold at random.
+    """
+    gained, chosen, days = [], [], []
     for _, fold in pairwise(np.unique(found.fold)):
         blend, _ = _chosen(found, regimes, found.fold < fold, rules)
         rows = found.fold == fold
-        is_out = ~taken(blend, found.probability[rows], regimes[rows])
-        gained.append(np.where(is_out, -found.net_return[rows], 0.0))
+        is_in, net = taken(blend, found.probability[rows], regimes[rows]), found.net_return[rows]
+        gained.append(net * (is_in - 1.0))
+        chosen.append(net * (is_in - is_in.mean()))
         days.append(found.day[rows])
     if not gained:
-        return np.zeros(0), np.zeros(0, np.int64)
-    return np.concatenate(gained), np.concatenate(days)
+        return np.zeros(0), np.zeros(0), np.zeros(0, np.int64)
+    return np.concatenate(gained), np.concatenate(chosen), np.concatenate(days)
 
 
 def _chance(gained: Floats, days: Ints, rules: BlendRules) -> float:

@@ -53,10 +53,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Whether to train now, in words either way."""
+    """Whether to train now, in words either way; `is_held`: something in flight or a cool-down forbids it."""
 
     is_due: bool
     reasons: tuple[str, ...]
+    is_held: bool = False
 
     @property
     def said(self) -> str:
@@ -79,7 +80,7 @@ def due(known: Known, rules: TriggerRules | None = None) -> Due:
         )
     reasons = _reasons(known, rules)
     if against:
-        return Due(is_due=False, reasons=tuple(against))
+        return Due(is_due=False, reasons=tuple(against), is_held=True)
     if not reasons:
         count = f"{known.new_decisions} of {rules.new_decisions} new decisions"
         return Due(is_due=False, reasons=(f"nothing asks for it: {count}, no drift, evaluated {last:%m-%d}",))

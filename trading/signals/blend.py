@@ -122,6 +122,21 @@ class Blend:
         bounds = rows.select("regime", *self.columns()).select("regime", "model_threshold")
         return dict(bounds.iter_rows())
 
+    def words(self) -> dict[str, str]:
+        """Return how the probability asked for in each regime came about, in one clause."""
+        if self.weight == 0:
+            return dict.fromkeys(REGIMES, "weight 0: the rules alone")
+        rows = pl.DataFrame({"regime": list(REGIMES), "probability": [0.5] * len(REGIMES)})
+        told = {}
+        for regime, _, _, bound, is_bounded in rows.select("regime", "probability", *self.columns()).rows():
+            said = f"{regime}: gain {self.gain[regime]:.2%}, loss {self.loss[regime]:.2%}"
+            said += f", margin {self.margin:.2%}, weight {self.weight:.2f} beside {self.rules_return:+.2%}"
+            side = "floor" if bound == self.floor else "ceiling"
+            told[regime] = (
+                f"{said}, held at the {side} {bound:.3g}" if is_bounded else f"{said} = {bound:.3g}"
+            )
+        return told
+
     @staticmethod
     def _of(values: Mapping[str, float]) -> pl.Expr:
         usual = values["normal"]

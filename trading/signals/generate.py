@@ -4,11 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from trading.market.errors import BadInput
 from trading.market.timeframes import timeframe as timeframe_named
-from trading.market.timeframes import to_ms
 from trading.signals.conditions import (
     DEFAULT,
     Declared,
@@ -29,6 +26,7 @@ from trading.signals.features import (
 )
 from trading.signals.line_columns import LINE_COLUMNS
 from trading.signals.news_gate import with_news
+from trading.signals.opinion import OPINION, predicted, with_forced, with_opinion
 from trading.signals.peers import with_relative
 from trading.signals.predictor import Predictor
 from trading.signals.strategy import SignalRules
@@ -56,6 +54,7 @@ SIGNALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "reason": pl.String,
     "screening_id": pl.String,
     "model_id": pl.String,
+    **OPINION,
     **dict.fromkeys(FEATURES, pl.Float64),
 }
 
@@ -74,6 +73,7 @@ def signal_rows(
     timeframe: str = "15m",
     market: pl.DataFrame | None = None,
     instruments: pl.DataFrame | None = None,
+    forced: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return every entry, exit and vetoed entry in the history: one row per symbol and bar.
 
@@ -106,6 +106,8 @@ def signal_rows(
         `indicators` where not given.
     instruments : DataFrame, optional
         `symbol`, `start`: since when each instrument is known.
+    forced : DataFrame of `opinion.FORCED`, optional
+        Pairs whose entries no model may veto for a time; gates hold all the same.
 
     Returns
     -------
@@ -144,12 +146,12 @@ def signal_rows(
     said = wanted(_line_table(frame, asked, rules, model, members if is_across(strategy) else None), strategy)
     rows = frame.with_columns(said.get_columns()).filter(pl.col("is_candidate") | pl.col("is_exit"))
     rows = rows.with_columns(rules.entry_threshold.why_column(multiplier=multiplier))
-    rows = _with_probability(_with_score(rows if is_deep else told(rows), strategy), model)
+    rows = with_opinion(_with_score(rows if is_deep else told(rows), strategy), model)
     ids = dict(screening_ids or {})
     names = (
         pl.col("symbol").replace_strict(ids, default=None, return_dtype=pl.String) if ids else pl.lit(None)
     )
-    done = _decided(rows, rules, strategy, model).with_columns(
+    done = _decided(with_forced(rows, forced), rules, strategy).with_columns(
         screening_id=names, strategy=pl.lit(strategy.name)
     )
     return done.select(pl.col(name).cast(dtype) for name, dtype in SIGNALS.items())
@@ -178,7 +180,7 @@ def _line_table(
     }
     table = frame.with_columns(**{name: computed[name] for name in asked if name in computed})
     if "probability" in asked:
-        table = table.with_columns(_predicted(frame, np.arange(len(frame)), model))
+        table = table.with_columns(predicted(frame, np.arange(len(frame)), model))
     if members is None:
         return table
     known = members.select("symbol", pl.col("open_time").cast(frame.schema["open_time"]), "is_member")
@@ -203,47 +205,15 @@ def _with_rule_score(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(score.alias("score"))
 
 
-def _with_probability(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
-    place = np.flatnonzero(rows["is_candidate"].to_numpy())
-    named = pl.lit(None if model is None else model.model_id, pl.String)
-    asked = pl.Series(_is_known(rows, model))
-    found = rows.with_columns(
-        _predicted(rows, place, model), model_id=pl.when(asked).then(named).otherwise(None)
-    )
-    return found if model is None else found.with_columns(pl.coalesce("probability", "score").alias("score"))
-
-
-def _is_known(rows: pl.DataFrame, model: Predictor | None) -> NDArray[np.bool_]:
-    """Return per row whether the model was there when the bar closed; false without a model."""
-    if model is None or model.known_at is None:
-        return np.full(len(rows), model is not None)
-    found: NDArray[np.bool_] = rows["decided_ms"].to_numpy() >= to_ms(model.known_at)
-    return found
-
-
-def _predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | None) -> pl.Series:
-    """Return the column `probability`: the model's at the rows of `place`, null elsewhere and without one.
-
-    Null too at bars that closed before the model was there: it has learnt from what came after them.
-    """
-    values = np.full(len(rows), np.nan)
-    place = place[_is_known(rows, model)[place]]
-    if model is not None and len(place):
-        values[place] = model.predict(rows.select(FEATURES.keys())[place])
-        if not ((values[place] >= 0) & (values[place] <= 1)).all():
-            raise BadInput(f"model {model.model_id} must answer probabilities in [0, 1]")
-    return pl.Series("probability", values).fill_nan(None)
-
-
-def _decided(
-    rows: pl.DataFrame, rules: SignalRules, strategy: Declared, model: Predictor | None
-) -> pl.DataFrame:
+def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.DataFrame:
     """Apply the gates in a fixed order (regime, peg, news, model); the first that blocks gives the reason."""
     in_panic = (pl.col("regime") == "turbulent") & rules.is_turbulent_blocked
     off_peg = pl.col("is_depegged") & rules.is_depeg_blocked
     in_news = (pl.col("block_age_hours") < rules.news_block_hours).fill_null(False)
-    bound = 0.0 if model is None else model.threshold
-    is_doubted = (pl.col("probability") < bound).fill_null(False)
+    is_below = (pl.col("probability") < pl.col("model_threshold")).fill_null(False)
+    is_forced = pl.col("forced_by").is_not_null()
+    is_doubted = is_below & ~is_forced
+    said = pl.format("{} < {}", _shown("probability", 3), _shown("model_threshold", 3))
     is_in = pl.col("is_candidate")
     entered, left = _words(strategy)
     reason = (
@@ -256,7 +226,9 @@ def _decided(
         .when(in_news)
         .then(pl.format("news: {} {} h ago, no entries", "block_event", _shown("block_age_hours", 1)))
         .when(is_doubted)
-        .then(pl.format("model: {} < {}", _shown("probability", 3), pl.lit(str(round(bound, 3)))))
+        .then(pl.format("model: {}", said))
+        .when(is_below)
+        .then(pl.format("{}; model overridden ({}) by {}", entered, said, "forced_by"))
         .otherwise(entered)
     )
     return rows.with_columns(

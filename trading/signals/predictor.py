@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from trading.signals.blend import Blend
+
 
 class Predictor(Protocol):
     """A promoted model that may veto entries."""
@@ -22,10 +24,19 @@ class Predictor(Protocol):
         ...
 
     @property
+    def blend(self) -> Blend | None:
+        """Its validated weight beside the rules; None: it alone decides, by `threshold`."""
+        ...
+
+    @property
     def known_at(self) -> datetime | None:
         """Market time at which it was trained: at bars that closed before, nobody could have asked it."""
         ...
 
     def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:
         """Return one probability of a net gain per row of the `f_*` columns (nulls allowed)."""
+        ...
+
+    def explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        """Return what each feature did to each answer, in log-odds: one row per row, a column per feature."""
         ...

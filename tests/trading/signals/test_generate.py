@@ -44,7 +44,7 @@ OVERBOUGHT = {"close": 102.0, "rsi_14": 60.0}
 class Constant:
     """A model that always says the same."""
 
-    model_id, threshold = "mdl-test", 0.5
+    model_id, threshold, blend = "mdl-test", 0.5, None
 
     def __init__(self, value: float, known_at: datetime | None = None) -> None:
         self.value, self.known_at, self.seen = value, known_at, pl.DataFrame()
@@ -52,6 +52,9 @@ class Constant:
     def predict(self, features: pl.DataFrame) -> np.ndarray:
         self.seen = features
         return np.full(len(features), self.value)
+
+    def explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        return features.select(pl.lit(0.25).alias("f_atr"), pl.lit(-0.5).alias("f_rsi"))
 
 
 def test_an_entry_names_its_numbers_and_scores_depth_and_distance() -> None:

@@ -118,7 +118,10 @@ def test_what_the_line_knows_can_be_read(table: pl.DataFrame) -> None:
 class Half:
     """A model that says 0.5, and 0.9 where f_rsi is above one half."""
 
-    model_id, threshold, known_at = "m-1", 0.4, None
+    model_id, threshold, known_at, blend = "m-1", 0.4, None, None
+
+    def explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        return features.select("f_rsi")
 
     def predict(self, features: pl.DataFrame) -> np.ndarray:
         assert features.columns == list(FEATURES)

@@ -1,0 +1,94 @@
+"""`sluice explain`: why one signal said what it said, as it was decided; nothing is computed again."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument
+
+from interfaces.cli.output import AsJson, print_json, print_table
+
+if TYPE_CHECKING:
+    from trading.store.lake import Lake
+
+app = typer.Typer(help="Why a signal said what it said: features, bound, regime, model.")
+_TOLD = (
+    *("symbol", "open_time", "strategy", "is_candidate", "is_entry", "is_exit", "reason", "score", "close"),
+    *("regime", "regime_why", "threshold", "threshold_why", "probability", "model_threshold"),
+    *("model_threshold_why", "expected_return", "model_weight", "model_id", "screening_id"),
+)
+
+
+@app.command()
+def explain(
+    signal_id: Annotated[str, Argument(help="A signal's id, sig-…", metavar="SIGNAL_ID")],
+    as_json: AsJson = False,
+) -> None:
+    """Print what a signal rests on: its bound, the market's regime, the model and the features that moved it.
+
+    Example: sluice explain sig-0011223344556677-0123456789ab
+    """
+    from resources.learning import Learning
+    from resources.store import Store
+
+    found = explained(Store().lake, signal_id)
+    found["model"] = _model(Learning(), found["signal"].get("model_id"))
+    if as_json:
+        print_json(found)
+        return
+    rows = [{"": name, "is": value} for name, value in found["signal"].items() if value is not None]
+    print_table(rows, title=found["signal_id"])
+    print_table(
+        found["top_features"], title="What moved the model most (log-odds)", empty="no model was asked"
+    )
+    if found["model"] is not None:
+        print_table([{"": name, "is": value} for name, value in found["model"].items()], title="The model")
+    print(f"what it came from and led to: sluice lineage {found['signal_id']}")
+
+
+def explained(lake: "Lake", signal_id: str) -> dict[str, Any]:
+    """Return the row of a signal in its own version of the table, with its features taken apart.
+
+    Raises
+    ------
+    BadInput
+        If the id is not a signal's.
+    NoVersion
+        If nobody published it.
+    """
+    import json
+
+    from trading.market.errors import BadInput
+
+    if not signal_id.startswith("sig-"):
+        raise BadInput(f"a signal's id begins with sig-, was {signal_id!r}")
+    version, found = lake.find_row(signal_id)
+    row = found.row(0, named=True)
+    told = row.get("top_features")
+    return {
+        "signal_id": signal_id,
+        "version": version.version_id,
+        "signal": {name: row[name] for name in _TOLD if name in row},
+        "top_features": json.loads(told) if told else [],
+        "features": {name: value for name, value in row.items() if name.startswith("f_")},
+    }
+
+
+def _model(learning: Any, model_id: str | None) -> dict[str, Any] | None:
+    """Return where the model came from; None without one, its id alone where its files are gone."""
+    from trading.market.errors import SluiceError
+
+    if model_id is None:
+        return None
+    try:
+        manifest = learning.registry.manifest(model_id)
+    except SluiceError as error:
+        return {"model_id": model_id, "gone": str(error)}
+    core = manifest["core"]
+    return {
+        "model_id": model_id,
+        "kind": core["kind"],
+        "trained_at": manifest["created_at"],
+        "dataset_id": core["dataset_id"],
+        "verdict": manifest.get("verdict"),
+        "reason": manifest.get("reason"),
+    }

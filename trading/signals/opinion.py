@@ -1,0 +1,133 @@
+"""What a model, and what the blend of it and the rules, says of each row; and what made it say so.
+
+A row that closed before the model was there has no opinion: it has learnt from what came after.
+"""
+
+import json
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from trading.market.errors import BadInput
+from trading.market.frames import UTC_MS
+from trading.market.timeframes import to_ms
+from trading.signals.features import FEATURES
+from trading.signals.predictor import Predictor
+
+# Columns of `signals` that tell the opinion; null without one.
+OPINION: dict[str, pl.DataType | type[pl.DataType]] = {
+    "model_threshold": pl.Float64,  # probability asked for in this regime; null with weight 0
+    "model_threshold_why": pl.String,
+    "expected_return": pl.Float64,  # net, as rules and model together see it
+    "model_weight": pl.Float64,  # 0 = the rules alone
+    "top_features": pl.String,  # JSON: feature, value, contribution in log-odds; largest first
+}
+# What a person let in against the model: which pair, from when to before when, who and why.
+FORCED = {"symbol": pl.String, "since": UTC_MS, "until": UTC_MS, "by": pl.String, "why": pl.String}
+TOP = 5
+
+
+def with_opinion(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
+    """Add `probability`, `model_id` and `OPINION`, and blend `score` with the probability.
+
+    `rows` need `is_candidate`, `decided_ms`, `regime`, `score` and the features; only candidates are asked.
+    """
+    place = np.flatnonzero(rows["is_candidate"].to_numpy())
+    named = pl.lit(None if model is None else model.model_id, pl.String)
+    asked = pl.Series(is_known(rows, model))
+    found = rows.with_columns(
+        predicted(rows, place, model), model_id=pl.when(asked).then(named).otherwise(None)
+    )
+    if model is None:
+        return found.with_columns(pl.lit(None, kind).alias(name) for name, kind in OPINION.items())
+    told = found.with_columns(_figures(model)).with_columns(top_features(found, model))
+    is_told = pl.col("probability").is_not_null()
+    kept = [pl.when(is_told).then(pl.col(name)).otherwise(None).alias(name) for name in OPINION]
+    weight = pl.col("model_weight")
+    blended = (1 - weight) * pl.col("score") + weight * pl.col("probability")
+    return told.with_columns(kept).with_columns(pl.coalesce(blended, "score").alias("score"))
+
+
+def is_known(rows: pl.DataFrame, model: Predictor | None) -> NDArray[np.bool_]:
+    """Return per row whether the model was there when the bar closed; false without a model."""
+    if model is None or model.known_at is None:
+        return np.full(len(rows), model is not None)
+    found: NDArray[np.bool_] = rows["decided_ms"].to_numpy() >= to_ms(model.known_at)
+    return found
+
+
+def predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | None) -> pl.Series:
+    """Return the column `probability`: the model's at the rows of `place`, null elsewhere and without one.
+
+    Null too at bars that closed before the model was there: it has learnt from what came after them.
+
+    Raises
+    ------
+    BadInput
+        If it answers with something that is no probability.
+    """
+    values = np.full(len(rows), np.nan)
+    place = place[is_known(rows, model)[place]]
+    if model is not None and len(place):
+        values[place] = model.predict(rows.select(FEATURES.keys())[place])
+        if not ((values[place] >= 0) & (values[place] <= 1)).all():
+            raise BadInput(f"model {model.model_id} must answer probabilities in [0, 1]")
+    return pl.Series("probability", values).fill_nan(None)
+
+
+def top_features(rows: pl.DataFrame, model: Predictor) -> pl.Series:
+    """Return the column `top_features` of the rows with a probability, null elsewhere."""
+    words: list[str | None] = [None] * len(rows)
+    place = np.flatnonzero(rows["probability"].is_not_null().to_numpy())
+    table = model.explain(rows.select(FEATURES.keys())[place]) if len(place) else pl.DataFrame()
+    if table.width:
+        names, shares = table.columns, table.to_numpy()
+        values = rows.select(names)[place].to_numpy()
+        order = np.argsort(-np.abs(shares), axis=1, kind="stable")[:, :TOP]
+        for row, at in enumerate(place):
+            told = [
+                {
+                    "feature": names[k],
+                    "value": _figure(values[row, k]),
+                    "contribution": _figure(shares[row, k]),
+                }
+                for k in order[row]
+            ]
+            words[at] = json.dumps(told, separators=(",", ":"))
+    return pl.Series("top_features", words, dtype=pl.String)
+
+
+def with_forced(rows: pl.DataFrame, forced: pl.DataFrame | None) -> pl.DataFrame:
+    """Add `forced_by`: who let this pair in at this moment against the model, and why; else null."""
+    if forced is None or forced.is_empty():
+        return rows.with_columns(forced_by=pl.lit(None, pl.String))
+    said = pl.concat_str(pl.col("by"), pl.col("why"), separator=": ")
+    held = forced.select("symbol", pl.col("since", "until").dt.epoch("ms"), said.alias("forced_by"))
+    asked = rows.select("symbol", "decided_ms").with_row_index("row_").join(held, on="symbol")
+    now = asked.filter(pl.col("decided_ms").is_between("since", "until", closed="left"))
+    first = now.unique("row_", keep="last", maintain_order=True).select("row_", "forced_by")
+    return rows.with_row_index("row_").join(first, on="row_", how="left", maintain_order="left").drop("row_")
+
+
+def _figures(model: Predictor) -> list[pl.Expr]:
+    blend = model.blend
+    if blend is None:
+        bound = pl.lit(model.threshold)
+        return [
+            bound.alias("model_threshold"),
+            pl.lit("break-even of its training set").alias("model_threshold_why"),
+            pl.lit(None, pl.Float64).alias("expected_return"),
+            pl.lit(1.0).alias("model_weight"),
+        ]
+    words = blend.words()
+    why = pl.col("regime").replace_strict(words, default=words["normal"], return_dtype=pl.String)
+    return [
+        *blend.columns(),
+        why.alias("model_threshold_why"),
+        pl.lit(blend.weight).alias("model_weight"),
+    ]
+
+
+def _figure(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 6)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from trading.market.errors import BadInput
-from trading.store.order_log import schema, schema_fleet
+from trading.store.order_log import schema, schema_fleet, schema_messages
 from trading.store.order_log.accounts import note_change
 from trading.store.order_log.database import Database
 from trading.store.order_log.halts import OPERATOR
@@ -19,7 +19,16 @@ from trading.store.order_log.schema_users import preferences, user_keys, user_re
 
 LEFT = "left"  # `users.account` of somebody who has left
 # Personal or secret, and no part of the books: deleted. Consents stay, under the pseudonym, as evidence.
-_DELETED = (user_keys, preferences, user_requests, schema.outbox)
+_DELETED = (
+    user_keys,
+    preferences,
+    user_requests,
+    schema.outbox,
+    schema_messages.messages,
+    schema_messages.chats,
+    schema_messages.link_codes,
+    schema_messages.bot_buttons,
+)
 _SECRET = frozenset({"wrapped_key", "sealed"})
 
 

@@ -10,6 +10,7 @@ from trading.market.orders import SignalSet
 from trading.store.order_log import audit, frames, schema
 from trading.store.order_log.accounts import Accounts
 from trading.store.order_log.canaries import Canaries
+from trading.store.order_log.chats import Chats
 from trading.store.order_log.conversions import Conversions
 from trading.store.order_log.database import Database
 from trading.store.order_log.exit_states import ExitStates
@@ -20,6 +21,7 @@ from trading.store.order_log.intents import Intents
 from trading.store.order_log.leases import Leases
 from trading.store.order_log.leaving import Leaving
 from trading.store.order_log.ledger import Ledger
+from trading.store.order_log.messages import Messages
 from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.reconciliations import Reconciliations
@@ -42,7 +44,8 @@ class OrderLog:
     keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user), `history`
     (of one user), `takeover` (users from elsewhere), `exits` (what open trades remember, what research said
     of them), `leases` (which shards this process holds), `scope` (whose rows it looks at), `conversions`
-    (coins that changed their units). The methods here are what other rooms read and write.
+    (coins that changed their units), `messages` (what waits to be told), `chats` (who is who in Telegram).
+    The methods here are what other rooms read and write.
 
     Parameters
     ----------
@@ -77,6 +80,8 @@ class OrderLog:
         self.ledger = Ledger(self.database, clock, self.outbox, self.scope)
         self.snapshots = Snapshots(self.database)
         self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
+        self.messages = Messages(self.database, clock)
+        self.chats = Chats(self.database, clock)
         self.conversions = Conversions(self.database, clock, self.ledger, self.outbox)
 
     async def durably[T](self, work: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect
 from trading.store.order_log.shards import shard_of
 
 # The revision that these tables are at: the newest file in migrations/versions. Raise it with every new one.
-HEAD = "0009"
+HEAD = "0010"
 
 metadata = sa.MetaData()
 

@@ -1,0 +1,1 @@
+"""The Telegram bot: a queue that goes out under the limits, and commands that come in."""

@@ -39,16 +39,8 @@ class Outbox:
 
     def waiting(self, reader: Reader = "delivered", limit: int = 100) -> list[Event]:
         """Return the oldest events of users in scope that `reader` has not had yet."""
-<<<<<<< Updated upstream
         rows = self._database.rows(_waiting(reader, self._scope.shards), most=limit)
-        return [_event(row) for row in rows]
-=======
-        mark = schema.outbox.c[f"{reader}_wall_ms"]
-        query = self._scope.rows(sa.select(schema.outbox).where(mark.is_(None)), schema.outbox.c.user_id)
-        query = query.order_by(schema.outbox.c.seq).limit(limit)
-        with self._database.read() as connection:
-            return [event_of(row) for row in connection.execute(query).mappings()]
->>>>>>> Stashed changes
+        return [event_of(row) for row in rows]
 
     def mark(self, events: list[Event], reader: Reader = "delivered") -> None:
         """Note that `reader` has had these events."""
@@ -76,7 +68,6 @@ def _row(event: Event) -> dict[str, Any]:
     }
 
 
-<<<<<<< Updated upstream
 @lru_cache(maxsize=8)
 def _waiting(reader: Reader, shards: frozenset[int] | None) -> Prepared:
     table = schema.outbox
@@ -94,11 +85,8 @@ def _marking(reader: Reader) -> Prepared:
 _MARK = {reader: _marking(reader) for reader in READERS}
 
 
-def _event(row: AnyRow) -> Event:
-=======
-def event_of(row: sa.RowMapping) -> Event:
+def event_of(row: AnyRow) -> Event:
     """Return a row of the outbox as an event."""
->>>>>>> Stashed changes
     return Event(
         event_id=row["event_id"],
         user_id=row["user_id"],

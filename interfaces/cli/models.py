@@ -7,6 +7,7 @@ import typer
 from typer import Argument, Option
 
 from interfaces.cli import halting
+from interfaces.cli.models_evaluate import evaluate
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ app = typer.Typer(
 )
 _Model = Annotated[str, Argument(help="Which model, or the beginning of its id.", metavar="MODEL")]
 _SHOWN = ("model_id", "kind", "created_at", "stands", "verdict", "weight", "reason")
+
+
+app.command()(evaluate)
 
 
 @app.command(name="list")

@@ -128,7 +128,7 @@ def told(
 
 
 def out_of_sample(training: TrainingSet, kind: str, rules: EvaluationRules) -> Answers | None:
-    """Return the answers that the evaluation judges `kind` by, with the first seed; None if no fold trained."""
+    """Return the answers that `kind` is judged by, of the first seed; None if no fold could be trained."""
     given = sample(training, clock(training))
     return answers(given, outer_folds(given.times, rules), Recipe(kind), rules.seed)
 

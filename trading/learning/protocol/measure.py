@@ -23,7 +23,7 @@ MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 GROUPS: dict[str, tuple[str, ...]] = {
     "news": ("f_news",),
     "regime": ("f_regime",),
-    "cross-symbol": ("f_cluster", "f_breadth", "f_market", "f_rank", "f_btc", "f_beta", "f_cross"),
+    "cross-symbol": ("f_cluster", "f_breadth", "f_btc", "f_relative"),
 }
 
 

@@ -18,7 +18,7 @@ def window_names(steps: int) -> tuple[str, ...]:
     return tuple(f"w_{steps - 1 - step:03d}_{name}" for step in range(steps) for name in _NAMES)
 
 
-def windows(candles: pl.DataFrame, steps: int = 32) -> pl.DataFrame:
+def windows(candles: pl.DataFrame, steps: int = 32, at: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return `symbol`, `open_time` and the window that ends with each bar.
 
     Parameters
@@ -27,6 +27,9 @@ def windows(candles: pl.DataFrame, steps: int = 32) -> pl.DataFrame:
         Columns of `trading.market.frames.CANDLES`, any order, closed bars only.
     steps : int
         Bars per window, at least 2.
+    at : DataFrame, optional
+        `symbol` and `open_time` of the bars that are asked for, each once; all where not given. A window is
+        1 kB: for a whole market, ask for the bars on which a signal stands.
 
     Returns
     -------
@@ -47,14 +50,17 @@ def windows(candles: pl.DataFrame, steps: int = 32) -> pl.DataFrame:
         pl.when(high > low).then((close - low) / (high - low) - 0.5).otherwise(0.0).alias("place"),
         pl.col("volume"),
         (pl.int_range(pl.len()).over("symbol") >= steps).alias("is_whole"),
-    )
-    table = np.full((len(raw), steps * CHANNELS), np.nan)
-    whole = raw["is_whole"].to_numpy()
+    ).with_row_index("row")
+    asked = raw.select("symbol", "open_time", "is_whole", "row")
+    if at is not None:
+        asked = asked.join(at, on=["symbol", "open_time"], how="semi")
+    table = np.full((len(asked), steps * CHANNELS), np.nan)
+    whole = asked["is_whole"].to_numpy()
     if whole.any():
-        rows = np.flatnonzero(whole)[:, None] + np.arange(1 - steps, 1)
+        rows = asked["row"].to_numpy().astype(np.int64)[whole][:, None] + np.arange(1 - steps, 1)
         table[whole] = _measured({name: raw[name].to_numpy()[rows] for name in _NAMES})
     columns = pl.DataFrame(table, schema=list(window_names(steps))).fill_nan(None)
-    return pl.concat([raw.select("symbol", "open_time"), columns], how="horizontal")
+    return pl.concat([asked.select("symbol", "open_time"), columns], how="horizontal")
 
 
 def _measured(found: dict[str, Floats]) -> Floats:

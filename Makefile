@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMP := $(VENV)/.sluice-setup
 AI := $(VENV)/.sluice-ai
+BROWSER := $(VENV)/.sluice-browser
 MANIFEST := dbt/target/manifest.json
 DBT_SOURCES := $(shell find dbt -name target -prune -o -name logs -prune -o \( -name '*.sql' -o -name '*.yml' \) -print 2>/dev/null)
 
@@ -23,17 +24,17 @@ help: ## list the targets
 	@echo "Sluice: the whole market in, only gold out. First time? make run"
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
-setup: $(STAMP) $(MANIFEST) ## build .venv from the hashed lock and parse dbt (other targets do it by themselves)
+setup: $(STAMP) $(MANIFEST) $(BROWSER) ## build .venv from the hashed lock and parse dbt (other targets do it by themselves)
 
 ai: $(AI) ## add the optional extra for neural networks and reinforcement learning (JAX, 86 MB)
 
 run: $(STAMP) $(MANIFEST) ## the whole line once: 2,610 symbols to paper trades, ends by itself
 	@$(BIN)/sluice run $(ARGS)
 
-dev: $(STAMP) $(MANIFEST) ## exchange, Valkey, engine and the Dagster UI on http://127.0.0.1:3000
+dev: $(STAMP) $(MANIFEST) $(BROWSER) ## exchange, Valkey, engine and the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/sluice dev $(ARGS)
 
-test: $(AI) $(MANIFEST) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
+test: $(AI) $(MANIFEST) $(BROWSER) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
 	@$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup --reruns 1 -rR $(ARGS)
 
 test-slow: $(AI) $(MANIFEST) ## only the slow tests (minutes)
@@ -70,6 +71,11 @@ $(AI): $(STAMP) requirements-ai.lock
 	@echo "setup: adding the extra ai"
 	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(PY) --require-hashes -r requirements-ai.lock
 	@touch $(AI)
+
+# The dashboard's chart library. Without a registry nothing else stops: pages say that charts are missing, and the
+# next make tries again.
+$(BROWSER): $(STAMP) scripts/browser.sh interfaces/ui/package-lock.json interfaces/ui/vendored.py requirements-node.lock
+	@if sh scripts/browser.sh; then touch $(BROWSER); else echo "setup: no npm registry, so no charts in sluice ui"; fi
 
 # Dagster reads the marts from the manifest; parsing costs seconds, so it is done once per change.
 $(MANIFEST): $(STAMP) $(DBT_SOURCES)

@@ -10,8 +10,14 @@ from typer import Option
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from resources.settings import Settings
     from trading.store.lake import Lake
+    from trading.store.order_log import OrderLog
+
+    Opener = Callable[[Settings], AbstractContextManager[OrderLog | None]]
 
 app = typer.Typer(help="Is it trading, and if not, why: ages, counts, open positions.")
 GONE_S = 30.0  # a worker that holds nothing and was silent for so long is called gone
@@ -58,8 +64,13 @@ def status(
         _print(found)
 
 
-def report(settings: "Settings", lake: "Lake", *, audit: bool = False) -> dict[str, Any]:
-    """Return what is known: verdict, gates, blocking rules, tables, workers, users, orders, problems."""
+def report(
+    settings: "Settings", lake: "Lake", *, audit: bool = False, opened: "Opener | None" = None
+) -> dict[str, Any]:
+    """Return what is known: verdict, gates, blocking rules, tables, workers, users, orders, problems.
+
+    `opened` gives the order log; default: as every command opens it.
+    """
     from interfaces.cli import standing, vitals
     from interfaces.cli.world import order_log
 
@@ -85,7 +96,7 @@ def report(settings: "Settings", lake: "Lake", *, audit: bool = False) -> dict[s
         "reconciliation": {"outcomes": {}, "oldest_check_s": None, "frozen": []},
         "problems": None,
     }
-    with order_log(settings) as log:
+    with (opened or order_log)(settings) as log:
         if log is not None:
             found |= standing.trading(log, audit=audit)
     now = _market_now(found, lake)

@@ -1,0 +1,61 @@
+"""What a page is made of, as plain data: the browser draws it (static/render.js), tests read it.
+
+A section has a `kind`, a `title` and words for whoever cannot see it. Cells are raw values; a column's `kind`
+says how they are shown: text, number, percent, price, time, symbol, user, mode, age, tag.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from interfaces.ui.foreign import clean
+
+Section = dict[str, Any]
+Column = tuple[str, str, str]  # key of the row, heading, kind
+
+
+def figures(title: str, values: Iterable[tuple[str, Any, str]], said: str = "") -> Section:
+    """A handful of figures: (name, value, a few words more)."""
+    boxes = [{"name": name, "value": clean(value, 60), "more": clean(more)} for name, value, more in values]
+    return {"kind": "figures", "title": title, "said": said, "figures": boxes}
+
+
+def table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    said: str = "",
+    empty: str = "none",
+    name: str = "",
+    total: int | None = None,
+) -> Section:
+    """Rows as lists in the order of `columns`; long ones are searchable and drawn only where they are seen.
+
+    `total` says how many there are where only the newest are listed.
+    """
+    keys = [key for key, _, _ in columns]
+    cells = [[clean(row.get(key)) for key in keys] for row in rows]
+    return {
+        "kind": "table",
+        "name": name or title.lower().replace(" ", "-"),
+        "title": title,
+        "said": said,
+        "empty": empty,
+        "columns": [{"key": key, "title": head, "kind": kind} for key, head, kind in columns],
+        "rows": cells,
+        "total": len(cells) if total is None else total,
+    }
+
+
+def bars(title: str, rows: Iterable[tuple[str, float, float, str]], said: str = "") -> Section:
+    """Bars of parts of a whole: (name, part, whole, words)."""
+    drawn = [
+        {"name": clean(name, 60), "part": part, "whole": whole, "words": clean(words)}
+        for name, part, whole, words in rows
+    ]
+    return {"kind": "bars", "title": title, "said": said, "bars": drawn}
+
+
+def words(title: str, lines: Iterable[str], *, tone: str = "") -> Section:
+    """Sentences."""
+    return {"kind": "words", "title": title, "tone": tone, "lines": [clean(line, 900) for line in lines]}

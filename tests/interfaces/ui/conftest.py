@@ -1,0 +1,67 @@
+"""A dashboard over the small traded world, with one operator and one viewer."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from interfaces.ui.access.accounts import Accounts, Role
+from interfaces.ui.app import create_app
+from interfaces.ui.desk import Desk
+from interfaces.ui.world import World
+from resources.settings import load_settings
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture(scope="session")
+def accounts(tmp_path_factory):
+    """Made once: each hash costs some 50 ms on purpose."""
+    made = Accounts(tmp_path_factory.mktemp("accounts") / "ui_accounts.json")
+    made.put("ada", PASSWORD, Role.OPERATOR)
+    made.put("vic", PASSWORD, Role.VIEWER)
+    return made
+
+
+@pytest.fixture
+def desk(traded, accounts):
+    """The desk over the traded world."""
+    made = Desk(World(load_settings()), accounts)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(desk):
+    return create_app(desk)
+
+
+@pytest.fixture
+def client(app):
+    """Nobody in particular."""
+    return TestClient(app, base_url="http://127.0.0.1:8050", follow_redirects=False)
+
+
+def log_in(client, name="ada", password=PASSWORD):
+    """Log in through the form, as a browser does; the token that changes need."""
+    stamp = re.search(r'name="stamp" value="([^"]+)"', client.get("/login").text)
+    answer = client.post("/login", data={"stamp": stamp[1], "name": name, "password": password})
+    if answer.status_code != 303:
+        return None
+    return re.search(r'data-csrf="([^"]+)"', client.get("/").text)[1]
+
+
+@pytest.fixture
+def seated(desk, app):
+    """Give a logged-in client and its token without the price of a password; `seated("vic")` is a viewer."""
+
+    def seat(name="ada"):
+        from interfaces.ui.access.sessions import COOKIE
+
+        token = desk.sessions.begin(name, desk.accounts.names()[name])
+        client = TestClient(
+            app, base_url="http://127.0.0.1:8050", follow_redirects=False, cookies={COOKIE: token}
+        )
+        return client, desk.sessions.get(token).csrf
+
+    return seat

@@ -123,6 +123,10 @@ class Desk:
             self._accounts[user_id] = self.open_account(self.users.get(user_id))
         return self._accounts[user_id]
 
+    def is_open(self, user_id: str) -> bool:
+        """Whether the user's gateway was made."""
+        return user_id in self._accounts
+
     def forget(self, user_id: str) -> None:
         """Open this user's account anew at the next use: the key was replaced, or the user has left."""
         self._accounts.pop(user_id, None)

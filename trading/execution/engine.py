@@ -24,6 +24,8 @@ from trading.execution.listing_watch import STEP_S as LISTING_S
 from trading.execution.listing_watch import ListingWatch
 from trading.execution.live import Live
 from trading.execution.market_watch import MarketWatch
+from trading.execution.open_ahead import STEP_S as AHEAD_S
+from trading.execution.open_ahead import OpenAhead
 from trading.execution.reconcile import Reconcile
 from trading.execution.requests import STEP_S as REQUESTS_S
 from trading.execution.requests import Requests
@@ -121,6 +123,9 @@ class Engine:
         ]
         if self.keys is not None:
             loops.append(self._every(KEYS_S, self.keys.step, stop))
+        if self.live is not None:
+            ahead = OpenAhead(self.desk, self.live.accounts)
+            loops.append(self._every(AHEAD_S, ahead.step, stop))
         if self._stream is not None:
             loops.append(self._listen(self._stream, stop))
         is_worker = self.desk.log.leases.worker_id is not None

@@ -38,6 +38,7 @@ class ExitMemory:
         self._desk = desk
         self._peaks = BarPeaks(desk)
         self._known: set[str] = set()  # trades whose states have been read
+        self._has_read = False
         self._states: dict[str, ExitState] = {}
         self._heard_from_ms = _FOREVER_MS  # words of bars from here on have been read
         self._heard: set[str] = set()  # unexpired sets of exits whose words have been read
@@ -54,10 +55,23 @@ class ExitMemory:
     def state(self, trade: Trade) -> ExitState:
         """Return what is remembered of a trade; read from the log where this process has not yet."""
         if trade.trade_id not in self._known:
-            self._states |= self._desk.log.exits.of_open_trades()
-            self.told |= {key for key, state in self._states.items() if state.exit_signal_id is not None}
-            self._known |= self._states.keys() | {trade.trade_id}
+            self._read(trade.trade_id)
         return self._states.get(trade.trade_id) or ExitState(trade.trade_id, trade.user_id)
+
+    def born(self, trade_id: str) -> None:
+        """Take it that nothing is remembered of a trade that this process just opened."""
+        self._known.add(trade_id)
+
+    def _read(self, trade_id: str) -> None:
+        """Read what is remembered of every open trade at first, then of one at a time."""
+        if self._has_read:
+            found = self._desk.log.exits.get(trade_id)
+            states = {} if found is None else {trade_id: found}
+        else:
+            states, self._has_read = self._desk.log.exits.of_open_trades(), True
+        self._states |= states
+        self.told |= {key for key, state in states.items() if state.exit_signal_id is not None}
+        self._known |= states.keys() | {trade_id}
 
     @property
     def leaving(self) -> set[str]:

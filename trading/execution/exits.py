@@ -108,6 +108,8 @@ class Exits:
     def booked(self, intent: Intent, after: Trade | None) -> None:
         """An order was booked: its trade (`after`, if it changed) is armed, or its exit goes on, at once."""
         is_opening = intent.leg is Leg.OPEN and after is not None
+        if after is not None and is_opening and after.version == 1:
+            self.reasons.memory.born(after.trade_id)
         trade = self.book.opened(after) if is_opening and after else self.book.renew(intent.trade_id)
         if trade is None or self._live is None:
             return

@@ -12,6 +12,7 @@ from trading.market.orders import SignalSet
 from trading.market.timeframes import to_ms
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.prepared import AnyRow, Prepared, given
 from trading.store.order_log.schema_exits import exit_states, exit_words
 
 
@@ -45,6 +46,9 @@ class Word:
     written_wall_ms: int
 
 
+_STATE = Prepared(sa.select(exit_states).where(exit_states.c.trade_id == given("trade_id")))
+
+
 class ExitStates:
     """Reads and writes both tables."""
 
@@ -64,10 +68,8 @@ class ExitStates:
 
     def get(self, trade_id: str) -> ExitState | None:
         """Return what is remembered of one trade, open or closed; None = nothing."""
-        query = sa.select(exit_states).where(exit_states.c.trade_id == trade_id)
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return None if row is None else _state(row)
+        found = self._database.rows(_STATE, trade_id=trade_id)
+        return _state(found[0]) if found else None
 
     def raise_peaks(self, states: Iterable[ExitState]) -> None:
         """Keep peaks and how far the bars were read; a bar read twice changes nothing."""
@@ -153,5 +155,5 @@ def word_rows(batch: SignalSet, wall_ms: int) -> list[dict[str, Any]]:
     ]
 
 
-def _state(row: sa.RowMapping) -> ExitState:
+def _state(row: AnyRow) -> ExitState:
     return ExitState(**row)

@@ -33,7 +33,9 @@ def life_rules(config: EvaluationConfig) -> LifeRules:
     )
 
 
-@dg.asset(group_name=GROUP, deps=["trade_pool"], kinds={"parquet"}, owners=["team:trading"])
+@dg.asset(
+    group_name=GROUP, deps=["trade_pool", "decision_outcomes"], kinds={"parquet"}, owners=["team:trading"]
+)
 def training_set(
     context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
 ) -> dg.MaterializeResult[None]:
@@ -45,6 +47,7 @@ def training_set(
     """
     at = exchange.market_time()
     chosen = learning.training_set(store, at)
+    learning.shelf.save(chosen)
     version = store.publish(
         "training_set",
         chosen.frame,

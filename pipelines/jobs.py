@@ -10,7 +10,9 @@ from resources.store import Store
 
 MARTS = dg.AssetSelection.groups("marts", "monitoring")  # what people read; nothing decides on it
 TIDYING = dg.AssetSelection.assets("candles_tidied")
-LEARNING = dg.AssetSelection.groups("trade_pool", "learning")
+# Decisions are written where signals are made, not where models are.
+DECIDING = dg.AssetSelection.assets("decision_snapshots")
+LEARNING = dg.AssetSelection.groups("trade_pool", "learning") - DECIDING
 
 research = dg.define_asset_job(
     "research",
@@ -21,14 +23,21 @@ research = dg.define_asset_job(
 market_scan = dg.define_asset_job(
     "market_scan",
     selection=dg.AssetSelection.assets(
-        "tickers", "ohlcv", "instruments", "market_regime", "news_events", "indicators", "signals"
+        "tickers",
+        "ohlcv",
+        "instruments",
+        "market_regime",
+        "news_events",
+        "indicators",
+        "signals",
+        "decision_snapshots",
     ),
     partitions_def=DAY,
     description="Every bar: new candles of the survivors, fresh indicators, regime, news and signals.",
 )
 signal_tick = dg.define_asset_job(
     "signal_tick",
-    selection=dg.AssetSelection.assets("ohlcv", "indicators", "signals"),
+    selection=dg.AssetSelection.assets("ohlcv", "indicators", "signals", "decision_snapshots"),
     partitions_def=DAY,
     description="The quick refresh between scans: new candles of approved symbols only, then signals.",
 )

@@ -4,7 +4,7 @@ import dagster as dg
 
 from pipelines.flight import run_in_flight
 from pipelines.jobs import live_trading_job, retraining
-from resources.handover import held_symbols_told, pending_exit_set, pending_signal_set
+from resources.handover import held_symbols_told, pending_sets
 from resources.learning import Learning
 from resources.lifecycle import Lifecycle
 from resources.order_log import OrderLogResource
@@ -41,11 +41,11 @@ def approved_symbols_sensor(
         seen += f" {digest(*held)}"
     if context.cursor == seen:
         return dg.SkipReason(f"have been looked at: {seen}")
-    leaving, batch = pending_exit_set(store), pending_signal_set(store)
+    batches = pending_sets(store)
     context.update_cursor(seen)
-    if batch is None and leaving is None:
+    if not batches:
         return dg.SkipReason("no approved symbol wants in at the newest closed bar")
-    key = " ".join(found.signal_set_id for found in (leaving, batch) if found is not None)
+    key = " ".join(found.signal_set_id for found in batches)
     return dg.RunRequest(run_key=key, tags={"sluice/signal_set": key})
 
 

@@ -1,5 +1,8 @@
 """The sets that the newest tables ask for, of entries and of exits; read here, decided in the domain."""
 
+from collections.abc import Callable
+from functools import partial
+
 import polars as pl
 import structlog
 
@@ -10,6 +13,7 @@ from resources.strategies import told_strategy
 from trading.execution.handover import (
     HandoverRules,
     build_exit_set,
+    build_exploration_set,
     build_signal_set,
     exit_source_of,
     exits_of,
@@ -21,6 +25,7 @@ from trading.market.orders import SignalSet
 from trading.market.timeframes import from_ms, timeframe, to_ms
 from trading.risk.betas import market_betas
 from trading.store.lake import Lake
+from trading.trade_pool.exploration import explored_symbols
 
 _log = structlog.get_logger("resources.handover")
 
@@ -31,6 +36,20 @@ def pending_signal_set(store: Store) -> SignalSet | None:
     Also None while signals are of another strategy (name and digest) than the approvals, until the next
     research pass.
     """
+    return _entries(store, build_signal_set)
+
+
+def pending_exploration_set(store: Store) -> SignalSet | None:
+    """Return the rejected entries of the newest closed bar that were drawn for paper users, or None."""
+    if store.lake.latest("signals") is None:
+        return None
+    bar_time = from_ms(_newest_close_ms(store) - timeframe(load_settings(store.world).timeframe).ms)
+    rules = load_settings(store.world).exploration
+    explored = explored_symbols(store.lake.read("signals"), bar_time, rules)
+    return _entries(store, partial(build_exploration_set, explored=explored)) if explored else None
+
+
+def _entries(store: Store, build: Callable[..., SignalSet | None]) -> SignalSet | None:
     lake = store.lake
     signals, approvals = lake.latest("signals"), lake.latest("approved_symbols")
     results = lake.latest("backtest_results")
@@ -42,7 +61,7 @@ def pending_signal_set(store: Store) -> SignalSet | None:
         _log.warning("signals_of_another_strategy", signals=ours["strategy"], approved=tested["strategy"])
         return None
     listed = {market.symbol: market for market in from_frame(lake.read("markets"))}
-    batch = build_signal_set(
+    batch = build(
         (signals, lake.read("signals")),
         (approvals, lake.read("approved_symbols")),
         listed,
@@ -82,8 +101,8 @@ def pending_exit_set(store: Store) -> SignalSet | None:
 
 
 def pending_sets(store: Store) -> list[SignalSet]:
-    """Return the sets to hand over now: exits go first."""
-    found = (pending_exit_set(store), pending_signal_set(store))
+    """Return the sets to hand over now: exits go first, exploration last."""
+    found = (pending_exit_set(store), pending_signal_set(store), pending_exploration_set(store))
     return [batch for batch in found if batch is not None]
 
 

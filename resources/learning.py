@@ -11,6 +11,7 @@ from resources.store import Store
 from trading.execution.handover import exits_of
 from trading.learning.dataset import DatasetRules, TrainingSet, training_set
 from trading.learning.registry import ModelRegistry
+from trading.learning.shelf import DatasetShelf
 from trading.market.errors import SluiceError
 from trading.market.lineage import Version
 from trading.market.timeframes import timeframe
@@ -50,15 +51,21 @@ class Learning(dg.ConfigurableResource[None]):
 
     def training_set(self, store: Store, at: datetime) -> TrainingSet:
         """Return what may be learnt from at market time `at`."""
-        return training_set(store.lake.read("trade_pool"), at, _RULES, candles=self._labels(store, at))
+        return training_set(_executed(store), at, _RULES, candles=self._labels(store, at))
+
+    @property
+    def shelf(self) -> DatasetShelf:
+        """Training sets on disk, each named by its content."""
+        return DatasetShelf(load_settings(self.world).world_dir / "datasets")
 
     def inputs(self, store: Store) -> list[str]:
         """Return what a training set is made from: names of tables, and the id of the signals it labels."""
         results = store.lake.latest("backtest_results")
         if results is None:
-            return ["trade_pool"]
+            return ["trade_pool", "decision_outcomes"]
         return [
             "trade_pool",
+            "decision_outcomes",
             _decided(results),
             "ohlcv_days",
             "backtest_results",
@@ -85,6 +92,15 @@ class Learning(dg.ConfigurableResource[None]):
             tickers=store.lake.read("tickers"),
             bar_ms=bar.ms,
         )
+
+
+def _executed(store: Store) -> pl.DataFrame:
+    """Return decisions with their outcomes, and before them in time those that only the pool knows."""
+    pool = store.lake.read("trade_pool")
+    if store.lake.latest("decision_outcomes") is None:
+        return pool
+    # First written comes first: of one decision the ledger's row counts, with the features it was made on.
+    return pl.concat([store.lake.read("decision_outcomes"), pool], how="diagonal_relaxed")
 
 
 def _decided(results: Version) -> str:

@@ -33,6 +33,7 @@ from resources.exchange_config import ExchangeConfig, rate_of_world
 from resources.risk_config import RiskConfig
 from trading.market.errors import BadInput
 from trading.market.timeframes import timeframe as known_timeframe
+from trading.trade_pool.exploration import ExplorationRules
 
 if TYPE_CHECKING:
     from trading.exchange.pool import ExchangeSettings
@@ -84,6 +85,8 @@ class Settings(BaseSettings):
         RSS or Atom addresses; empty = the embedded exchange's own news desk.
     preset : str
         Named set of screening thresholds: "default" or "owner".
+    exploration : ExplorationRules
+        Which rejected entries paper users trade all the same, so that models see what they refuse.
     log_level : str
         debug shows each filter decision with value and bound.
     """
@@ -108,6 +111,7 @@ class Settings(BaseSettings):
     history_bars: int = Field(default=1000, ge=250, le=20_000)
     feeds: tuple[str, ...] = ()
     preset: Literal["default", "owner"] = "default"
+    exploration: ExplorationRules = ExplorationRules()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("home")

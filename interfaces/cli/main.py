@@ -99,6 +99,7 @@ COMMANDS = {
     ),
     "lift": Mount("interfaces.cli.lift", "End a halt, with name and reason.", _USERS),
     "halts": Mount("interfaces.cli.halts", "What people have stopped: by whom, why, since when.", _USERS),
+    "datasets": Mount("interfaces.cli.datasets", "What models learnt from: list, show, verify.", _RESEARCH),
     "canary": Mount(
         "interfaces.cli.canary", "New strategies trade few users first: list, promote, stop.", _USERS
     ),

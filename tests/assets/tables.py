@@ -154,6 +154,45 @@ def trade_pool() -> pl.DataFrame:
     ).with_columns(net_return=pl.Series([0.1, 0.2]))
 
 
+def decision_snapshots() -> pl.DataFrame:
+    """One handed over and one explored, decided at the close of the newest bar."""
+    return pl.DataFrame(
+        [
+            ("dec-1", "AAA/USDT", NEWEST, NEWEST + BAR, True, False, 1.0),
+            ("dec-2", "BBB/USDT", NEWEST, NEWEST + BAR, False, True, 0.05),
+        ],
+        schema={
+            "decision_id": pl.String,
+            "symbol": pl.String,
+            "bar_time": UTC_MS,
+            "decided_at": UTC_MS,
+            "is_taken": pl.Boolean,
+            "is_explored": pl.Boolean,
+            "propensity": pl.Float64,
+        },
+        orient="row",
+    )
+
+
+def decision_outcomes() -> pl.DataFrame:
+    """One decision on paper and on candles, an explored one on paper; the last is known just now."""
+    return pl.DataFrame(
+        [
+            ("dec-1", "paper", AT - 3 * BAR, AT - BAR, False),
+            ("dec-1", "candles", AT - 3 * BAR, AT - BAR, False),
+            ("dec-2", "paper", AT - 3 * BAR, AT, True),
+        ],
+        schema={
+            "decision_id": pl.String,
+            "source": pl.String,
+            "decided_at": UTC_MS,
+            "closed_at": UTC_MS,
+            "is_explored": pl.Boolean,
+        },
+        orient="row",
+    )
+
+
 def training_set() -> pl.DataFrame:
     return trade_pool().with_columns(closed_at=pl.lit(AT, UTC_MS))
 
@@ -273,6 +312,8 @@ SOUND = {
     "market_regime": market_regime,
     "news_events": news_events,
     "trade_pool": trade_pool,
+    "decision_snapshots": decision_snapshots,
+    "decision_outcomes": decision_outcomes,
     "training_set": training_set,
     "model_candidate": model_candidate,
     "model_evaluation": model_evaluation,

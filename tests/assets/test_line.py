@@ -11,12 +11,16 @@ import polars as pl
 import pytest
 
 from pipelines.definitions import defs
+from resources.decisions import ledger
+from resources.learning import Learning
 from tests.assets.line_world import BAR, two_passes
 from trading.market.errors import NoVersion
 from trading.market.lineage import GROUNDS, PREFIXES
 from trading.market.timeframes import to_ms
+from trading.signals.features import FEATURE_VERSION
 from trading.store.candle_checks import impossible_bars
 from trading.store.lines import read_lines
+from trading.trade_pool.snapshots import Snapshots
 
 STAGES = {
     *("markets", "validated_markets", "tickers", "liquid_symbols", "screened_symbols", "indicators"),
@@ -29,6 +33,7 @@ STAGES = {
         "market_regime",
         "news_events",
     ),
+    *("decision_snapshots", "decision_outcomes"),
     *(
         "trade_pool",
         "training_set",
@@ -237,6 +242,28 @@ def test_first_pass_has_nothing_to_learn_from_and_second_has(world):
     assert set(learnt["source"]) == {"candles"}
     assert set(learnt["signal_id"]) <= set(world.read(0, "signals")["lineage_id"])
     assert set(world.read(1, "model_evaluation")["verdict"]) != {"no_data"}
+
+
+def test_decisions_of_the_newest_bar_are_in_the_ledger_and_no_others(world):
+    """Each pass wrote what the strategy wanted at its own newest bar; history it computed again is not there.
+
+    The second pass attached what became of the first's, as far as candles show it: not before they ended.
+    """
+    decisions = Snapshots(ledger("")).read()
+    told = []
+    for which in (0, 1):
+        newest = world.read(which, "indicators")["open_time"].max()
+        wanted = world.read(which, "signals").filter(pl.col("is_candidate") & (pl.col("open_time") == newest))
+        mine = decisions.filter(pl.col("bar_time") == newest)
+        assert sorted(mine["symbol"]) == sorted(wanted["symbol"])
+        assert world.read(which, "decision_snapshots").sort("symbol").equals(mine.sort("symbol"))
+        told.append(mine)
+    assert len(decisions) == sum(map(len, told))
+    outcomes = world.read(1, "decision_outcomes")
+    assert set(outcomes["decision_id"]) <= set(told[0]["decision_id"])
+    folder = Learning().shelf
+    assert {folder.load(name, FEATURE_VERSION).dataset_id for name in folder.ids()} == set(folder.ids())
+    assert len(folder.ids()) == 2
 
 
 def test_regime_and_news_reach_the_signals(world):

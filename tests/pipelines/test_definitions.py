@@ -152,7 +152,14 @@ def test_jobs_run_the_line_whole_and_in_parts(graph):
     assert "signals" in assets_of("market_scan")
     assert "approved_symbols" not in assets_of("market_scan")
     taught = {"trade_pool", "training_set", "model_candidate", "model_evaluation", "champion"}
-    assert assets_of("retraining") == taught | {"predictions", "prediction_outcomes", "model_drift"}
+    assert assets_of("retraining") == taught | {
+        "decision_outcomes",
+        "predictions",
+        "prediction_outcomes",
+        "model_drift",
+    }
+    assert "decision_snapshots" not in assets_of("retraining")
+    assert all("decision_snapshots" in assets_of(name) for name in ("research", "market_scan", "signal_tick"))
     assert "warehouse" in assets_of("marts")
     assert "candles_tidied" not in research
     assert assets_of("tidying") == {"candles_tidied"}

@@ -26,7 +26,7 @@ from trading.store.order_log.positions import assets
 from trading.store.order_log.records import ZERO, Intent, Leg, Skip
 from trading.store.order_log.takes import OvertakenError
 from trading.users.refusals import in_words
-from trading.users.user import User
+from trading.users.user import Mode, User
 
 _TRIES = 8  # of a plan that other workers overtake
 
@@ -200,6 +200,8 @@ class Entries:
 
     def _must_be_open(self, user: User, batch: SignalSet, signal: TradeSignal, standing: Standing) -> None:
         """Refuse what is closed to this user whatever it costs: lists, halts, new strategies, suspensions."""
+        if batch.is_exploration and user.mode is not Mode.PAPER:
+            raise _Refused("exploration", "exploration is paper only")
         refused = user.refuses(signal.symbol)
         if refused is not None:
             raise _Refused("user_list", refused)

@@ -121,6 +121,38 @@ def build_signal_set(
     )
 
 
+def build_exploration_set(
+    signals: tuple[Version, pl.DataFrame],
+    approvals: tuple[Version, pl.DataFrame],
+    markets: Mapping[str, Market],
+    exits: ExitRules,
+    *,
+    explored: Collection[str],
+    timeframe: Timeframe,
+    at: datetime,
+    rules: HandoverRules | None = None,
+    source: str = "",
+) -> SignalSet | None:
+    """Return the set of rejected entries that were drawn to be traded on paper, or None when there is none.
+
+    Parameters
+    ----------
+    explored : collection of str
+        Symbols whose rejected entry of the newest closed bar was drawn; one that is not approved, or was not
+        rejected, is left out.
+    signals, approvals, markets, exits, timeframe, at, rules, source
+        As for `build_signal_set`.
+    """
+    is_drawn = pl.col("is_candidate") & ~pl.col("is_entry") & pl.col("symbol").is_in(list(explored))
+    drawn = (signals[0], signals[1].with_columns(is_entry=is_drawn))
+    about = {"timeframe": timeframe, "at": at, "rules": rules, "source": source}
+    batch = build_signal_set(drawn, approvals, markets, exits, **about)  # type: ignore[arg-type]  # as above
+    if batch is None:
+        return None
+    name = row_id(PREFIXES["signal_set"], signals[0].version_id, "exploration", batch.signal_set_id)
+    return replace(batch, signal_set_id=name, is_exploration=True)
+
+
 def build_exit_set(
     signals: tuple[Version, pl.DataFrame],
     judged: Collection[str],

@@ -131,8 +131,9 @@ class TrainingSet:
     @property
     def group(self) -> Ints:
         """Market decision of each row as a number, shape (n,): rows of one group share a fold."""
-        place: Ints = np.unique(self.frame["group"].to_numpy().astype(str), return_inverse=True)[1]
-        return place
+        names = self.frame["group"].to_numpy().astype(str)
+        numbers: Ints = np.unique(names, return_inverse=True)[1].astype(np.int64)
+        return numbers
 
     @property
     def days(self) -> int:
@@ -257,6 +258,15 @@ def _manifest(
         "cutoff": cutoff.isoformat(),
         "rows": len(frame),
         "symbols": frame["symbol"].n_unique(),
+        "symbol_list": frame["symbol"].unique().sort().to_list(),
+        "days": int(frame["decided_at"].dt.date().n_unique()),
+        "decided_in_time": int(frame["is_decided"].sum()),
+        "gains": int(frame["is_gain"].sum()),
+        "losses": int((~frame["is_gain"]).sum()),
+        "weight_by_source": {
+            name: float(weight)
+            for name, weight in frame.group_by("source").agg(pl.col("weight").sum()).sort("source").rows()
+        },
         "by_source": dict(by_source),
         "gain_share": None if is_empty else float(frame["is_gain"].cast(pl.Float64).mean() or 0.0),  # type: ignore[arg-type]  # Float64
         "first": None if is_empty else frame["decided_at"].dt.to_string("iso").min(),

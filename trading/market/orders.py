@@ -158,7 +158,8 @@ class SignalSet:
 
     `bar_time` is the open time of the closed bar the signals come from; `created_at` and
     `expires_at` are market time. Nothing in an expired set is ever traded. `rests_on` names what the
-    approvals rest on: ids of `data`, `code`, `parameters` and `universe`.
+    approvals rest on: ids of `data`, `code`, `parameters` and `universe`. A set of `is_exploration` holds
+    entries that were rejected and are drawn to be traded on paper all the same, never for money.
     """
 
     signal_set_id: str
@@ -172,3 +173,4 @@ class SignalSet:
     rests_on: dict[str, str] = field(default_factory=dict)
     words: tuple[ExitWord, ...] = ()
     exit_source: str = ""
+    is_exploration: bool = False

@@ -59,7 +59,9 @@ POOL: _Schema = {
 }
 
 
-def build_pool(closed_trades: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+def build_pool(
+    closed_trades: pl.DataFrame, decisions: pl.DataFrame, open_trades: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return the pool: **one row per market decision and source**, oldest decision first.
 
     Parameters
@@ -70,6 +72,9 @@ def build_pool(closed_trades: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataF
     decisions : DataFrame
         Columns of `DECISIONS_IN` and features: either columns `f_*` or one JSON object per row in
         `features`. Decisions on the same symbol and bar are one; the first written counts.
+    open_trades : DataFrame, optional
+        `signal_id` of round trips that still hold something: as long as anybody does, the decision has no
+        outcome yet and no row.
 
     Returns
     -------
@@ -82,7 +87,11 @@ def build_pool(closed_trades: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataF
         If a column is missing or a feature is not a number.
     """
     known = _first_decisions(decisions)
-    trades = conform(closed_trades, TRADES_IN).join(_aliases(decisions), on="signal_id", how="inner")
+    names = _aliases(decisions)
+    trades = conform(closed_trades, TRADES_IN).join(names, on="signal_id", how="inner")
+    if open_trades is not None:
+        held = open_trades.select("signal_id").join(names, on="signal_id", how="inner")
+        trades = trades.join(held.select("first_id"), on="first_id", how="anti")
     cost = pl.col("amount") * pl.col("open_price")
     traded = (
         trades.with_columns(cost.alias("cost"), pl.col("first_id").alias("signal_id"))

@@ -1,14 +1,20 @@
 """Labels from candles are what the backtest would have booked."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from trading.backtest.engine import run_backtest
 from trading.indicators.table import indicator_table
 from trading.learning.candles import candle_labels
+from trading.learning.labels import decided_outcomes
+from trading.market.errors import BadInput
 from trading.risk.exits import ExitRules
 from trading.signals.features import FEATURES
 from trading.signals.generate import signal_rows
@@ -72,3 +78,48 @@ def test_nothing_to_label_has_the_same_columns(line) -> None:
     empty = candle_labels(candles, signals.filter(~pl.col("is_candidate")), markets)
     assert empty.is_empty()
     assert empty.schema == candle_labels(candles, signals, markets).schema
+
+
+def decided(signals: pl.DataFrame, **exits: object) -> pl.DataFrame:
+    """The candidates as the ledger of decisions holds them."""
+    return signals.filter("is_candidate").select(
+        pl.col("lineage_id").alias("decision_id"),
+        "symbol",
+        pl.col("open_time").alias("bar_time"),
+        "score",
+        pl.lit(json.dumps(exits)).alias("exits"),
+    )
+
+
+def test_a_decision_ends_by_the_exits_it_was_made_with(line) -> None:
+    """Half held a bar, half for four hours: each as its own exits say, and as the backtest's machine does."""
+    candles, signals, markets = line
+    rows = decided(signals, max_hold_bars=16)
+    quick = rows.with_row_index("n").with_columns(
+        exits=pl.when(pl.col("n") % 2 == 0).then(pl.lit('{"max_hold_bars": 1}')).otherwise("exits")
+    )
+    found = decided_outcomes(candles, quick, markets)
+    for parity, bars in ((0, 1), (1, 16)):
+        mine = quick.filter(pl.col("n") % 2 == parity)["decision_id"]
+        alone = candle_labels(candles, signals, markets, ExitRules(max_hold_bars=bars))
+        both = alone.filter(pl.col("signal_id").is_in(mine.implode())).join(
+            found, left_on="signal_id", right_on="decision_id", suffix="_found"
+        )
+        assert len(both) > 3
+        assert (both["net_return"] == both["net_return_found"]).all()
+        assert (both["closed_at"] == both["closed_at_found"]).all()
+    with pytest.raises(BadInput, match="exits of a decision must be those of ExitRules"):
+        decided_outcomes(candles, rows.with_columns(exits=pl.lit("no json")), markets)
+
+
+@settings(max_examples=15, deadline=None)
+@given(cut=st.integers(260, 795))
+def test_an_outcome_that_is_known_does_not_change_when_later_bars_come(line, cut: int) -> None:
+    """Outcomes of data[:t] are, row for row and exactly, those of all data that had ended by t."""
+    candles, signals, markets = line
+    until = datetime(2026, 1, 1, tzinfo=UTC) + cut * timedelta(minutes=15)
+    whole = decided_outcomes(candles, decided(signals), markets, bar_ms=900_000)
+    part = decided_outcomes(
+        candles.filter(pl.col("open_time") < until), decided(signals), markets, bar_ms=900_000
+    )
+    assert_frame_equal(part, whole.filter(pl.col("closed_at") <= until), check_exact=True)

@@ -7,14 +7,16 @@ rest on no decision of ours (taken over, found after a restore) have nulls there
 import json
 
 import polars as pl
+import sqlalchemy as sa
 
-from trading.store.order_log import frames
+from trading.store.order_log import frames, schema
 from trading.store.order_log.database import Database
 
 # Signal ids of positions that no decision of ours opened.
 NO_DECISION = ("import", "restored")
 REGIMES = ("calm", "normal", "turbulent")
 _KEY = ("signal_set_id", "signal_id")
+_SKIPS = {"signal_id": pl.String, "rule": pl.String, "users": pl.Int64}
 _SNAPSHOT = (
     "bar_time", "decided_at", "limit_price", "stop_loss", "take_profit", "max_hold_s", "score", "cluster",
     "regime", "features",
@@ -33,6 +35,33 @@ def decided_skips(database: Database) -> pl.DataFrame:
     modes = frames.users(database).select("user_id", "mode")
     found = frames.skips(database).join(_decisions(database), on=_KEY, how="left", maintain_order="left")
     return found.join(modes, on="user_id", how="left", maintain_order="left")
+
+
+def skip_counts(database: Database) -> pl.DataFrame:
+    """Return one row per signal and rule: how many users did not follow it for that rule."""
+    table = schema.skips
+    query = sa.select(table.c.signal_id, table.c.rule, sa.func.count()).group_by(
+        table.c.signal_id, table.c.rule
+    )
+    with database.read() as connection:
+        rows = [tuple(row) for row in connection.execute(query.order_by(table.c.signal_id, table.c.rule))]
+    return pl.DataFrame(rows, schema=_SKIPS, orient="row")
+
+
+def explored_for_money(database: Database) -> pl.DataFrame:
+    """Return trades of users who were not on paper in a set of exploration: there must never be one."""
+    sets, trades = schema.signal_sets, schema.trades
+    query = (
+        sa.select(trades.c.trade_id, trades.c.user_id, trades.c.signal_set_id)
+        .join(sets, sets.c.signal_set_id == trades.c.signal_set_id)
+        # Written as canonical JSON (`signal_sets.to_json`): the mark has one spelling.
+        .where(sets.c.body.like('%"is_exploration":true%'), trades.c.mode != "paper")
+    )
+    with database.read() as connection:
+        rows = [tuple(row) for row in connection.execute(query)]
+    return pl.DataFrame(
+        rows, schema=dict.fromkeys(("trade_id", "user_id", "signal_set_id"), pl.String), orient="row"
+    )
 
 
 def incomplete(decided: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from trading.store.order_log.schema_exits import exit_words
 
 def to_json(batch: SignalSet) -> str:
     """Return a set as canonical JSON; decimals are plain text, times are ISO 8601 in UTC."""
-    body = {
+    body: dict[str, Any] = {
         "signal_set_id": batch.signal_set_id,
         "created_at": batch.created_at.isoformat(),
         "expires_at": batch.expires_at.isoformat(),
@@ -34,6 +34,8 @@ def to_json(batch: SignalSet) -> str:
         "words": {word.symbol: word.signal_id for word in batch.words},
         "exit_source": batch.exit_source,
     }
+    if batch.is_exploration:
+        body["is_exploration"] = True  # other sets stay the bytes that older releases wrote
     return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
@@ -52,6 +54,7 @@ def from_json(text: str) -> SignalSet:
         strategy_id=raw.get("strategy_id", ""),  # same
         words=tuple(ExitWord(*word) for word in raw.get("words", {}).items()),  # same
         exit_source=raw.get("exit_source", ""),  # same
+        is_exploration=raw.get("is_exploration", False),
     )
 
 

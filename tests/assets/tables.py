@@ -161,17 +161,9 @@ def decision_snapshots() -> pl.DataFrame:
             ("dec-1", "AAA/USDT", NEWEST, NEWEST + BAR, True, False, 1.0),
             ("dec-2", "BBB/USDT", NEWEST, NEWEST + BAR, False, True, 0.05),
         ],
-        schema={
-            "decision_id": pl.String,
-            "symbol": pl.String,
-            "bar_time": UTC_MS,
-            "decided_at": UTC_MS,
-            "is_taken": pl.Boolean,
-            "is_explored": pl.Boolean,
-            "propensity": pl.Float64,
-        },
+        schema=["decision_id", "symbol", "bar_time", "decided_at", "is_taken", "is_explored", "propensity"],
         orient="row",
-    )
+    ).with_columns(pl.col("bar_time", "decided_at").cast(UTC_MS))
 
 
 def decision_outcomes() -> pl.DataFrame:
@@ -182,15 +174,9 @@ def decision_outcomes() -> pl.DataFrame:
             ("dec-1", "candles", AT - 3 * BAR, AT - BAR, False),
             ("dec-2", "paper", AT - 3 * BAR, AT, True),
         ],
-        schema={
-            "decision_id": pl.String,
-            "source": pl.String,
-            "decided_at": UTC_MS,
-            "closed_at": UTC_MS,
-            "is_explored": pl.Boolean,
-        },
+        schema=["decision_id", "source", "decided_at", "closed_at", "is_explored"],
         orient="row",
-    )
+    ).with_columns(pl.col("decided_at", "closed_at").cast(UTC_MS))
 
 
 def training_set() -> pl.DataFrame:

@@ -16,7 +16,7 @@ from trading.learning.dataset import training_set
 def name(tmp_path):
     """The name of the one set of a world."""
     with settings_of(tmp_path):
-        chosen = training_set(pools.pool(1), pools.CUTOFF, pools.RULES)
+        chosen = training_set(pools.pool(1, days=45, per_day=16), pools.CUTOFF, pools.RULES)
         Learning().shelf.save(chosen)
         yield chosen.dataset_id
 

@@ -85,7 +85,8 @@ def research(store: Store, **verdicts: bool) -> None:
     """Tables of a pass over tables.SYMBOLS; `verdicts` say which bases are approved."""
     store.publish("tickers", tables.tickers(), key=["symbol"], at=AT)
     store.publish("markets", tables.listing(), key=["exchange_id"])
-    rows = tables.signals().with_columns(close=pl.lit(100.0), f_rsi=pl.lit(0.25))
+    told = {"strategy": pl.lit("rsi_regime"), "reason": pl.lit("entry: RSI 21.0")}
+    rows = tables.signals().with_columns(close=pl.lit(100.0), f_rsi=pl.lit(0.25), **told)
     store.publish("signals", rows, key=["symbol"], inputs=["tickers"])
     params = {"ExitRules": asdict(ExitRules(stop_loss=0.05))}
     results = pl.DataFrame({"symbol": tables.SYMBOLS[:2]})

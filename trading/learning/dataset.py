@@ -4,6 +4,7 @@ Features come as they were decided upon. Where the rows come from: the trade poo
 entries labelled on candles (`candle_labels`), which count less and say so.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -264,8 +265,9 @@ def _manifest(
         "gains": int(frame["is_gain"].sum()),
         "losses": int((~frame["is_gain"]).sum()),
         "weight_by_source": {
-            name: float(weight)
-            for name, weight in frame.group_by("source").agg(pl.col("weight").sum()).sort("source").rows()
+            # fsum: a sum over groups may add in another order next time, and the file's bytes with it.
+            name: math.fsum(frame.filter(pl.col("source") == name)["weight"].to_list())
+            for name, _ in by_source
         },
         "by_source": dict(by_source),
         "gain_share": None if is_empty else float(frame["is_gain"].cast(pl.Float64).mean() or 0.0),  # type: ignore[arg-type]  # Float64

@@ -102,7 +102,10 @@ def test_what_nothing_can_be_learnt_from_is_refused_with_its_reason(pools) -> No
         (pools.pool(1).clear(), "the training set is empty"),
         (pools.pool(1, days=40, per_day=4), "too few decisions: 160, at least 200"),
         (pools.pool(1, days=29, per_day=16), "too few days: decisions of 29, at least 30"),
-        (pools.pool(1).with_columns(net_return=pl.lit(0.01)), "one class only: all 720 decisions are gains"),
+        (
+            pools.pool(1, days=45, per_day=16).with_columns(net_return=pl.lit(0.01)),
+            "one class only: all 720 decisions are gains",
+        ),
         (
             pools.pool(1).with_columns(net_return=pl.lit(-0.01)),
             "one class only: all 720 decisions are losses",

@@ -246,8 +246,7 @@ def test_first_pass_has_nothing_to_learn_from_and_second_has(world):
 
 def test_decisions_of_the_newest_bar_are_in_the_ledger_and_no_others(world):
     """Each pass wrote what was wanted at its own newest bar, none of its history; sets are on the shelf."""
-    decisions = Snapshots(ledger("")).read()
-    told = []
+    decisions, told = Snapshots(ledger("")).read(), []
     for which in (0, 1):
         newest = world.read(which, "indicators")["open_time"].max()
         wanted = world.read(which, "signals").filter(pl.col("is_candidate") & (pl.col("open_time") == newest))

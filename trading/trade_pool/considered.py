@@ -88,9 +88,7 @@ def considered(
         **_constants(moment),
     ).with_columns(
         signal_id=pl.col("lineage_id"),
-        model_threshold=pl.when(pl.col("model_id").is_not_null()).then(
-            pl.lit(moment.model_threshold, pl.Float64)
-        ),
+        model_threshold=_model_threshold(joined, moment),
         signal_set_id=pl.when("is_taken").then(pl.lit(moment.signal_set_id, pl.String)),
     )
     return with_exploration(rows, rules).sort("symbol")
@@ -110,9 +108,17 @@ def _constants(moment: Moment) -> Mapping[str, pl.Expr]:
     return {name: pl.lit(getattr(moment, name), pl.String) for name in names}
 
 
+def _model_threshold(rows: pl.DataFrame, moment: Moment) -> pl.Expr:
+    """Return what probability was asked for: the signals' own word, else the model's; null without one."""
+    if "model_threshold" in rows.columns:
+        return pl.col("model_threshold")
+    told = pl.lit(moment.model_threshold, pl.Float64)
+    return pl.when(pl.col("model_id").is_not_null()).then(told)
+
+
 def _weights(rows: pl.DataFrame) -> pl.Expr:
-    """Return what each voice of a blend counted, as JSON: the columns `weight_*` of the signals, if any."""
-    names = sorted(name for name in rows.columns if name.startswith("weight_"))
+    """Return what each voice of a blend counted, as JSON: the columns `*_weight` of the signals, if any."""
+    names = sorted(name for name in rows.columns if name.endswith("_weight"))
     if not names:
         return pl.lit(None, pl.String)
-    return pl.struct(pl.col(name).alias(name.removeprefix("weight_")) for name in names).struct.json_encode()
+    return pl.struct(pl.col(name).alias(name.removesuffix("_weight")) for name in names).struct.json_encode()

@@ -107,7 +107,7 @@ def test_what_nothing_can_be_learnt_from_is_refused_with_its_reason(pools) -> No
             "one class only: all 720 decisions are gains",
         ),
         (
-            pools.pool(1).with_columns(net_return=pl.lit(-0.01)),
+            pools.pool(1, days=45, per_day=16).with_columns(net_return=pl.lit(-0.01)),
             "one class only: all 720 decisions are losses",
         ),
     )

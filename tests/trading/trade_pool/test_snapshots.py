@@ -170,6 +170,14 @@ def test_an_older_version_s_missing_features_are_null(book) -> None:
     ]
 
 
+def test_a_blend_s_own_threshold_and_weights_are_kept() -> None:
+    """What the signals say of the row goes before what the model says of all."""
+    told = signals().with_columns(model_threshold=pl.lit(0.47), model_weight=pl.lit(0.25))
+    rows = decided(told=told)
+    assert set(rows["model_threshold"]) == {0.47}
+    assert set(rows["weights"]) == {'{"model":0.25}'}
+
+
 def test_only_approved_rejections_of_a_gate_are_drawn_and_say_how_likely_it_was() -> None:
     """At a share of a quarter: 1 for what is traded anyway, 0.25 for the gated one, 0 for all others."""
     rows = decided(ExplorationRules(share=0.25))

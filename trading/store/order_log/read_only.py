@@ -38,6 +38,7 @@ class ReadOnly(Database):
             raise MissingData(f"no order log at {path} yet. Next: sluice run")
         self.engine = open_engine(self._url)
         sa.event.listen(self.engine, "connect", _refuse_writes(is_file=path is not None))
+        self._keep()
         with self.read() as connection:
             found = revision_of(connection)
         if found is None:

@@ -58,7 +58,8 @@ def _wide(market: Taught) -> np.ndarray:
 
 
 def _teach(market: Taught, steps: int, seed: int, features: np.ndarray) -> Any:
-    from trading.learning.deep.ppo import Learning, Lesson, teach
+    from trading.learning.deep.lesson import Learning, Lesson
+    from trading.learning.deep.ppo import teach
 
     names = tuple(f"f_{place}" for place in range(features.shape[1]))
     lesson = Lesson(market.job, features, names, market.probability, market.older)

@@ -5,7 +5,6 @@ arXiv:1506.02438. Episodes are one trade long, so nothing is discounted.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,12 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from trading.backtest.job import Job
-from trading.backtest.walk import Floats, Ints
 from trading.learning.deep.environment import ACTIONS, FULL, HOLD, Environment, Narrow
+from trading.learning.deep.lesson import Learning, Lesson
 from trading.learning.deep.networks import ActorCritic, Parameters
 from trading.learning.deep.observation import STATE
 from trading.learning.deep.policy import Policy, fixed
@@ -26,43 +23,6 @@ from trading.learning.deep.units import standard, units_of
 from trading.market.errors import BadInput
 
 _NEVER = -1e9  # the logit of an action that is not allowed
-
-
-@dataclass(frozen=True, slots=True)
-class Learning:
-    """How a policy is taught: steps in all, places and bars per round, and the usual numbers of PPO."""
-
-    steps: int = 200_000
-    places: int = 256
-    bars: int = 32
-    epochs: int = 3
-    batches: int = 4
-    rate: float = 2e-3
-    clip: float = 0.2
-    entropy: float = 0.01
-    value: float = 0.5
-    trace: float = 0.95
-
-    @property
-    def rounds(self) -> int:
-        """Rounds of playing and learning."""
-        return max(1, self.steps // (self.places * self.bars))
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a policy is taught on.
-
-    `features` per candle row with their `names`, raw, NaN where unknown; `probability` per candle row as a
-    model said it that was not trained on these signals; `signals` the rows at whose close one stands. All of
-    one training fold: its exits must lie before the fold ends.
-    """
-
-    job: Job
-    features: NDArray[Any]
-    names: tuple[str, ...]
-    probability: Floats
-    signals: Ints
 
 
 def _optimiser(how: Learning) -> Any:
@@ -136,8 +96,11 @@ def teach(
     if len(lesson.signals) == 0:
         raise BadInput("a policy needs signals to be taught on, was given none")
     unit = unit or usual_return(lesson)
-    units = units_of(np.asarray(lesson.features, np.float32).astype(np.float64))
-    sight = standard(np.asarray(lesson.features, np.float32).astype(np.float64), units)
+    raw = np.asarray(lesson.features, np.float32).astype(np.float64)
+    # Units of what was known when the last signal stood: the rows after it belong to the test.
+    opened = lesson.job.bars.open_ms
+    units = units_of(raw[opened <= opened[lesson.signals].max()])
+    sight = standard(raw, units)
     environment = Environment(lesson.job, sight, lesson.probability, unit=unit, places=how.places)
     network = ActorCritic(environment.width, ACTIONS)
     parameters = network.start(rng)

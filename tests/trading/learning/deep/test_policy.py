@@ -25,7 +25,8 @@ SEEDS = range(10)
 
 def taught(world: Taught, seed: int = 0, steps: int = 150_000, **more) -> Policy:
     """A policy taught on the older half's signals."""
-    from trading.learning.deep.ppo import Learning, Lesson, teach
+    from trading.learning.deep.lesson import Learning, Lesson
+    from trading.learning.deep.ppo import teach
 
     lesson = Lesson(world.job, world.features, NAMES, world.probability, world.older)
     return teach(lesson, Learning(steps=steps), seed, **more)
@@ -181,7 +182,8 @@ def test_what_it_cannot_read_is_refused(policy, monkeypatch) -> None:
 
 def test_a_lesson_without_signals_or_entries_is_refused(planted) -> None:
     """Nothing to be taught on, or the backtest would enter none of them."""
-    from trading.learning.deep.ppo import Lesson, teach
+    from trading.learning.deep.lesson import Lesson
+    from trading.learning.deep.ppo import teach
 
     nothing = np.zeros(0, np.int64)
     with pytest.raises(BadInput, match="needs signals"):

@@ -35,7 +35,9 @@ def dev(
         float, typer.Option(min=0, help="Market seconds per wall second; 1 fits the schedules.")
     ] = 1.0,
     trade: Annotated[bool, typer.Option("--trade/--no-trade", help="Run the trading engine.")] = True,
-    workers: Annotated[int, typer.Option(min=1, max=16, help="Engine processes.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=16, help="Engine processes; one that dies is started again.")
+    ] = 1,
 ) -> None:
     """Serve the current world until interrupted; makes the default world if there is none yet."""
     from resources.addresses import require_unserved, serving
@@ -130,8 +132,8 @@ def _cache(children: ExitStack, settings: "Settings") -> dict[str, str]:
 def _engine(children: ExitStack, environment: Mapping[str, str], logs: Path, workers: int) -> "Child":
     from interfaces.run.children import Child
 
-    arguments = ["trade", "--metrics-port", str(METRICS_PORT)]
-    arguments += [] if workers == 1 else ["--workers", str(workers)]
+    # Supervised also where there is one: an engine that dies is started again, and the world goes on.
+    arguments = ["trade", "--metrics-port", str(METRICS_PORT), "--workers", str(workers)]
     child = Child("engine", arguments, log=logs / "engine.log", env=environment)
     children.callback(child.stop)
     return child

@@ -33,6 +33,7 @@ def run(  # noqa: PLR0917  # Typer reads options from arguments
     trade_seconds: Annotated[
         float, typer.Option(help="Wall seconds that the market runs at 900 times its pace.", min=0, max=3600)
     ] = 60.0,
+    workers: Annotated[int, typer.Option(help="Engine processes; one of them is killed.", min=1, max=16)] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Pour the market through the line, trade on paper, kill the engine once, learn, and report.
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0917  # Typer reads options from arguments
             seed=seed,
             exchange=exchange,
             trade_s=trade_seconds,
+            workers=workers,
         )
     except BadInput as error:
         print(f"sluice: {error}", file=sys.stderr)

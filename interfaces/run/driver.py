@@ -54,6 +54,7 @@ class Run:
         self._children = ExitStack()
         self._env: dict[str, str] = {}
         self._exchange: Child | None = None
+        self._beside: tuple[Child, ...] = ()  # workers beside the engine
         self.market: MarketControl | RealMarket = RealMarket()
 
     def __enter__(self) -> "Run":
@@ -101,8 +102,13 @@ class Run:
             wait_until_up(self._exchange, self.market)
 
     def engine(self) -> Engine:
-        """Start an engine; it and this process draw on one request budget."""
+        """Start an engine, the first time the workers beside it, too; all draw on one request budget."""
+        for number in range(len(self._beside) + 2, self.options.workers + 1):
+            worker = Child("engine", ["trade"], log=self.logs / f"engine-{number}.log", env=self._env)
+            self._children.callback(worker.stop)
+            self._beside += (worker,)
         return start_engine(
+            beside=self._beside,
             world_dir=self.settings.world_dir,
             log=self.logs / "engine.log",
             env=self._env,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from interfaces.run.children import Child, wait_for
+from interfaces.run.children import wait_for
 from interfaces.run.line import JobResult, Line
 from interfaces.run.market import MarketControl
 from interfaces.run.processes import READY_S, Engine
@@ -72,10 +72,10 @@ def trade(
     return phase
 
 
-def _ready(engine: Engine) -> Child:
+def _ready(engine: Engine) -> Engine:
     """Wait until the engine's heart beats."""
     wait_for(engine.child, engine.is_beating, within_s=READY_S)
-    return engine.child
+    return engine
 
 
 def _until_offered(log: OrderLog, within_s: float = 10.0) -> None:
@@ -130,12 +130,12 @@ def _is_time_to_kill(log: OrderLog, progress: float, *, is_handed: bool) -> bool
 
 
 def _kill_and_restart(
-    engine: Child,
+    engine: Engine,
     start_engine: Callable[[], Engine],
     log: OrderLog,
     market: MarketControl,
     moment: datetime,
-) -> tuple[Child, Kill]:
+) -> tuple[Engine, Kill]:
     """End the engine as a power cut would, and start another one on the same log.
 
     It dies as soon as an order of the new set is on its way. The market goes on at the world's own pace
@@ -144,7 +144,7 @@ def _kill_and_restart(
     deadline = time.monotonic() + KILL_PATIENCE_S
     while not log.orders.find(statuses=PENDING) and time.monotonic() < deadline:
         time.sleep(0.002)
-    engine.kill()
+    engine.child.kill()
     in_flight, held = len(log.orders.find(statuses=PENDING)), len(log.ledger.open_trades())
     began = time.monotonic()
     market.set_speed(1.0)

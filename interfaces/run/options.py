@@ -30,12 +30,15 @@ class RunOptions:
     exchange: str = "embedded"
     trade_s: float = 60.0
     speed: float = DEMO_SPEED
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.symbols <= 20_000:
             raise BadInput(f"symbols must lie between 1 and 20000, was {self.symbols}")
         if not 1 <= self.users <= 200:
             raise BadInput(f"users must lie between 1 and 200, was {self.users}")
+        if not 1 <= self.workers <= 16:
+            raise BadInput(f"workers must lie between 1 and 16, was {self.workers}")
         if self.seed < 0:
             raise BadInput(f"seed must be at least 0, was {self.seed}")
         if self.days is not None and not 1 <= self.days <= 365:

@@ -36,20 +36,33 @@ def wait_until_up(child: Child, control: MarketControl) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A started engine and the file its heart beats in."""
+    """A started engine, the file its heart beats in, and the workers beside it, of which one may beat."""
 
     child: Child
     heartbeat: Path
+    beside: tuple[Child, ...] = ()
+
+    def require_running(self) -> None:
+        """Raise with the end of its log if any of the processes has ended."""
+        for child in (self.child, *self.beside):
+            child.require_running()
+
+    def stop(self) -> None:
+        """Ask all to end, and insist after a while."""
+        for child in (self.child, *self.beside):
+            child.stop()
 
     def is_beating(self) -> bool:
-        """Whether this very process has written its heartbeat."""
+        """Whether this very process, or one beside it, has written its heartbeat."""
         try:
             found: dict[str, object] = json.loads(self.heartbeat.read_text())
         except (OSError, ValueError):
             return False
-        return found.get("pid") == self.child.pid
+        return found.get("pid") in {child.pid for child in (self.child, *self.beside)}
 
 
-def start_engine(*, world_dir: Path, log: Path, env: Mapping[str, str]) -> Engine:
-    """Start the trading engine of the current world; it is ready when its heart beats."""
-    return Engine(Child("engine", ["trade"], log=log, env=env), world_dir / HEARTBEAT)
+def start_engine(
+    *, world_dir: Path, log: Path, env: Mapping[str, str], beside: tuple[Child, ...] = ()
+) -> Engine:
+    """Start the trading engine of the current world; it is ready when its heart, or one beside it, beats."""
+    return Engine(Child("engine", ["trade"], log=log, env=env), world_dir / HEARTBEAT, beside)

@@ -333,3 +333,12 @@ def test_everything_has_json(at):
     assert at.json("set", "ada", "--capital", "5")["is_enough"] is False
     assert at.json("consent", "ada", "--show")["missing"]
     assert at.json("close-all", "ada", "--yes")["open_positions"] == 0
+
+
+@pytest.mark.parametrize("asked", [("--quiet", "22:00-07:00"), ("--digest-hour", "8")])
+def test_wishes_that_nothing_follows_are_refused_and_not_kept(at, asked):
+    """Nobody is told that their nights are quiet while the log delivers at once; none is taken."""
+    assert at.users("set", "ada", *asked) != 0
+    assert "not followed yet" in at.err
+    assert at.users("set", "ada", asked[0], "none", "--mute", "trade_opened") == 0
+    assert at.json("show", "ada")["preferences"]["muted"] == ["trade_opened"]

@@ -117,6 +117,7 @@ class AccountStreams:
         self._labels: dict[str, str] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}  # by label
         self._count = 0
+        self._connects: dict[str, int] = {}  # by label: how often a stream had come back at the last look
 
     def open(self, user: User) -> AccountGateway:
         """Return the user's gateway; its stream opens meanwhile. A further call is for a replaced key."""
@@ -133,6 +134,28 @@ class AccountStreams:
         """Whether the account's news come over its stream now."""
         feed = self._open.get(user_id)
         return feed is not None and feed.is_streaming
+
+    def returned(self) -> list[str]:
+        """Return whose stream came back, by itself or with a new key, since this was asked last."""
+        found = []
+        for user_id, feed in self._open.items():
+            label, count = self._labels[user_id], sum(row.reconnects for row in feed.health())
+            if count > self._connects.get(label, 0):
+                found.append(user_id)
+            self._connects[label] = count
+        return found
+
+    def drop(self, user_id: str) -> None:
+        """Close the stream of somebody who has left, now."""
+        label = self._labels.pop(user_id, None)
+        self._open.pop(user_id, None)
+        if label is None:
+            return
+        self._connects.pop(label, None)
+        reader = self._readers.pop(label, None)
+        if reader is not None:
+            reader.cancel()
+        self._readers[f"{label} leaving"] = asyncio.create_task(self._feeds.leave(label))
 
     def counts(self) -> tuple[int, int]:
         """Return how many accounts are open, and how many of them stream now."""
@@ -158,7 +181,7 @@ class AccountStreams:
                 self._open.pop(user_id, None)
                 await self._feeds.leave(before)
             feed, watched = await self._feed(user_id, label, key)
-            if self._labels[user_id] != label:  # the key was replaced meanwhile
+            if self._labels.get(user_id) != label:  # the key was replaced meanwhile
                 await self._feeds.leave(label)
                 return
             self._open[user_id], gateway.watched = feed, watched

@@ -17,7 +17,7 @@ from trading.execution.protections import Protections
 from trading.execution.settings import EngineSettings
 from trading.execution.told import Told
 from trading.market.clock import Clock, SystemClock
-from trading.market.errors import StoreError, SymbolHalted
+from trading.market.errors import StoreError, SymbolHalted, Unreachable
 from trading.market.symbols import Market
 from trading.store.order_log import OrderLog
 from trading.users.directory import Directory
@@ -59,6 +59,7 @@ class Desk:
         """Put the price watch before every quote that decides anything, the gates before every entry."""
         if self.log.restores.pending() is not None:
             self.unreplayed = {user.user_id for user in self.users.all()}
+        self.log.orders.market_ms = self._booked_ms
         self.gates = EntryGates(self.log, self.live_refusal)
         self.told = Told(self.log, self.wall)
         liquidity = Liquidity(self.public, self.settings.exit_bands[-1], self.log)
@@ -104,6 +105,13 @@ class Desk:
     def now_ms(self) -> int:
         """Return market time."""
         return self.public.clock.now_ms()
+
+    def _booked_ms(self) -> int:
+        """Return market time; this machine's before the venue told any."""
+        try:
+            return self.now_ms()
+        except Unreachable:
+            return self.wall.now_ms()
 
     def _closed_by_news(self) -> dict[str, str]:
         held = self.log.news_holds.active(self.now_ms()).items()

@@ -78,6 +78,9 @@ class Engine:
         self.market = MarketWatch(desk)
         self.listing = ListingWatch(desk)
         self.requests = Requests(desk, self.wire, exports=exports, forget=forget)
+        if live is not None:
+            self.requests.drop = live.accounts.drop
+            self.reconcile.returned = live.accounts.returned
         self.keys = keys
         self._stream = stream
         self._heartbeat = heartbeat

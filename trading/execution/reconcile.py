@@ -7,7 +7,7 @@ time within a declared weight budget (`EngineSettings.reconcile_share` of the ra
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -63,6 +63,8 @@ class Reconcile:
         self._cause: dict[str, str] = {}
         self._cut = False
         self.ready: set[str] = set()
+        # Whose private stream came back since this was asked last: their accounts are read again.
+        self.returned: Callable[[], Iterable[str]] = tuple
         self.findings = Counter(dict.fromkeys((kind.value for kind in Kind), 0))  # since the start
 
     def doubt(self, cause: str = RECONNECT) -> None:
@@ -73,6 +75,13 @@ class Reconcile:
         self._checked.clear()
         _log.warning("accounts_in_doubt", cause=cause)
 
+    def _doubt_returned(self) -> None:
+        """Read accounts again whose private stream was away: it may have kept something to itself."""
+        for user_id in self.returned():
+            self._cause[user_id] = RECONNECT
+            self.ready.discard(user_id)
+            self._checked.pop(user_id, None)
+
     def forget(self, shards: frozenset[int]) -> None:
         """Other processes look after these users now; if they come back they are read again."""
         for user_id in [name for name in self.ready if shard_of(name) in shards]:
@@ -82,6 +91,7 @@ class Reconcile:
     async def step(self) -> int:
         """Check every account at risk that is due, then others as the budget allows; return how many wait."""
         self._notice_outage()
+        self._doubt_returned()
         self._desk.fleet.freezes.refresh()
         users = [user.user_id for user in self._desk.mine()]
         waiting = [user_id for user_id in users if user_id not in self.ready]

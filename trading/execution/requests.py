@@ -47,6 +47,7 @@ class Requests:
         self._wire = wire
         self._exports = exports
         self._forget = forget
+        self.drop: Callable[[str], None] = lambda _user_id: None  # closes the user's private stream
         self._versions: dict[str, tuple[str, int]] | None = None
 
     async def step(self) -> int:
@@ -97,6 +98,7 @@ class Requests:
             await self._forget(user_id)
         pseudonym = remove(self._desk.log, user_id)
         self._desk.forget(user_id)
+        self.drop(user_id)
         _log.info("user_left", pseudonym=pseudonym)
 
 

@@ -1,7 +1,8 @@
-"""The hot side of each user: positions, last trades and settings, as screens show them.
+"""The hot side of each user: positions and last trades, as screens show them.
 
 Everything here can be rebuilt from the SQL order log; nothing here is the truth. One slot per user:
-keys are `{u:ID}:pos`, `{u:ID}:trades`, `{u:ID}:cfg`. The stream of signal sets is in stream.py.
+keys are `{u:ID}:pos`, `{u:ID}:trades`, `{u:ID}:mark`. Settings are in SQL alone.
+The stream of signal sets is in stream.py.
 """
 
 import re
@@ -80,7 +81,7 @@ def connect(url: str) -> "Redis":
 
 
 class UserCache:
-    """What one user's screens show: open positions, last trades, settings. A projection of the log.
+    """What one user's screens show: open positions, last trades. A projection of the log.
 
     `version` is the number the SQL row was written at; applying an older or equal one changes nothing,
     so outbox messages may come late, twice, or out of order.
@@ -101,14 +102,6 @@ class UserCache:
     async def positions(self, user_id: str) -> dict[str, dict[str, Any]]:
         """Return symbol -> position."""
         return await self._all(_key(user_id, "pos"))
-
-    async def put_setting(self, user_id: str, name: str, value: object, *, version: int) -> bool:
-        """Store one setting; True if it was news."""
-        return await self._put(_key(user_id, "cfg"), name, {"value": value}, version)
-
-    async def settings(self, user_id: str) -> dict[str, Any]:
-        """Return name -> value."""
-        return {name: held["value"] for name, held in (await self._all(_key(user_id, "cfg"))).items()}
 
     async def add_trade(self, user_id: str, trade: Mapping[str, object], *, version: int) -> None:
         """Keep a closed trade; `version` is its own number in the log, so a repetition replaces it."""

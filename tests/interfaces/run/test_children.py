@@ -122,3 +122,17 @@ def test_a_heart_beats_only_when_this_very_process_has_said_so(serving, tmp_path
         assert not engine.is_beating(), written
     beat.write_text(f'{{"pid": {serving.pid}}}')
     assert engine.is_beating()
+
+
+def test_a_heart_beside_the_engine_s_is_the_engine_s_too(serving, tmp_path):
+    """With several workers whoever leads beats; all are looked after and ended together."""
+    beat = tmp_path / "engine.json"
+    beat.write_text(f'{{"pid": {serving.pid}}}')
+    main = Child("engine", ["version"], log=tmp_path / "main.log", env={})
+    assert main.wait(60) == 0
+    engine = Engine(main, beat, (serving,))
+    assert engine.is_beating()
+    with pytest.raises(SluiceError, match="ended with code 0"):
+        engine.require_running()
+    engine.stop()
+    assert not serving.is_running

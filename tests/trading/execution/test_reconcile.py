@@ -14,6 +14,7 @@ from trading.market.errors import Unreachable
 from trading.market.orders import Fill, OrderState, OrderStatus, OrderType, Side, Transfer
 from trading.store.order_log.entries import OWNED, External
 from trading.store.order_log.records import IntentStatus, Leg
+from trading.store.order_log.schema_ledger import ledger_entries
 
 A = "AAA/USDT"
 
@@ -53,8 +54,6 @@ def all_kinds(engine) -> Counter:
 
 def outside(engine, asset: str) -> dict[str, object]:
     with engine.desk.log.database.read() as connection:
-        from trading.store.order_log.schema_ledger import ledger_entries
-
         rows = connection.execute(ledger_entries.select()).mappings().all()
     found: dict[str, object] = {}
     for row in rows:
@@ -322,3 +321,20 @@ async def test_the_full_pass_is_spread_within_its_budget_and_comes_again(tmp_pat
     check = engine.desk.log.reconciliations.checks()["u1"]
     assert check.at_wall_ms > before
     assert check.cause == "timer"
+
+
+async def test_a_stream_that_came_back_has_its_account_read_again_and_no_other(tmp_path):
+    """What it kept to itself may have been an execution: cause reconnect, for this account alone."""
+    world = World(tmp_path, symbols=(A,), users=2)
+    engine = await world.boot()
+    await steps(world, engine, 8)
+    engine.desk.log.reconciliations.ask(["u1", "u2"])
+    await steps(world, engine, 4)
+    before = engine.desk.log.reconciliations.checks()
+    back = [["u1"]]
+    engine.reconcile.returned = lambda: back.pop() if back else []
+    await steps(world, engine, 2)
+    after = engine.desk.log.reconciliations.checks()
+    assert (after["u1"].cause, after["u1"].outcome) == ("reconnect", "agreed")
+    assert after["u2"] == before["u2"]
+    assert before["u1"].cause != "reconnect"

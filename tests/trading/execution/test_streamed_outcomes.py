@@ -167,14 +167,18 @@ class Feeds:
     """Feeds of a venue that is away for the first `away` tries."""
 
     def __init__(self, away: int) -> None:
-        self.away, self.tries, self.left = away, 0, []
+        self.away, self.tries, self.left, self.reconnects = away, 0, [], 0
 
     async def account(self, label, _key, _secret):
         self.tries += 1
         await asyncio.sleep(0)
         if self.tries <= self.away:
             raise Unreachable("nobody there")
-        return SimpleNamespace(is_streaming=True, subscribe=lambda _kinds: Reader()), label
+        feed = SimpleNamespace(is_streaming=True, subscribe=lambda _kinds: Reader(), health=self.health)
+        return feed, label
+
+    def health(self):
+        return [SimpleNamespace(reconnects=self.reconnects)]
 
     async def leave(self, label) -> None:
         self.left.append(label)
@@ -208,6 +212,36 @@ async def test_stream_of_a_key_replaced_while_it_opened_is_given_back():
         await asyncio.sleep(0)
     assert gateway.watched == "u1 #2"  # type: ignore[attr-defined]
     assert "u1 #1" in feeds.left
+    await streams.close()
+
+
+async def test_stream_that_came_back_is_named_once():
+    """The first connection is none that came back; a second one is, until the next look."""
+    feeds = Feeds(away=0)
+    streams = AccountStreams(feeds, lambda *_: None, lambda _: ("k", "s"))  # type: ignore[arg-type, return-value]
+    streams.open(SimpleNamespace(user_id="u1"))  # type: ignore[arg-type]
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert streams.returned() == []
+    feeds.reconnects = 1
+    assert streams.returned() == ["u1"]
+    assert streams.returned() == []
+    await streams.close()
+
+
+async def test_stream_of_somebody_who_left_is_closed_at_once():
+    """Also while it is being opened: nothing of a removed user stays connected until the engine ends."""
+    feeds = Feeds(away=0)
+    streams = AccountStreams(feeds, lambda *_: None, lambda _: ("k", "s"))  # type: ignore[arg-type, return-value]
+    for user_id, waits in (("u1", 9), ("u2", 0)):
+        streams.open(SimpleNamespace(user_id=user_id))  # type: ignore[arg-type]
+        for _ in range(waits):
+            await asyncio.sleep(0)
+        streams.drop(user_id)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert feeds.left == ["u1 #1", "u2 #2"]
+    assert streams.counts() == (0, 0)
     await streams.close()
 
 

@@ -48,21 +48,19 @@ async def test_users_do_not_see_each_other(cache: UserCache) -> None:
     """Keys carry the user; forgetting one leaves the other."""
     for user in ("1", "11"):
         await cache.put_position(user, "A/USDT", {"owner": user}, version=1)
-        await cache.put_setting(user, "paused", False, version=1)
         await cache.add_trade(user, {"pnl": user}, version=1)
     await cache.forget("1")
-    assert (await cache.positions("1"), await cache.settings("1"), await cache.trades("1")) == ({}, {}, [])
+    assert (await cache.positions("1"), await cache.trades("1")) == ({}, [])
     assert await cache.positions("11") == {"A/USDT": {"owner": "11"}}
-    assert await cache.settings("11") == {"paused": False}
+    assert await cache.trades("11") == [{"pnl": "11"}]
     assert await cache.trades("11") == [{"pnl": "11"}]
 
 
 async def test_one_user_is_one_cluster_slot(cache: UserCache) -> None:
     """All keys of a user share the braces part, as Redis Cluster wants for scripts."""
     await cache.put_position("7", "A/USDT", {}, version=1)
-    await cache.put_setting("7", "x", 0, version=1)
     await cache.add_trade("7", {}, version=1)
-    assert sorted(await cache._client.keys("*")) == ["{u:7}:cfg", "{u:7}:pos", "{u:7}:trades"]
+    assert sorted(await cache._client.keys("*")) == ["{u:7}:pos", "{u:7}:trades"]
 
 
 async def test_trades_are_newest_first_once_each_and_bounded(cache: UserCache) -> None:

@@ -4,7 +4,7 @@ Each change of status is one transaction that names the statuses it may start fr
 repeated step changes nothing and a status never moves backwards.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -44,6 +44,8 @@ class Intents:
         self.leases = leases or Leases(database, wall)
         self._scope = scope or Scope()
         self._entries = Entries(database)
+        # Dates entries of the ledger that no fill or event dates: the market's time, once a desk is there.
+        self.market_ms: Callable[[], int] = wall.now_ms
 
     # --- writing down ---------------------------------------------------------------------------
 
@@ -209,7 +211,8 @@ class Intents:
                 return False
             is_moved = statement.do(connection, change | {"of": coid}) == 1
             if is_moved and (after.is_terminal or before == (IntentStatus.LOST,)):
-                self._entries.reservation(connection, coid, self._wall.now_ms())
+                at_ms = self.market_ms() if event is None else event.at_ms
+                self._entries.reservation(connection, coid, at_ms)
             if is_moved and event is not None:
                 self._outbox.add(connection, event)
             if is_moved and skip is not None:

@@ -182,7 +182,8 @@ def with_cluster(rows: pl.DataFrame, clusters: pl.DataFrame | None) -> pl.DataFr
 
 
 def _newest_known(rows: pl.DataFrame, looks: pl.DataFrame) -> pl.DataFrame:
-    asked = rows.with_row_index("row_").sort("decided_ms")
+    # Sorted there and back without the features that do not take part.
+    asked = rows.select("symbol", "decided_ms").with_row_index("row_").sort("decided_ms")
     found = asked.join_asof(
         looks.sort("known_at"),
         left_on="decided_ms",
@@ -190,7 +191,7 @@ def _newest_known(rows: pl.DataFrame, looks: pl.DataFrame) -> pl.DataFrame:
         by="symbol",
         check_sortedness=False,  # both sides are sorted on the lines above; within groups it cannot tell
     )
-    return found.sort("row_").drop("row_", "known_at")
+    return rows.hstack(found.sort("row_").drop("row_", "known_at", "symbol", "decided_ms").get_columns())
 
 
 def with_age(rows: pl.DataFrame, instruments: pl.DataFrame | None) -> pl.DataFrame:

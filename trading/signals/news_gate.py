@@ -49,17 +49,19 @@ def with_news(
     blocks = mentions.filter(pl.col("event").is_in(list(blocking))).select(
         "symbol", "seen_ms", pl.col("event").alias("block_event"), pl.col("seen_ms").alias("block_ms")
     )
-    ordered = rows.with_row_index("_row").sort("decided_ms")
+    # Sorted there and back without the features that do not take part.
+    ordered = rows.select("symbol", "decided_ms").with_row_index("_row").sort("decided_ms")
     joined = _as_of(_as_of(ordered, scores), blocks)
     age = pl.col("decided_ms") - pl.col("score_ms")
-    return (
+    found = (
         joined.with_columns(
             (pl.col("score") * (-decay * age).exp()).tanh().fill_null(0.0).alias("news_score"),
             ((pl.col("decided_ms") - pl.col("block_ms")) / HOUR_MS).alias("block_age_hours"),
         )
         .sort("_row")
-        .drop("_row", "score", "score_ms", "block_ms")
+        .select("news_score", "block_event", "block_age_hours")
     )
+    return rows.hstack(found.get_columns())
 
 
 def _as_of(rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from typer import Argument, Option
 
 from interfaces.cli import halting
 from interfaces.cli.models_evaluate import evaluate
+from interfaces.cli.models_power import power
+from interfaces.cli.models_search import search
 from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _SHOWN = ("model_id", "kind", "created_at", "stands", "verdict", "weight", "reas
 
 
 app.command()(evaluate)
+app.command()(power)
+app.command()(search)
 
 
 @app.command(name="list")

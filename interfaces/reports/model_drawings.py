@@ -78,3 +78,37 @@ def bars(rows: Sequence[tuple[str, float, str]], least: float, most: float) -> s
             f'<rect class="b{place}" width="{share:.2f}" height="10"/></svg><b>{text(words)}</b></div>'
         )
     return f'<div class="hbars">{"".join(cells)}</div>'
+
+
+def power_curve(rows: Sequence[dict[str, float]]) -> str:
+    """Return a drawing of its own: share promoted by size of edge, with its interval; dark and light."""
+    most = max(row["edge_bps"] for row in rows) or 1.0
+    points = [(60 + 520 * row["edge_bps"] / most, 230 - 200 * row["share"], row) for row in rows]
+    marks = "".join(
+        f'<path class="m" d="M60 {230 - 200 * share:.0f}H580"/>'
+        f'<text x="52" y="{234 - 200 * share:.0f}" text-anchor="end">{share:.0%}</text>'
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0)
+    )
+    whiskers = "".join(
+        f'<path class="w" d="M{x:.1f} {230 - 200 * row["low"]:.1f}V{230 - 200 * row["high"]:.1f}"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+        f'<text x="{x:.1f}" y="252" text-anchor="middle">{row["edge_bps"]:.0f}</text>'
+        for x, y, row in points
+    )
+    line = "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in points)
+    style = (
+        "text{font:13px system-ui,sans-serif;fill:#56645f}.m{stroke:#dbe1dc}"
+        ".w{stroke:#2f7f86;stroke-width:1.5}"
+        "circle{fill:#2f7f86}.l{fill:none;stroke:#2f7f86;stroke-width:2}"
+        "@media(prefers-color-scheme:dark){text{fill:#9aaaa4}.m{stroke:#2a3734}.w,.l{stroke:#57b0b2}"
+        "circle{fill:#57b0b2}}"
+    )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 285" role="img" '
+        'aria-label="Share of made-up markets in which a model is promoted, by size of the edge">'
+        f"<style>{style}</style>{marks}"
+        f'<path class="l" d="M{line}"/>{whiskers}'
+        '<text x="320" y="276" text-anchor="middle">'
+        "edge: best tenth of decisions over the mean one, bps</text>"
+        "</svg>\n"
+    )

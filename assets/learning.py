@@ -18,19 +18,14 @@ from trading.learning.shadow import ShadowRules
 from trading.signals.blend import BlendRules
 
 GROUP = "learning"
-_SHADOW = Field(100, description="Decisions of the shadow period of a model that passes; 0 = none.")
 _MARGIN = Field(0.0, description="Net return that an entry must be expected to earn.")
-EvaluationConfig = launchpad(
-    EvaluationRules, "EvaluationConfig", shadow_decisions=(int, _SHADOW), margin=(float, _MARGIN)
-)
+EvaluationConfig = launchpad(EvaluationRules, "EvaluationConfig", margin=(float, _MARGIN))
 
 
 def life_rules(config: EvaluationConfig) -> LifeRules:
     """Return what decides about a candidate, from the launchpad."""
     evaluation = domain(EvaluationRules, config)
-    return LifeRules(
-        evaluation, BlendRules(margin=config.margin), ShadowRules(decisions=config.shadow_decisions)
-    )
+    return LifeRules(evaluation, BlendRules(margin=config.margin), ShadowRules(decisions=config.min_shadow))
 
 
 @dg.asset(
@@ -85,8 +80,8 @@ def model_candidate(
     """The newest candidate: which kind, from which training set, with which say. **One row.**
 
     Source: `training_set`. Every kind is trained walk-forward, the best is fitted to everything and saved
-    under the hash of its bytes. Inside `research` nothing is trained unless a retraining is due (weekly,
-    enough new decisions, drift): then the row before stands, and no error budget is spent. `weight` is its
+    under the hash of its bytes. In `research` the row before stands once there is a verdict, and no
+    error budget is spent: `retraining_sensor` says when (weekly, new decisions, drift). `weight` is its
     validated say beside the rules, 0 if it earned none. `model_id` is empty where there was nothing to
     learn from; `model_evaluation` says why. If it fails: `sluice models list`, then the run's log.
     """

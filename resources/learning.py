@@ -10,6 +10,7 @@ from resources.settings import load_settings
 from resources.store import Store
 from trading.execution.handover import exits_of
 from trading.learning.dataset import DatasetRules, TrainingSet, training_set
+from trading.learning.protocol.book import EvaluationBook
 from trading.learning.registry import ModelRegistry
 from trading.learning.shelf import DatasetShelf
 from trading.market.errors import SluiceError
@@ -31,6 +32,11 @@ class Learning(dg.ConfigurableResource[None]):
     def registry(self) -> ModelRegistry:
         """Model files and the champion pointer of this world."""
         return ModelRegistry(load_settings(self.world).world_dir / "models")
+
+    @property
+    def book(self) -> EvaluationBook:
+        """What evaluations have spent and tried in this world: error budget, trials, holdouts."""
+        return EvaluationBook(load_settings(self.world).world_dir / "models")
 
     def champion(self, store: Store) -> Predictor | None:
         """Return the promoted model, or None: none, expired, altered, or of other features or kinds.

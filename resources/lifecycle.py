@@ -97,7 +97,8 @@ class Lifecycle:
         return pl.DataFrame([row], schema=CANDIDATE)
 
     def _judged(self, chosen: TrainingSet, rules: LifeRules) -> tuple[Evaluation, Terms | None]:
-        found = evaluate(chosen, rules.evaluation, self._learning.champion(self._store))
+        champion, book = self._learning.champion(self._store), self._learning.book
+        found = evaluate(chosen, rules.evaluation, champion, book=book, at=self._at)
         if found.candidate is None:
             return found, None
         kind = found.candidate.kind

@@ -1,4 +1,4 @@
-"""Is a retraining due, and the candidate of a pass: trained when it is, the one before when it is not."""
+"""Is a retraining due, and the candidate of a run: a new one, or in a research pass the one before."""
 
 from datetime import datetime
 
@@ -12,20 +12,18 @@ from trading.learning.evaluation import Verdict
 from trading.learning.triggers import Due, Known, TriggerRules, due
 from trading.market.errors import NoVersion
 
-# In this job a candidate is trained only when one is due; everywhere else somebody asked for it.
+# In this job a candidate is trained only while there is no verdict; `retraining_sensor` asks for others.
 _RESEARCH = "research"
 
 
 def candidate_now(job: str, store: Store, learning: Learning, at: datetime, rules: LifeRules) -> pl.DataFrame:
-    """Return the row of `model_candidate`: a new one, or the one before while none is due in a pass."""
+    """Return the row of `model_candidate`: a new one, or in a research pass the one before."""
     life = Lifecycle(store, learning, at)
     if job != _RESEARCH:
         return life.candidate(rules, f"asked for: {job}")
-    known = known_at(store, learning, at)
     # Where the last one had nothing to learn from, trying again costs nothing and waits for nothing.
-    found = due(known) if known.had_data else Due(is_due=True, reasons=("no verdict yet",))
-    if found.is_due and known.shadow is None:
-        return life.candidate(rules, found.said)
+    if not known_at(store, learning, at).had_data:
+        return life.candidate(rules, "no verdict yet")
     return store.lake.read("model_candidate").select(
         pl.col(name).cast(kind) for name, kind in CANDIDATE.items()
     )

@@ -58,6 +58,9 @@ COMMANDS = {
     "models": Mount(
         "interfaces.cli.models", "Models: who is champion and why; promote, roll back, drift.", _RESEARCH
     ),
+    "learn-demo": Mount(
+        "interfaces.cli.learn_demo", "The learning loop by itself: two weeks of market in minutes.", _RESEARCH
+    ),
     "report": Mount(
         "interfaces.cli.report", "What a backtest's trades came to; why two runs differ.", _RESEARCH
     ),

@@ -1,5 +1,6 @@
 """What of the order log and the lake answers "why is nothing trading?". Reads only."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ def trading(log: "OrderLog", *, audit: bool) -> dict[str, Any]:
         "reconciliation": standing.reconciliation(database, now_ms),
         "problems": log.breaks() if audit else None,
     } | standing.working(database, now_ms)
+
+
+def model(now: datetime | None) -> dict[str, Any]:
+    """Return who is champion and who is watched, in words too; loads no model."""
+    from interfaces.cli.model_views import standing
+    from resources.learning import Learning
+
+    return standing(Learning().registry, now or datetime.now(UTC))
 
 
 def gates_of_research(lake: "Lake") -> list[dict[str, Any]]:

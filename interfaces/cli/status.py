@@ -106,6 +106,7 @@ def report(
         found["signal_set"]["is_expired"] = now >= found["signal_set"]["expires_at"]
     found["oldest_input"] = max(found["tables"], key=lambda row: row["age_h"] or 0.0, default=None)
     found["gates"] += standing.gates_of_research(lake)
+    found["model"] = standing.model(now)
     said = _verdict(lake, found).rstrip("."), _blocked(found)
     found["verdict"] = ". ".join(filter(None, said))
     return found
@@ -226,6 +227,7 @@ def _print(found: Mapping[str, Any]) -> None:
         print(f"  orders: {told}")
     for reason, count in list(found["orders_not_taken"].items())[:3]:
         print(f"  {count:,} orders came to nothing: {reason[:200]!r}")
+    print(f"  models: {found['model']['said']}")
     for line in found["new_strategies"]:
         print(f"  strategy {line}")
     _print_engine(found)

@@ -46,7 +46,8 @@ class Line:
         # Without it the runs are in the list of runs but not on their jobs' own pages.
         self._home_tag = {_HOME_TAG: f"{defs.get_repository_def().name}@{LOCATION}"}
         self._instance = dg.DagsterInstance.get()
-        self._cursor: str | None = None
+        self._cursors: dict[str, str | None] = {}
+        self.skipped = ""  # what the sensor asked last said where it asked for nothing
         self._jobs: dict[str, Any] = {}
 
     def run(
@@ -78,13 +79,14 @@ class Line:
         resources = self._defs.resources or {}
         context = self._dg.build_sensor_context(
             instance=self._instance,
-            cursor=self._cursor,
+            cursor=self._cursors.get(sensor),
             resources={name: resources[name] for name in definition.required_resource_keys},
         )
         data = definition.evaluate_tick(context)
-        self._cursor = data.cursor
+        self._cursors[sensor] = data.cursor
+        self.skipped = data.skip_message or ""
         return [
-            self.run("live_trading_job", tags={**request.tags, "dagster/run_key": request.run_key or ""})
+            self.run(definition.job_name, tags={**request.tags, "dagster/run_key": request.run_key or ""})
             for request in data.run_requests or []
         ]
 

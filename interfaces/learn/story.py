@@ -1,0 +1,162 @@
+"""The loop, day by day: market time runs, the line passes, the sensor decides, and each day is one row.
+
+Nothing here trains, promotes or refuses: the job `research` and the sensor `retraining_sensor` do, as they do
+under `make dev`; here a driver calls them at virtual times, with the market held still meanwhile.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from interfaces.run.line import Line
+from interfaces.run.market import MarketControl
+from pipelines.windows import days_of_history
+from resources.settings import Settings
+from trading.market.timeframes import timeframe
+from trading.store.lake import Lake
+
+MOST_SPEED = 20_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a market day came to."""
+
+    day: int
+    at: datetime
+    decisions: int
+    days_of_decisions: int
+    sensor: str
+    evaluation: str
+    verdict: str
+    reason: str
+    champion: str | None
+    shadow: str | None
+    entries: int
+    vetoed: int
+
+
+@dataclass(slots=True)
+class Story:
+    """Everything that happened, with ids to follow back."""
+
+    edge: str
+    days: list[Day] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    trace: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """Return promoted or refused, as the journal has it."""
+        return "promoted" if any(row["event"] == "promoted" for row in self.history) else "refused"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        told = asdict(self)
+        return told | {"outcome": self.outcome}
+
+
+def live_through(
+    market: MarketControl,
+    settings: Settings,
+    *,
+    days: int,
+    edge: str,
+    on_day: Callable[[int, int, Day], None],
+) -> Story:
+    """Let `days` of market time pass, the line once a market day, and tell what came of it."""
+    line, lake = Line(settings.home / "unused", settings.world_dir / "dagster.log"), Lake(settings.lake_dir)
+    story = Story(edge)
+    for number in range(1, days + 1):
+        _to_next_night(market)
+        bar, bars = timeframe(settings.timeframe), settings.history_bars
+        line.run("research", tags=days_of_history(market.now(), bar, bars))
+        said = _sensor(line)
+        day = _told(lake, number, market.now(), said)
+        story.days.append(day)
+        on_day(number, days, day)
+    story.history = _history()
+    story.trace = trace(lake)
+    return story
+
+
+def trace(lake: Lake) -> dict[str, Any]:
+    """Return one signal with everything it leads back to: model, evaluation, training set, decisions.
+
+    A vetoed one if there is any: that is where a model changed something.
+    """
+    rows = lake.read("signals").filter("is_candidate").sort("open_time", "symbol", descending=True)
+    asked = rows.filter(pl.col("model_id").is_not_null())
+    vetoed = asked.filter(pl.col("reason").str.starts_with("model:"))
+    first = next((each for each in (vetoed, asked, rows) if not each.is_empty()), None)
+    if first is None:
+        return {}
+    row = first.row(0, named=True)
+    found = {name: row[name] for name in ("lineage_id", "symbol", "open_time", "reason", "model_id")}
+    if row["model_id"] is None:
+        return found
+    from resources.learning import Learning
+
+    core = Learning().registry.manifest(row["model_id"])["core"]
+    taught = [v for v in lake.versions("training_set") if core["dataset_id"] in v.params]
+    ids = lake.read("training_set", taught[0].version_id)["signal_id"].to_list() if taught else []
+    return found | {
+        "top_features": row["top_features"],
+        "model_threshold": row["model_threshold"],
+        "probability": row["probability"],
+        "dataset_id": core["dataset_id"],
+        "training_set": taught[0].version_id if taught else None,
+        "decisions": len(ids),
+        "first_decisions": ids[:3],
+        "champion_table": lake.latest("champion").version_id,  # type: ignore[union-attr]  # a model implies it
+    }
+
+
+def _to_next_night(market: MarketControl) -> None:
+    """Let market time run to five minutes past the next midnight, and hold it there."""
+    now = market.now()
+    target = now.replace(hour=0, minute=5, second=0, microsecond=0)
+    if target <= now:
+        target += timedelta(days=1)
+    while (left := (target - market.now()).total_seconds()) > 0:
+        # The last stretch is walked: a late reading at full speed would be hours past midnight.
+        market.set_speed(min(MOST_SPEED, max(left / 0.5, 60.0)))
+        time.sleep(min(left / MOST_SPEED, 0.25))
+    market.set_speed(0.0)
+
+
+def _sensor(line: Line) -> str:
+    """Ask `retraining_sensor` and run what it asks for; return what it said."""
+    ran = line.fire_sensor("retraining_sensor")
+    return f"ran {', '.join(result.run_id[:8] for result in ran)}" if ran else line.skipped or "nothing to do"
+
+
+def _told(lake: Lake, number: int, at: datetime, said: str) -> Day:
+    learnt, verdict = lake.read("training_set"), lake.read("model_evaluation").row(0, named=True)
+    champion, signals = lake.read("champion").row(0, named=True), lake.read("signals")
+    newest = signals.filter(pl.col("is_candidate") & (pl.col("open_time") >= at - timedelta(days=1)))
+    watched = champion["shadow_id"]
+    return Day(
+        number,
+        at,
+        learnt.height,
+        learnt["decided_at"].dt.date().n_unique(),
+        said,
+        verdict["evaluation_id"],
+        verdict["verdict"],
+        verdict["verdict_reason"],
+        champion["model_id"],
+        None if watched is None else f"{champion['shadow_seen']} of {champion['shadow_decisions']}",
+        int(newest["is_entry"].sum()),
+        newest.filter(pl.col("reason").str.starts_with("model:")).height,
+    )
+
+
+def _history() -> list[dict[str, Any]]:
+    from resources.learning import Learning
+
+    return Learning().registry.journal.history().to_dicts()

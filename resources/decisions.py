@@ -16,7 +16,6 @@ from trading.execution.handover import exits_of
 from trading.learning.labels import decided_outcomes
 from trading.market.errors import NoVersion
 from trading.market.frames import CANDLES, MARKETS
-from trading.market.listing import from_frame
 from trading.market.timeframes import from_ms, timeframe, to_ms
 from trading.signals.features import FEATURE_VERSION, FEATURES
 from trading.store.order_log.decided import skip_counts
@@ -60,9 +59,10 @@ def attach_outcomes(
     """Attach what is known by `at`; return all decisions with their outcomes, and how many were new."""
     book = ledger(store.world)
     decisions, outcomes = Snapshots(book).read(until=at), Outcomes(book)
-    counts = outcomes.write(executed(store.lake.read("trade_pool"), decisions), at)
+    known = pl.col("closed_at") <= at  # the engine's clock may be a little ahead of this look at it
+    counts = outcomes.write(executed(store.lake.read("trade_pool"), decisions).filter(known), at)
     waiting = _waiting(decisions, outcomes.read(), at)
-    on_candles = outcomes.write(_labelled(store, waiting, at), at)
+    on_candles = outcomes.write(_labelled(store, waiting, at).filter(known), at)
     frame = taught(decisions, outcomes.read(at))
     with order_log.open() as log:
         skips = skip_counts(log.database)
@@ -87,7 +87,7 @@ def _moment(store: Store, learning: Learning, bar_time: datetime, at: datetime) 
         ),
         feature_version=FEATURE_VERSION,
         handed_over=[signal.symbol for signal in batch.signals] if batch is not None and is_ours else [],
-        listed=[market.symbol for market in from_frame(lake.read("markets"))],
+        listed=lake.read("markets")["symbol"].to_list(),
         signal_set_id=batch.signal_set_id if batch is not None and is_ours else None,
         model_threshold=_threshold(store, learning),
         is_tested=tested,

@@ -1,11 +1,5 @@
 """Neural classifiers: the same bytes each time, safe files, calibrated, sensible with unknowns."""
 
-import os
-import subprocess
-import sys
-from hashlib import sha256
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -24,28 +18,6 @@ def data(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarra
     x[::7, 2] = np.nan
     x[:, 3] = np.nan
     return x, y, np.ones(n)
-
-
-def digest() -> str:
-    """Hash of the files of a fit."""
-    return sha256(repr(fit_classifier("mlp", *data()).to_files()).encode()).hexdigest()
-
-
-def test_another_process_on_one_core_writes_the_same_bytes() -> None:
-    """Nothing hangs on the number of threads, the time of day or the order of a dictionary."""
-    code = f"""
-import importlib.util as util, os
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}})
-spec = util.spec_from_file_location("made", {str(Path(__file__))!r})
-made = util.module_from_spec(spec)
-spec.loader.exec_module(made)
-print(made.digest())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
-    )
-    assert done.stdout.strip() == digest()
 
 
 def test_a_network_survives_its_files_and_a_row_hangs_on_no_other() -> None:

@@ -11,6 +11,10 @@ from resources.store import Store
 from trading.signals.strategy import SignalRules
 
 SignalConfig = launchpad(SignalRules, "SignalConfig")
+SHOWN = [
+    *("symbol", "open_time", "is_entry", "is_exit", "score", "reason", "regime", "probability"),
+    *("model_threshold", "expected_return", "model_weight", "top_features", "model_id"),
+]
 UPSTREAM = ["indicators", "market_regime", "clusters", "news_events", "champion"]
 
 
@@ -45,7 +49,7 @@ def signals(
         {
             "entries": frame["is_entry"].sum(),
             "vetoed entries": frame.filter(pl.col("is_candidate") & ~pl.col("is_entry")).height,
-            "newest": table(newest, ["symbol", "open_time", "is_entry", "is_exit", "score", "reason"]),
+            "newest": table(newest, SHOWN),
         },
     )
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from resources.learning import Learning
 from resources.order_log import OrderLogResource
+from resources.store import Store
 from trading.learning.journal import Deed
 from trading.learning.registry import ModelRegistry
 from trading.market.errors import SluiceError
@@ -28,6 +29,17 @@ def damage_of(registry: ModelRegistry, model_id: str) -> str:
     except (SluiceError, ImportError) as error:
         return str(error)
     return ""
+
+
+def taught_by(store: Store, dataset_id: str | None) -> list[str]:
+    """Return the id of the version of `training_set` that a model learnt from; empty where it is gone.
+
+    The champion's, not the newest one: lineage leads from a signal to what taught its model.
+    """
+    if dataset_id is None or store.lake.latest("training_set") is None:
+        return []
+    made = (v for v in store.lake.versions("training_set") if f'"{dataset_id}"' in v.params)
+    return [version.version_id for version in made][:1]
 
 
 def unaccounted(learning: Learning, row: Mapping[str, object]) -> str:

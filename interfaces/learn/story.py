@@ -100,16 +100,18 @@ def trace(lake: Lake) -> dict[str, Any]:
     if row["model_id"] is None:
         return found
     from resources.learning import Learning
+    from resources.standing import taught_by
+    from resources.store import Store
 
     core = Learning().registry.manifest(row["model_id"])["core"]
-    taught = [v for v in lake.versions("training_set") if core["dataset_id"] in v.params]
-    ids = lake.read("training_set", taught[0].version_id)["signal_id"].to_list() if taught else []
+    taught = taught_by(Store(), core["dataset_id"])
+    ids = lake.read("training_set", taught[0])["signal_id"].to_list() if taught else []
     return found | {
         "top_features": row["top_features"],
         "model_threshold": row["model_threshold"],
         "probability": row["probability"],
         "dataset_id": core["dataset_id"],
-        "training_set": taught[0].version_id if taught else None,
+        "training_set": taught[0] if taught else None,
         "decisions": len(ids),
         "first_decisions": ids[:3],
         "champion_table": lake.latest("champion").version_id,  # type: ignore[union-attr]  # a model implies it

@@ -12,6 +12,7 @@ from resources.settings import load_settings
 from resources.store import Store
 from resources.strategies import backtest_params, line_strategy, signal_params, told_of, with_strategy
 from trading.backtest.strategy_file import BadStrategy
+from trading.execution.handover import strategy_of
 from trading.risk.exits import ExitRules
 from trading.risk.overrides import ExitOverrides
 from trading.signals.strategy import SignalRules
@@ -73,3 +74,20 @@ def test_a_past_pass_is_decided_again_with_the_strategy_on_record(
     assert line_strategy(store, parameters_at(store.lake, None).signals).name == "rsi_regime"
     before = at - timedelta(days=1)
     assert line_strategy(store, parameters_at(store.lake, before).signals).name == "rsi_regime"
+
+
+def test_a_new_champion_is_a_new_strategy_to_the_canary_users_and_a_refused_candidate_is_not(
+    store: Store,
+) -> None:
+    """The id of the model asked is a parameter of the signals; tables of candidates are no part of it."""
+
+    def made(model_id: str | None, *inputs: str) -> str:
+        told = {"params": signal_params(store, SignalRules(), model_id), "inputs": inputs}
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        version = store.lake.publish("signals", pl.DataFrame({"n": [1]}), key=["n"], at=at, **told)
+        return strategy_of(version, ExitRules())
+
+    alone, again = made(None, "v-model_candidate-1"), made(None, "v-model_candidate-2")
+    assert alone == again
+    assert len({alone, made("mdl-a"), made("mdl-b")}) == 3
+    assert made("mdl-a") == made("mdl-a", "v-model_candidate-3")

@@ -1,0 +1,86 @@
+"""`sluice learn-demo`: its market, and (slow) the loop with and without something to learn."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from interfaces.learn.planted import write_market
+
+ROOT = Path(__file__).parents[2]
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def market(path: Path, *, has_edge: bool, seed: int = 7) -> pl.DataFrame:
+    write_market(path, first=FIRST, hours=1000, pairs=12, seed=seed, has_edge=has_edge)
+    return pl.read_parquet(path)
+
+
+def test_the_same_seed_is_the_same_file_and_its_bars_are_possible(tmp_path):
+    """Two files, the same bytes; high above low, prices above 0, no bar twice."""
+    one = market(tmp_path / "a.parquet", has_edge=True)
+    market(tmp_path / "b.parquet", has_edge=True)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    assert one.filter((pl.col("high") < pl.max_horizontal("open", "close")) | (pl.col("low") <= 0)).is_empty()
+    assert one.select("symbol", "ts").n_unique() == len(one) == 13 * 1000
+
+
+@pytest.mark.parametrize(("has_edge", "least", "most"), [(True, 0.85, 1.0), (False, 0.35, 0.65)])
+def test_volume_says_which_dips_come_back_only_where_the_edge_is_planted(tmp_path, has_edge, least, most):
+    """Share of loud dips that are higher four bars later: nine in ten, or about half."""
+    frame = market(tmp_path / "m.parquet", has_edge=has_edge)
+    own = frame.with_columns(
+        (pl.col("close") / pl.col("open") - 1).alias("move"),
+        (pl.col("close").shift(-4).over("symbol") / pl.col("close") - 1).alias("later"),
+        (pl.col("volume") / pl.col("volume").rolling_mean(20).shift(1).over("symbol")).alias("loud"),
+    )
+    dips = own.filter((pl.col("move") < -0.035) & (pl.col("loud") > 3)).drop_nulls()
+    assert len(dips) > 100
+    assert least <= (dips["later"] > 0).mean() <= most
+
+
+def lived(tmp_path: Path, edge: str, days: int) -> dict:
+    """Run the command in a home of its own and return what it tells."""
+    dagster_home = tmp_path / "dagster"
+    dagster_home.mkdir()
+    (dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "DAGSTER_"))}
+    env |= {"SLUICE_HOME": str(tmp_path / "data"), "DAGSTER_HOME": str(dagster_home)}
+    command = [sys.executable, "-m", "interfaces.cli", "learn-demo", "--days", str(days), "--edge", edge]
+    done = subprocess.run(
+        [*command, "--json"], capture_output=True, text=True, cwd=ROOT, env=env, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_a_planted_edge_is_found_watched_promoted_and_changes_the_signals(tmp_path):
+    """Refused while there are too few days, then found; 100 decisions watched; then entries are vetoed."""
+    story = lived(tmp_path, "planted", 14)
+    assert story["days"][1]["verdict"] in ("refused", "no_data")
+    assert [row["event"] for row in story["history"][:3]] == ["shadow_started", "shadow_passed", "promoted"]
+    champion = [day for day in story["days"] if day["champion"] is not None]
+    assert sum(day["vetoed"] for day in champion) > 0
+    assert sum(day["vetoed"] for day in story["days"] if day["champion"] is None) == 0
+    assert story["trace"]["model_id"] == champion[-1]["champion"]
+    assert story["trace"]["decisions"] > 200
+    assert any("ran" in day["sensor"] for day in story["days"])
+
+
+@pytest.mark.slow
+def test_where_nothing_is_to_be_learnt_nothing_is_promoted(tmp_path):
+    """The same market without the link: candidates are refused with their table, the rules trade alone."""
+    story = lived(tmp_path, "none", 10)
+    assert story["outcome"] == "refused"
+    assert story["history"] == []
+    assert all(day["champion"] is None and day["vetoed"] == 0 for day in story["days"])
+    verdicts = np.array([day["verdict"] for day in story["days"]])
+    assert "refused" in verdicts
+    assert "promoted" not in verdicts

@@ -48,13 +48,13 @@ def funnel(
         if not as_json:
             print(fate(rows))
         return
-    stages, steps = summary(lake), filter_steps(lake)
+    rows, steps = summary(lake), filter_steps(lake)
     if as_json:
-        print_json(steps if filters else stages)
+        print_json(steps if filters else rows)
         return
     if not filters:
         columns = ["stage", "in", "out", "main_reason"]
-        print_table(stages, columns, title="Funnel", empty="no pass yet. Next: sluice run")
+        print_table(rows, columns, title="Funnel", empty="no pass yet. Next: sluice run")
     if filters or steps:
         columns = ["stage", "rule", "in", "out", "example"]
         print_table(steps, columns, title="By filter", empty="no pass yet. Next: sluice run")
@@ -69,7 +69,7 @@ def summary(lake: "Lake") -> list[dict[str, Any]]:
     """Return one row per stage that has run: stage, in, out, main_reason, reasons."""
     from trading.screening.funnel import funnel_summary
 
-    return funnel_summary(_stages(lake)).to_dicts()
+    return funnel_summary(stages(lake)).to_dicts()
 
 
 def filter_steps(lake: "Lake") -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ def verdicts_on(lake: "Lake", symbol: str) -> list[dict[str, Any]]:
 
     from trading.market.errors import MissingData, UnknownSymbol
 
-    frames = _stages(lake)
+    frames = stages(lake)
     if not frames:
         raise MissingData("no pass yet in this world, so no symbol was judged. Next: sluice run")
     known = frames[0]["symbol"].to_list()
@@ -135,7 +135,8 @@ def fate(rows: list[dict[str, Any]]) -> str:
     return f"Fell at {last['stage']} by {last['rule']}: measured {last['value']:,.6g}{held}."
 
 
-def _stages(lake: "Lake") -> "list[pl.DataFrame]":
+def stages(lake: "Lake") -> "list[pl.DataFrame]":
+    """Return the verdicts of each stage that has run, in order, each in the shape of a funnel's table."""
     frames = [lake.read(table) for table in TABLES if lake.latest(table) is not None]
     if lake.latest("backtest_results") is not None and lake.latest("screened_symbols") is not None:
         frames.append(_backtests(lake))

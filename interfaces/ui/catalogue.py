@@ -33,5 +33,17 @@ PAGES = (
         "standing", "/", "Is it trading?", "Verdict, where the funnel died, closed gates, oldest input.", 3.0
     ),
     Page("live", "/live", "Live", "Positions, orders, armed exits, workers; stop, freeze, flatten.", 1.0),
+    Page("market", "/market", "Market", "Every symbol: how far it came, and what stopped it.", 10.0),
+    Page(
+        "symbol",
+        "/symbol",
+        "Symbol",
+        "Candles, trades, news of one symbol; why in, why out.",
+        10.0,
+        ("symbol",),
+    ),
+    Page("users", "/users", "Users", "Everybody who trades: orders, trades, P&L of their own mode.", 5.0),
+    Page("user", "/user", "User", "What happened to one user, and why.", 5.0, ("user",), is_listed=False),
+    Page("xray", "/xray", "X-ray", "Who moves with whom: groups, correlations, by click.", 30.0, ("group",)),
 )
 BY_NAME = {page.name: page for page in PAGES}

@@ -75,12 +75,14 @@ class Pulse:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due, trouble = loop.time(), ""
         while self._viewers:
             try:
                 told = await asyncio.to_thread(self._make)
             except Exception as error:  # whatever it is, the next second tries again
-                _log.warning("the dashboard's pulse failed: %s", error)
+                if str(error) != trouble:  # the same every second would bury the log
+                    _log.warning("the dashboard's pulse failed: %s", error)
+                trouble = str(error)
                 told = {"trouble": type(error).__name__}
             self._last = b"event: pulse\ndata: " + to_bytes(told) + b"\n\n"
             self.made += 1

@@ -1,7 +1,7 @@
 """What a page is made of, as plain data: the browser draws it (static/render.js), tests read it.
 
 A section has a `kind`, a `title` and words for whoever cannot see it. Cells are raw values; a column's `kind`
-says how they are shown: text, number, percent, price, time, symbol, user, mode, age, tag.
+says how they are shown: text, number, percent, price, money, time, age, symbol, user, group, mode, tag.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +54,23 @@ def bars(title: str, rows: Iterable[tuple[str, float, float, str]], said: str = 
         for name, part, whole, words in rows
     ]
     return {"kind": "bars", "title": title, "said": said, "bars": drawn}
+
+
+def line(
+    title: str, times: Sequence[Any], values: Sequence[float | None], kind: str, said: str = ""
+) -> Section:
+    """One line over time, with the words that say it: first, last, least, most."""
+    known = [value for value in values if value is not None]
+    return {
+        "kind": "line",
+        "title": title,
+        "said": said,
+        "values": list(values),
+        "from": clean(times[0]) if times else None,
+        "to": clean(times[-1]) if times else None,
+        "shown": kind,
+        "ends": [known[0], known[-1], min(known), max(known)] if known else [],
+    }
 
 
 def words(title: str, lines: Iterable[str], *, tone: str = "") -> Section:

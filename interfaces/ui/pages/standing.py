@@ -25,7 +25,7 @@ def data(world: World, asked: Mapping[str, str]) -> dict[str, Any]:
         "market_now": clean(found["market_now"]),
         "sections": [
             _signs(found),
-            _funnel(stages),
+            funnel_of(stages),
             _gates(found),
             _blocking(found),
             *_money(world),
@@ -59,7 +59,8 @@ def _answer(answers: bool | None) -> str:
     return "not set" if answers is None else "answers" if answers else "silent"
 
 
-def _funnel(stages: list[dict[str, Any]]) -> Section:
+def funnel_of(stages: list[dict[str, Any]]) -> Section:
+    """Bars of what each stage let through, and where it ran dry."""
     if not stages:
         return sections.words("Where the symbols went", ["No pass yet. Next: sluice run"])
     whole = max(stages[0]["in"], 1)

@@ -47,12 +47,12 @@ export const isNumber = (kind) => ["number", "percent", "price", "money", "age"]
 
 // Pages that names can lead to, as the server knows them.
 const linked = new Set((document.body.dataset.linked ?? "").split(" "));
-const PLACES = { symbol: "/symbol?symbol=", user: "/user?user=" };
+const PLACES = { symbol: "/symbol?symbol=", user: "/user?user=", group: "/xray?group=" };
 export function cell(value, kind) {
   const text = shown(value, kind);
   if (text === DASH) return text;
   const name = el("bdi", {}, text);
-  if (PLACES[kind] && text.length <= 100 && linked.has(kind)) {
+  if (PLACES[kind] && text.length <= 100 && linked.has(kind === "group" ? "xray" : kind)) {
     return el("a", { href: PLACES[kind] + encodeURIComponent(text) }, name);
   }
   if (kind === "mode" || kind === "tag") return el("span", { class: `tag ${kind}-${/^[\w-]+$/.test(text) ? text.toLowerCase() : "other"}` }, name);

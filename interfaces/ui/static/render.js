@@ -1,8 +1,8 @@
 // Draws the sections that a page's data lists (interfaces/ui/sections.py).
-import { el } from "./dom.js";
+import { el, shown } from "./dom.js";
 import { grid } from "./grid.js";
 
-const DRAW = { figures, bars, words };
+const DRAW = { figures, bars, words, line };
 const held = new Map(); // section -> what was drawn, so that a refresh leaves alone what did not change
 
 export function render(place, sections) {
@@ -47,10 +47,31 @@ function bars(section) {
     return el("li", { class: one.part ? null : "dry" },
       el("span", { class: "bar-name" }, el("bdi", {}, one.name)),
       el("span", { class: "bar", "aria-hidden": "true" }, el("i", { style: `width:${(share * 100).toFixed(2)}%` })),
-      el("span", { class: "bar-count" }, one.part.toLocaleString("en-US")),
+      el("span", { class: "bar-count" }, Number(one.part.toFixed(2)).toLocaleString("en-US")),
       el("span", { class: "bar-words small" }, el("bdi", {}, one.words)));
   });
   return el("section", { class: "card" }, el("h2", {}, section.title), section.said ? el("p", { class: "said" }, section.said) : null, el("ol", { class: "bars" }, rows));
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+function line(section) {
+  const known = section.values.map((value, place) => [place, value]).filter(([, value]) => value !== null);
+  const [first, last, least, most] = section.ends.map((value) => shown(value, section.shown));
+  const words = known.length ? `From ${shown(section.from, "time")} to ${shown(section.to, "time")} UTC: began at ${first}, now ${last}, least ${least}, most ${most}.` : "nothing to draw yet";
+  const picture = document.createElementNS(SVG, "svg");
+  picture.setAttribute("viewBox", "0 0 1000 120");
+  picture.setAttribute("preserveAspectRatio", "none");
+  picture.setAttribute("class", "line");
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-label", `${section.title}. ${words}`);
+  if (known.length > 1) {
+    const [low, high] = [section.ends[2], section.ends[3]];
+    const points = known.map(([place, value]) => `${((place / (section.values.length - 1)) * 1000).toFixed(1)},${(115 - ((value - low) / (high - low || 1)) * 110).toFixed(1)}`);
+    const path = document.createElementNS(SVG, "polyline");
+    path.setAttribute("points", points.join(" "));
+    picture.append(path);
+  }
+  return el("section", { class: "card" }, el("h2", {}, section.title), section.said ? el("p", { class: "said" }, section.said) : null, picture, el("p", { class: "small" }, words));
 }
 
 function words(section) {

@@ -1,8 +1,8 @@
 """In a real browser, every address but 127.0.0.1 blocked: pages draw, ask nothing outside, can be used."""
 
+import logging
 import socket
 import threading
-import time
 
 import pytest
 import uvicorn
@@ -27,6 +27,8 @@ def served(desk):
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(desk), log_level="error", timeout_graceful_shutdown=1))
+    # Open streams are cut at the end of a test, which the server would tell at length.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -114,4 +116,3 @@ def test_a_session_that_ends_closes_the_screen(tab, served, desk):
     tab.wait("document.documentElement.dataset.pulse")
     desk.sessions._held.clear()
     tab.wait("location.pathname === '/login'")
-    time.sleep(0)

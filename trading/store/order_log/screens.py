@@ -31,8 +31,8 @@ def counts(database: Database) -> dict[str, Any]:
     }
 
 
-def positions(database: Database, limit: int = 2_000) -> list[dict[str, Any]]:
-    """Return open round trips with the exits that are armed, newest first: prices and amounts as floats."""
+def positions(database: Database, limit: int = 2_000, *, user_id: str | None = None) -> list[dict[str, Any]]:
+    """Return open round trips, of one user if named, with their armed exits, newest first."""
     t = schema.trades.c
     held = _number(t.bought) - _number(t.sold) - _number(t.base_fees) - _number(t.dust)
     query = sa.select(
@@ -40,8 +40,10 @@ def positions(database: Database, limit: int = 2_000) -> list[dict[str, Any]]:
         (_number(t.bought_cost) / sa.func.nullif(_number(t.bought), 0.0)).label("open_price"),
         _number(t.stop_price).label("stop_price"), _number(t.target_price).label("target_price"),
         t.deadline_ms, t.held_up, t.exits,
-    ).where(t.is_closed.is_(False)).order_by(t.opened_ms.desc(), t.trade_id).limit(limit)  # fmt: skip
-    return _rows(database, query)
+    ).where(t.is_closed.is_(False))  # fmt: skip
+    if user_id is not None:
+        query = query.where(t.user_id == user_id)
+    return _rows(database, query.order_by(t.opened_ms.desc(), t.trade_id).limit(limit))
 
 
 def orders(database: Database, limit: int = 200) -> list[dict[str, Any]]:

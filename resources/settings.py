@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         Named set of screening thresholds: "default" or "owner".
     exploration : ExplorationRules
         Which rejected entries paper users trade all the same, so that models see what they refuse.
+    telegram_token : SecretStr
+        Of the bot, from Telegram's BotFather; empty = no bot.
+    telegram_url : str
+        Address of a Bot API server; `sluice bot fake` prints one.
+    alert_urls : tuple of SecretStr
+        Where operators' alerts go besides Telegram, as Apprise writes them (mail, Slack, Discord, webhook).
     log_level : str
         debug shows each filter decision with value and bound.
     """
@@ -112,6 +118,9 @@ class Settings(BaseSettings):
     feeds: tuple[str, ...] = ()
     preset: Literal["default", "owner"] = "default"
     exploration: ExplorationRules = ExplorationRules()
+    telegram_token: SecretStr = SecretStr("")
+    telegram_url: str = "https://api.telegram.org"
+    alert_urls: tuple[SecretStr, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("home")
@@ -310,6 +319,8 @@ def masked(settings: Settings) -> dict[str, object]:
 
 def _shown(value: object) -> object:
     if isinstance(value, SecretStr):
+        return "********"
+    if isinstance(value, tuple) and any(isinstance(each, SecretStr) for each in value):
         return "********"
     if isinstance(value, str):
         return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1********@", value)

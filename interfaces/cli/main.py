@@ -93,6 +93,9 @@ COMMANDS = {
         "interfaces.cli.exchange", "The embedded exchange that speaks MEXC's wire protocol.", _MARKET
     ),
     "users": Mount("interfaces.cli.users", "Add, list and configure the people who trade.", _USERS),
+    "bot": Mount(
+        "interfaces.cli.bot", "Telegram: what people are told and may ask; codes that link.", _USERS
+    ),
     "stop-entries": Mount("interfaces.cli.stop_entries", "Let nobody buy, until a person lifts it.", _USERS),
     "freeze": Mount(
         "interfaces.cli.freeze", "Log or data in doubt: no entry until all is read again.", _USERS

@@ -20,9 +20,9 @@ app = typer.Typer(
 )
 CLEAR = "none"
 
-NOT_FOLLOWED = (
-    "quiet hours and a daily digest are not followed yet: the log is the only channel of this release and "
-    "delivers at once; leave {option} out, or mute kinds of messages with --mute"
+FOLLOWED = (
+    "quiet hours, digest and muted kinds are followed by the Telegram bot (`sluice bot run`); the engine's "
+    "log leaves out muted kinds alone"
 )
 
 
@@ -90,17 +90,17 @@ def change(  # noqa: PLR0917 - Typer reads one parameter per option
     daily_loss_limit: Annotated[str | None, Option(help="Share of capital.")] = None,
     allow: Annotated[list[str] | None, Option(help="The new list of allowed symbols; none = all.")] = None,
     block: Annotated[list[str] | None, Option(help="The new list of blocked symbols; none = no one.")] = None,
-    quiet: Annotated[str | None, Option(help="Quiet hours: not followed yet, so only none is taken.")] = None,
-    digest_hour: Annotated[str | None, Option(help="Digest: not followed yet, only none is taken.")] = None,
+    quiet: Annotated[str | None, Option(help="Quiet hours, 22:00-07:00; none = no quiet hours.")] = None,
+    digest_hour: Annotated[str | None, Option(help="Hour of a daily digest, 0-23; none = no digest.")] = None,
     time_zone: Annotated[str | None, Option(help="Of these hours, e.g. Europe/Berlin.")] = None,
     mute: Annotated[list[str] | None, Option(help="Kinds of messages not wanted; none = all wanted.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change settings; what is not named stays. Alerts come whatever is muted.
 
-    Quiet hours and a digest are refused while no channel follows them; what was set before ends with `none`.
+    Quiet hours and digest are followed by `sluice bot run`.
 
-    Example: sluice users set ada --capital 800 --mute trade_opened
+    Example: sluice users set ada --capital 800 --quiet 22:00-07:00 --time-zone Europe/Berlin
     """
     from resources.settings import load_settings
     from trading.users.directory import Directory
@@ -131,6 +131,8 @@ def change(  # noqa: PLR0917 - Typer reads one parameter per option
     is_told = any(value is not None for value in (quiet, digest_hour, time_zone, mute))
     changed = [*sorted(values), *(["messages"] if is_told else [])]
     print(f"{user_id}: {', '.join(changed) or 'nothing'} set\n{least['said']}")
+    if quiet is not None or digest_hour is not None:
+        print(FOLLOWED)
 
 
 @app.command(name="list")
@@ -176,6 +178,7 @@ def show(
     print_table([found["user"]], title=f"User {user_id}")
     print(found["smallest"]["said"])
     print_table([found["preferences"]], title="Messages")
+    print(FOLLOWED)
     print_table(found["key"], title="Key", empty="none linked; `sluice users link`")
     print_table(found["requests"], title="Asked for", empty="nothing")
     print_table(found["open_trades"], title="Open positions", empty="none")
@@ -250,17 +253,16 @@ def _symbols(texts: Sequence[str]) -> frozenset[str]:
 def _preferences(
     before: Any, *, quiet: str | None, digest: str | None, zone: str | None, mute: list[str] | None
 ) -> Any:
-    from trading.market.errors import BadInput
     from trading.users.preferences import Preferences
 
-    for option, value in (("--quiet", quiet), ("--digest-hour", digest)):
-        if value not in (None, CLEAR):
-            raise BadInput(NOT_FOLLOWED.format(option=option))
     values = before.to_json()
     if quiet is not None:
+        begins, _, ends = quiet.partition("-")
         values |= {"quiet_from": None, "quiet_to": None}
+        if quiet != CLEAR:
+            values |= {"quiet_from": begins, "quiet_to": ends}
     if digest is not None:
-        values["digest_hour"] = None
+        values["digest_hour"] = None if digest == CLEAR else int(number("digest-hour", digest))
     if zone is not None:
         values["time_zone"] = zone
     if mute is not None:

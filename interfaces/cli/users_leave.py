@@ -69,7 +69,7 @@ def export(
     if to is None:
         print_json(found)
         return
-    _write_private(to, found)
+    write_private(to, found)
     told = {"path": str(to), "rows": sum(len(rows) for rows in found["tables"].values())}
     if as_json:
         print_json(told)
@@ -100,10 +100,10 @@ def remove(
         Directory(log).get(user_id)
         _confirm(user_id, yes=yes)
         path = to or settings.world_dir / "exports" / f"{user_id}.json"
-        _write_private(path, exported(settings, log, user_id))
+        write_private(path, exported(settings, log, user_id))
         done = begin(log, user_id)
     if done.pseudonym is not None and settings.redis_url is not None:
-        asyncio.run(_forget(settings.redis_url, user_id))
+        asyncio.run(forget_cached(settings.redis_url, user_id))
     if as_json:
         print_json(asdict(done) | {"export": str(path)})
         return
@@ -157,7 +157,8 @@ def _confirm(user_id: str, *, yes: bool) -> None:
         raise BadInput(f"nothing was changed: {user_id!r} was not typed")
 
 
-def _write_private(path: Path, found: dict[str, Any]) -> None:
+def write_private(path: Path, found: dict[str, Any]) -> None:
+    """Write an export that only its owner may read."""
     from trading.market.errors import StoreError
 
     try:
@@ -168,7 +169,8 @@ def _write_private(path: Path, found: dict[str, Any]) -> None:
         raise StoreError(f"{path} cannot be written: {error.strerror}; nothing was changed") from None
 
 
-async def _forget(redis_url: str, user_id: str) -> None:
+async def forget_cached(redis_url: str, user_id: str) -> None:
+    """Take a user out of the cache."""
     from trading.execution.projection import CachedTrades
     from trading.market.errors import StoreError
     from trading.store.cache import UserCache, connect

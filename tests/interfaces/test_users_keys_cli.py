@@ -336,9 +336,11 @@ def test_everything_has_json(at):
 
 
 @pytest.mark.parametrize("asked", [("--quiet", "22:00-07:00"), ("--digest-hour", "8")])
-def test_wishes_that_nothing_follows_are_refused_and_not_kept(at, asked):
-    """Nobody is told that their nights are quiet while the log delivers at once; none is taken."""
-    assert at.users("set", "ada", *asked) != 0
-    assert "not followed yet" in at.err
+def test_wishes_are_kept_and_it_is_said_who_follows_them(at, asked):
+    """The Telegram bot follows quiet hours and digest; a log alone would not."""
+    assert at.users("set", "ada", *asked) == 0
+    assert "sluice bot run" in at.printed
+    kept = at.json("show", "ada")["preferences"]
+    assert (kept["quiet_from"], kept["digest_hour"]) in {("22:00", None), (None, 8)}
     assert at.users("set", "ada", asked[0], "none", "--mute", "trade_opened") == 0
     assert at.json("show", "ada")["preferences"]["muted"] == ["trade_opened"]

@@ -83,6 +83,8 @@ class Leaving:
                 if table is users or table in _DELETED:
                     continue
                 change: dict[str, Any] = {"user_id": pseudonym}
+                if "telegram_id" in table.c:
+                    change["telegram_id"] = 0
                 if "reason" in table.c:
                     named = sa.func.replace(table.c.reason, f"user {user_id}", f"user {pseudonym}")
                     change["reason"] = named
@@ -90,6 +92,9 @@ class Leaving:
             told = schema.outbox  # the operator's messages about this user, as `reconciliations` writes them
             other = sa.func.replace(told.c.payload, f'"user_id": "{user_id}"', f'"user_id": "{pseudonym}"')
             connection.execute(told.update().where(told.c.user_id == OPERATOR).values(payload=other))
+            sent = schema_messages.messages  # what operators were told of this user
+            same = sa.func.replace(sent.c.text, f"user {user_id}", f"user {pseudonym}")
+            connection.execute(sent.update().where(sent.c.text.contains(f"user {user_id}")).values(text=same))
             halts = schema_fleet.halts
             of_user = (halts.c.scope == "user", halts.c.subject == user_id)
             connection.execute(halts.update().where(*of_user).values(subject=pseudonym))

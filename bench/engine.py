@@ -8,7 +8,7 @@ Ten thousand users on two workers and the restart with 3,000 positions: ``python
   meanwhile divided by the rate. 1 = the limiter never waited for us.
 - ``ratio``: plain ccxt's CPU for `create_order` and `fetch_order` (its limiter off, same run) over ours for
   an order from plan to booked position.
-- ``lag_p99_ms``: how late a timer of 5 ms fired meanwhile, in the worker that was latest.
+- ``lag_p99_ms``: how late a timer of 10 ms fired meanwhile, in the worker that was latest.
 - ``load``: processes that wanted a core before it began; wall figures say little above 1.
 """
 

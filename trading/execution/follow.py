@@ -6,6 +6,7 @@ LOST, and a LOST one is still looked for, ever more rarely, and taken over if it
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -41,6 +42,7 @@ class Follow:
         self._streams = streams
         self._settler = Settler(desk)
         self._pace = Pace(desk.wall, desk.settings.follow_s, MOST_S)
+        wire.finished = self.finish
         self.booked: Callable[[Intent, Trade | None], None] = lambda _intent, _trade: None
 
     async def step(self) -> int:
@@ -70,6 +72,18 @@ class Follow:
             await self._desk.told.note(intent.user_id, error)
             _log.info("look_failed", user=intent.user_id, coid=intent.coid, error=f"{error!r}")
 
+    async def finish(self, intent: Intent) -> bool:
+        """Book an order that was just answered if its stream has told its end; False if not, or in vain."""
+        told = None if self._streams is None else self._streams.outcomes.told(intent)
+        if told is None or not told.state.status.is_terminal:
+            return False
+        try:
+            await self.look(replace(intent, status=IntentStatus.SENT))
+        except SluiceError as error:  # it stays SENT, and is looked for as any other
+            _log.info("look_failed", user=intent.user_id, coid=intent.coid, error=f"{error!r}")
+            return False
+        return True
+
     async def look(self, intent: Intent) -> None:
         """Find out what the venue knows of one order and book it."""
         gateway = self._desk.account(intent.user_id)
@@ -80,7 +94,9 @@ class Follow:
             if intent.status is IntentStatus.LOST:
                 await self._explain(gateway, intent)
             return
-        if intent.status is not IntentStatus.ACKED:
+        is_over = told is not None and state.status.is_terminal
+        # What is booked to its end is acknowledged by the booking.
+        if intent.status is not IntentStatus.ACKED and not (is_over and intent.status in IN_FLIGHT):
             await self._desk.durably(partial(self._desk.log.orders.acknowledge, intent.coid, state.order_id))
         if intent.status is IntentStatus.LOST:
             event = self._event("order_found", intent)

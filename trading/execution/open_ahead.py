@@ -14,6 +14,7 @@ from trading.market.errors import SluiceError
 
 STEP_S = 0.1
 AT_ONCE = 10  # streams that are opening: they share the limiter's line with reconciliation
+LOOK_S = 2.0  # between two looks for users whose account is not open, once all are
 STEADY_S = 3.0  # shards change hands while workers start: nobody opens what another will serve
 _GIVEN_UP_S = 10.0  # a stream that did not come in so long holds nobody up
 _FIRST_S, _MOST_S = 60.0, 3_600.0  # between two tries where there is no usable key
@@ -28,7 +29,7 @@ class OpenAhead:
         self._pace = Pace(desk.wall, _FIRST_S, _MOST_S)
         self._opening: dict[str, float] = {}  # user -> since when
         self._shards: frozenset[int] | None = frozenset()
-        self._since_s = 0.0
+        self._since_s = self._next_look_s = 0.0
 
     async def step(self) -> int:
         """Open the next few; return how many are opening now."""
@@ -43,9 +44,12 @@ class OpenAhead:
             if now_s - since_s < _GIVEN_UP_S and not self._streams.is_streaming(user_id)
         }
         room = AT_ONCE - len(self._opening)
-        if room > 0:
-            for user_id in self._waiting()[:room]:
+        if room > 0 and now_s >= self._next_look_s:
+            waiting = self._waiting()
+            for user_id in waiting[:room]:
                 self._open(user_id, now_s)
+            if len(waiting) <= room:
+                self._next_look_s = now_s + LOOK_S
         return len(self._opening)
 
     def _waiting(self) -> list[str]:

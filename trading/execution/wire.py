@@ -8,7 +8,7 @@ as UNKNOWN for `follow`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -53,12 +53,17 @@ class _ExitsFirstError(Exception):
     """An exit came to be due while this entry stood in the limiter's line: it goes back and waits."""
 
 
+async def _not_told(_intent: Intent) -> bool:
+    return False
+
+
 class Wire:
     """Sends intents that are NEW.
 
     `busy` holds those whose answer this process still waits for, `unwanted` resting entries that
     should be cancelled because their position is being left. While `exits_wait` says so, entries do;
-    `exit_left` is told the trade whose exit is leaving.
+    `exit_left` is told the trade whose exit is leaving. `finished` books an order, with its acknowledgement,
+    whose end was told before the venue's answer came; False if nothing was told.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -68,6 +73,7 @@ class Wire:
         self.unwanted: set[str] = set()
         self.exits_wait: Callable[[], bool] = lambda: False
         self.exit_left: Callable[[str], None] = lambda _trade_id: None
+        self.finished: Callable[[Intent], Awaitable[bool]] = _not_told
         self._slots = asyncio.Semaphore(desk.settings.entry_slots)
 
     async def send_new(self, leg: Leg) -> int:
@@ -104,7 +110,8 @@ class Wire:
         except (ExchangeError, BadInput) as error:
             await self._answer(intent, error)
         else:
-            await self._desk.durably(partial(self._orders.acknowledge, intent.coid, order_id))
+            if not await self.finished(intent):
+                await self._desk.durably(partial(self._orders.acknowledge, intent.coid, order_id))
 
     async def _submit(self, gateway: AccountGateway, intent: Intent) -> str:
         while True:

@@ -83,5 +83,5 @@ def test_a_user_without_a_key_is_tried_rarely_and_holds_nobody_up(now):
     assert desk.opened == ["b"]
     assert desk.asked.count("a") == 1
     desk.wall.advance(60_000)
-    steps(ahead, now, 5)
+    steps(ahead, now, 25)
     assert desk.asked.count("a") == 2

@@ -49,6 +49,14 @@ class Word:
 _STATE = Prepared(sa.select(exit_states).where(exit_states.c.trade_id == given("trade_id")))
 
 
+_OPEN_SETS = Prepared(
+    sa.select(schema.signal_sets.c.signal_set_id).where(
+        schema.signal_sets.c.expires_ms > given("now_ms"),
+        sa.exists().where(exit_words.c.signal_set_id == schema.signal_sets.c.signal_set_id),
+    )
+)
+
+
 class ExitStates:
     """Reads and writes both tables."""
 
@@ -90,11 +98,7 @@ class ExitStates:
 
     def open_sets(self, now_ms: int) -> set[str]:
         """Return ids of the sets of exits that have not expired at `now_ms`."""
-        sets = schema.signal_sets
-        is_of_exits = sa.exists().where(exit_words.c.signal_set_id == sets.c.signal_set_id)
-        query = sa.select(sets.c.signal_set_id).where(sets.c.expires_ms > now_ms, is_of_exits)
-        with self._database.read() as connection:
-            return set(connection.scalars(query))
+        return {row["signal_set_id"] for row in self._database.rows(_OPEN_SETS, now_ms=now_ms)}
 
     def words_of(self, set_ids: Collection[str]) -> list[Word]:
         """Return the words of some sets, oldest bar first."""

@@ -8,10 +8,32 @@ from typing import Any
 import sqlalchemy as sa
 
 from trading.store.order_log import schema
+from trading.store.order_log.prepared import Prepared, given, one_of
 from trading.store.order_log.records import PENDING, ZERO, IntentStatus, Leg
 from trading.store.order_log.schema_fleet import fleet_results
 
 _NEVER = (IntentStatus.VOID.value, IntentStatus.REJECTED.value)
+_OUT = {*(status.value for status in PENDING), IntentStatus.LOST.value}
+_T, _I = schema.trades.c, schema.intents.c
+_CAPITAL = Prepared(sa.select(schema.users.c.capital))
+_HELD = Prepared(
+    sa.select(
+        _T.user_id, _T.symbol, _T.signal_set_id, _T.signal_id,
+        _T.bought, _T.bought_cost, _T.base_fees, _T.sold, _T.dust,
+    ).where(_T.is_closed.is_(False))
+)  # fmt: skip
+_ENTRIES = Prepared(
+    sa.select(
+        _I.coid, _I.user_id, _I.symbol, _I.signal_set_id, _I.signal_id,
+        _I.reserved, _I.filled_cost, _I.status, _I.created_ms,
+    ).where(
+        one_of(_I.leg, [Leg.OPEN.value]),
+        sa.or_(
+            one_of(_I.status, _OUT),
+            sa.and_(_I.created_ms > given("since_ms"), sa.not_(one_of(_I.status, _NEVER))),
+        ),
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,50 +67,40 @@ class Entry:
 
 def capital(connection: sa.Connection) -> Decimal:
     """Return the capital of all users together."""
-    return sum(connection.scalars(sa.select(schema.users.c.capital)), ZERO)
+    return sum((row["capital"] for row in _CAPITAL.rows(connection)), ZERO)
 
 
 def holdings(connection: sa.Connection) -> list[Held]:
     """Return every open trade."""
-    t = schema.trades
-    query = sa.select(
-        t.c.user_id, t.c.symbol, t.c.signal_set_id, t.c.signal_id,
-        t.c.bought, t.c.bought_cost, t.c.base_fees, t.c.sold, t.c.dust,
-    ).where(t.c.is_closed.is_(False))  # fmt: skip
     return [
         Held(
-            row.user_id,
-            row.symbol,
-            row.signal_set_id,
-            row.signal_id,
-            row.bought_cost * (row.bought - row.base_fees - row.sold - row.dust) / row.bought,
+            row["user_id"],
+            row["symbol"],
+            row["signal_set_id"],
+            row["signal_id"],
+            row["bought_cost"]
+            * (row["bought"] - row["base_fees"] - row["sold"] - row["dust"])
+            / row["bought"],
         )
-        for row in connection.execute(query)
+        for row in _HELD.rows(connection)
     ]
 
 
 def entries(connection: sa.Connection, *, since_ms: int) -> list[Entry]:
     """Return entries that are out, and those planned since the market time `since_ms` that were sent."""
-    i = schema.intents
-    out = {*(status.value for status in PENDING), IntentStatus.LOST.value}
-    recent = sa.and_(i.c.created_ms > since_ms, i.c.status.not_in(_NEVER))
-    query = sa.select(
-        i.c.coid, i.c.user_id, i.c.symbol, i.c.signal_set_id, i.c.signal_id,
-        i.c.reserved, i.c.filled_cost, i.c.status, i.c.created_ms,
-    ).where(i.c.leg == Leg.OPEN.value, sa.or_(i.c.status.in_(out), recent))  # fmt: skip
     return [
         Entry(
-            row.coid,
-            row.user_id,
-            row.symbol,
-            row.signal_set_id,
-            row.signal_id,
-            max(row.reserved - row.filled_cost, ZERO) if row.status in out else ZERO,
-            row.filled_cost,
-            row.status in out,
-            row.created_ms > since_ms,
+            row["coid"],
+            row["user_id"],
+            row["symbol"],
+            row["signal_set_id"],
+            row["signal_id"],
+            max(row["reserved"] - row["filled_cost"], ZERO) if row["status"] in _OUT else ZERO,
+            row["filled_cost"],
+            row["status"] in _OUT,
+            row["created_ms"] > since_ms,
         )
-        for row in connection.execute(query)
+        for row in _ENTRIES.rows(connection, since_ms=since_ms)
     ]
 
 

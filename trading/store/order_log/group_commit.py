@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from trading.market.errors import StoreError
 from trading.store.order_log.database import Database
 
-MOST = 256  # writes in one commit, so that the last of them does not wait for ever
+MOST = 256  # once so many writes wait, they are committed: the last of them does not wait for ever
 
 
 class Writer(Protocol):
@@ -95,7 +96,9 @@ class GroupCommit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        # What tasks asked in this turn of a loop: handed over together, so that the thread wakes once.
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Job]] = WeakKeyDictionary()
         self._thread: threading.Thread | None = None
         self.commits = 0
         self.writes = 0
@@ -110,12 +113,22 @@ class GroupCommit:
             self._thread.start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, future, loop))
+        turn = self._turns.setdefault(loop, [])
+        if not turn:
+            loop.call_soon(self._hand_over, loop)
+        turn.append(_Job(work, future, loop))
         return await future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = self._turns.pop(loop, [])
+        for start in range(0, len(jobs), MOST):
+            self._jobs.put(jobs[start : start + MOST])
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
         if self._thread is not None:
+            for loop in list(self._turns):
+                self._hand_over(loop)
             self._jobs.put(None)
             self._thread.join()
             self._thread = None
@@ -132,12 +145,12 @@ class GroupCommit:
 
     def _next(self) -> tuple[list[_Job], bool]:
         batch: list[_Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            batch.append(job)
-            if len(batch) == MOST or self._jobs.empty():
+        jobs = self._jobs.get()
+        while jobs is not None:
+            batch += jobs
+            if len(batch) >= MOST or self._jobs.empty():
                 return batch, True
-            job = self._jobs.get()
+            jobs = self._jobs.get()
         return batch, False
 
 

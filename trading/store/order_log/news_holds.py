@@ -16,6 +16,7 @@ from trading.market.errors import BadInput
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.prepared import AnyRow, Prepared, given
 from trading.store.order_log.records import Event
 
 OPERATOR = "operator"
@@ -86,10 +87,7 @@ class NewsHolds:
     def active(self, at_ms: int) -> dict[str, NewsHold]:
         """Return by symbol what is in force at a market time: the one that ends first, else the newest."""
         found: dict[str, NewsHold] = {}
-        in_force = sa.and_(
-            _TABLE.c.released_ms.is_(None), _TABLE.c.since_ms <= at_ms, _TABLE.c.until_ms > at_ms
-        )
-        for hold in self._read(in_force):
+        for hold in map(_hold, self._database.rows(_IN_FORCE, at_ms=at_ms)):
             known = found.get(hold.symbol)
             if known is None or known.ends_ms is None or (hold.ends_ms or known.ends_ms) < known.ends_ms:
                 found[hold.symbol] = hold
@@ -136,7 +134,18 @@ class NewsHolds:
         return {name: getattr(hold, name) for name in names} | {"wall_ms": self._wall.now_ms()}
 
 
-def _hold(row: sa.RowMapping) -> NewsHold:
+_IN_FORCE = Prepared(
+    sa.select(_TABLE)
+    .where(
+        _TABLE.c.released_ms.is_(None),
+        _TABLE.c.since_ms <= given("at_ms"),
+        _TABLE.c.until_ms > given("at_ms"),
+    )
+    .order_by(_TABLE.c.since_ms, _TABLE.c.hold_id)
+)
+
+
+def _hold(row: AnyRow) -> NewsHold:
     names = ("hold_id", "symbol", "event", "reason", "since_ms", "until_ms", "ends_ms")
     return NewsHold(**{name: row[name] for name in (*names, "released_ms", "release_reason")})
 

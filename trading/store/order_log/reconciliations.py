@@ -17,12 +17,20 @@ from trading.market.lineage import digest
 from trading.store.order_log.database import Database
 from trading.store.order_log.halts import OPERATOR
 from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.prepared import Prepared
 from trading.store.order_log.records import Event
 from trading.store.order_log.schema import fills
 from trading.store.order_log.schema_reconcile import account_checks, freezes, trade_cursors
 
 BY_ITSELF = "reconciliation"
 _RESTORE = "restore "  # no symbol: the cursor of a replay
+
+_FROZEN = Prepared(
+    sa.select(freezes)
+    .where(freezes.c.lifted_wall_ms.is_(None))
+    .order_by(freezes.c.at_wall_ms, freezes.c.freeze_id)
+)
+_ASKED = Prepared(sa.select(account_checks.c.user_id).where(account_checks.c.asked_wall_ms.is_not(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +137,7 @@ class Reconciliations:
 
     def frozen(self) -> list[Freeze]:
         """Return the freezes that hold, oldest first."""
-        query = sa.select(freezes).where(freezes.c.lifted_wall_ms.is_(None))
-        query = query.order_by(freezes.c.at_wall_ms, freezes.c.freeze_id)
-        with self._database.read() as connection:
-            return [Freeze(**row) for row in connection.execute(query).mappings()]
+        return [Freeze(**row) for row in self._database.rows(_FROZEN)]
 
     def accepted(self, user_id: str) -> set[tuple[str, str, str]]:
         """Return (kind, subject, amount) of what a person looked at and let go."""
@@ -207,9 +212,7 @@ class Reconciliations:
 
     def asked(self) -> set[str]:
         """Return the users whose accounts somebody wants checked."""
-        query = sa.select(account_checks.c.user_id).where(account_checks.c.asked_wall_ms.is_not(None))
-        with self._database.read() as connection:
-            return set(connection.scalars(query))
+        return {row["user_id"] for row in self._database.rows(_ASKED)}
 
     def checks(self) -> dict[str, Check]:
         """Return the last check of every account that was ever checked or asked for."""

@@ -13,12 +13,16 @@ from trading.market.clock import Clock
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.halts import HaltKind, Halts, HaltScope
+from trading.store.order_log.prepared import Prepared
 from trading.store.order_log.records import IntentStatus
 from trading.store.order_log.schema_restores import restores as _TABLE  # noqa: N812 - a table, as everywhere here
 from trading.store.order_log.schema_shards import shards
 
 # Further than a process can have come between the backup and the restore, one step per start.
 TOKEN_STEP = 1_000_000
+
+
+_PENDING = Prepared(sa.select(_TABLE).where(_TABLE.c.replayed_wall_ms.is_(None)).order_by(_TABLE.c.epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,8 @@ class Restores:
 
     def pending(self) -> Restore | None:
         """Return the restore whose replay from the venue is not done, None if there is none."""
-        query = sa.select(_TABLE).where(_TABLE.c.replayed_wall_ms.is_(None)).order_by(_TABLE.c.epoch)
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return None if row is None else Restore(**row)
+        found = self._database.rows(_PENDING)
+        return Restore(**found[0]) if found else None
 
     def done(self) -> None:
         """Note that every account was read against the venue."""

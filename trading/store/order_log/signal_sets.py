@@ -16,6 +16,7 @@ from trading.market.timeframes import to_ms
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
 from trading.store.order_log.exit_states import word_rows
+from trading.store.order_log.prepared import Prepared, given
 from trading.store.order_log.schema_exits import exit_words
 
 
@@ -125,6 +126,18 @@ def check(batch: SignalSet) -> None:
         raise BadInput(f"signal set {batch.signal_set_id} has words of exits, so exit_source must be named")
 
 
+_SETS = schema.signal_sets.c
+_LIVE = Prepared(
+    sa.select(_SETS.signal_set_id)
+    .where(_SETS.expires_ms > given("now_ms"))
+    .where(sa.exists().where(schema.decisions.c.signal_set_id == _SETS.signal_set_id))
+    .order_by(_SETS.created_ms, _SETS.signal_set_id)
+)
+_OFFERED = Prepared(
+    sa.select(schema.offers.c.user_id).where(schema.offers.c.signal_set_id == given("signal_set_id"))
+)
+
+
 class SignalSets:
     """The sets that Dagster handed over."""
 
@@ -182,22 +195,11 @@ class SignalSets:
 
     def live(self, now_ms: int) -> list[str]:
         """Return ids of the sets of entries that have not expired at `now_ms`, oldest first."""
-        table, entries = schema.signal_sets, schema.decisions
-        query = (
-            sa.select(table.c.signal_set_id)
-            .where(table.c.expires_ms > now_ms)
-            .where(sa.exists().where(entries.c.signal_set_id == table.c.signal_set_id))
-            .order_by(table.c.created_ms, table.c.signal_set_id)
-        )
-        with self._database.read() as connection:
-            return list(connection.scalars(query))
+        return [row["signal_set_id"] for row in self._database.rows(_LIVE, now_ms=now_ms)]
 
     def offered_to(self, signal_set_id: str) -> set[str]:
         """Return the users who have been offered this set already."""
-        table = schema.offers
-        with self._database.read() as connection:
-            query = sa.select(table.c.user_id).where(table.c.signal_set_id == signal_set_id)
-            return {row.user_id for row in connection.execute(query)}
+        return {row["user_id"] for row in self._database.rows(_OFFERED, signal_set_id=signal_set_id)}
 
 
 def _decision(batch: SignalSet, signal: TradeSignal) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from trading.market.errors import BadInput
 from trading.market.lineage import digest
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
+from trading.store.order_log.prepared import AnyRow, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Suspensions:
     def active(self) -> dict[str, Suspension]:
         """Return the suspensions that hold now, by symbol."""
         # The engine asks twice a second: only those rows are read.
-        return {found.symbol: found for found in self._read(schema.suspensions.c.released_ms.is_(None))}
+        return {row["symbol"]: _suspension(row) for row in self._database.rows(_ACTIVE)}
 
     def all(self) -> list[Suspension]:
         """Return every suspension there ever was, oldest first."""
@@ -127,11 +128,18 @@ class Suspensions:
             return [_suspension(row) for row in rows.mappings()]
 
 
+_ACTIVE = Prepared(
+    sa.select(schema.suspensions)
+    .where(schema.suspensions.c.released_ms.is_(None))
+    .order_by(schema.suspensions.c.wall_ms, schema.suspensions.c.suspension_id)
+)
+
+
 def _holding(symbol: str) -> sa.Select[tuple[Any]]:
     table = schema.suspensions
     return sa.select(table.c.suspension_id).where(table.c.symbol == symbol, table.c.released_ms.is_(None))
 
 
-def _suspension(row: sa.RowMapping) -> Suspension:
+def _suspension(row: AnyRow) -> Suspension:
     names = ("symbol", "source", "state", "reason", "at_ms", "price_before", "price_after", "wall_ms")
     return Suspension(**{name: row[name] for name in (*names, "released_ms", "release_reason")})

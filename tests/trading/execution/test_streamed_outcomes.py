@@ -11,7 +11,7 @@ from trading.execution import account_streams, live
 from trading.execution.account_streams import AccountStreams, Outcomes
 from trading.execution.follow import Follow
 from trading.execution.settings import EngineSettings
-from trading.market.errors import Unreachable
+from trading.market.errors import StoreError, Unreachable
 from trading.market.orders import OrderType
 from trading.store.order_log.records import IntentStatus
 
@@ -287,3 +287,65 @@ async def test_sets_that_are_over_are_not_remembered(tmp_path):
     world.clock.advance(60 * 60_000)
     await engine.intake.step()
     assert engine.intake._done == {}
+
+
+async def quicker(tmp_path, refusals: int) -> tuple[World, object]:
+    """A world whose venue tells an order's end on the stream before it answers; some bookings are refused."""
+    world = World(tmp_path, symbols=(AAA,))
+    engine = await world.boot()
+    streams = Streams()
+    Follow(engine.desk, engine.wire, streams)  # type: ignore[arg-type]
+    await engine.reconcile.step()
+    gateway = engine.desk.account("u1")
+    submit, book, refused = gateway.submit, engine.desk.log.ledger.book, []
+
+    async def told_first(*args, **options):
+        order_id = await submit(*args, **options)
+        for _, fill in world.venue.fills:
+            tell(streams.outcomes, fill, Kind.FILLS)
+        tell(streams.outcomes, world.venue.orders[0][1], Kind.ORDERS)
+        return order_id
+
+    def may_refuse(*args, **options):
+        if len(refused) < refusals:
+            refused.append(args)
+            raise StoreError("disk full")
+        return book(*args, **options)
+
+    acknowledge = engine.desk.log.orders.acknowledge
+    engine.acknowledged = []  # type: ignore[attr-defined]
+
+    def noted(coid, order_id):
+        engine.acknowledged.append(coid)  # type: ignore[attr-defined]
+        return acknowledge(coid, order_id)
+
+    gateway.submit, engine.desk.log.ledger.book = told_first, may_refuse
+    engine.desk.log.orders.acknowledge = noted
+    await engine.intake.step()
+    return world, engine
+
+
+async def test_order_whose_end_was_told_before_the_answer_is_booked_with_its_acknowledgement(tmp_path):
+    """SENT to DONE in one transaction: executed, with the venue's id, its trade open, nothing to repeat."""
+    world, engine = await quicker(tmp_path, refusals=0)
+    (intent,) = engine.desk.log.orders.find()
+    assert (intent.status, intent.filled, intent.order_id) == (
+        IntentStatus.DONE,
+        D("9.9"),
+        world.venue.orders[0][1].order_id,
+    )
+    assert engine.acknowledged == []
+    assert len(engine.desk.log.ledger.open_trades()) == 1
+    assert not engine.desk.log.breaks()
+
+
+async def test_order_that_could_not_be_booked_with_its_answer_is_acknowledged_and_booked_later(tmp_path):
+    """The log refuses the booking once: the answer is written down alone, and the next look books it."""
+    world, engine = await quicker(tmp_path, refusals=1)
+    (intent,) = engine.desk.log.orders.find()
+    assert intent.status is IntentStatus.ACKED
+    assert intent.order_id == world.venue.orders[0][1].order_id
+    world.wall.advance(2_000)
+    await engine.follow.step()
+    assert engine.desk.log.orders.find()[0].status is IntentStatus.DONE
+    assert not engine.desk.log.breaks()

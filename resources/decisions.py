@@ -27,6 +27,8 @@ from trading.trade_pool.snapshots import Snapshots, Written
 FILE = "decisions.sqlite"
 # Longer than any hold: an outcome that candles do not show by then was never entered.
 _WAITED = timedelta(days=30)
+# A little more than the longest window that a training set rolls over.
+_TAUGHT = timedelta(days=200)
 # Candles are corrected within days: so long is looked whether an outcome still ends where it did.
 _LOOKED_AGAIN = timedelta(days=2)
 
@@ -56,9 +58,9 @@ def write_decisions(store: Store, learning: Learning) -> tuple[pl.DataFrame, Wri
 def attach_outcomes(
     store: Store, order_log: OrderLogResource, at: datetime
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Attach what is known by `at`; return all decisions with their outcomes, and how many were new."""
+    """Attach what is known by `at`; return decisions of 200 days with outcomes, and how many were new."""
     book = ledger(store.world)
-    decisions, outcomes = Snapshots(book).read(until=at), Outcomes(book)
+    decisions, outcomes = Snapshots(book).read(since=at - _TAUGHT, until=at), Outcomes(book)
     known = pl.col("closed_at") <= at  # the engine's clock may be a little ahead of this look at it
     counts = outcomes.write(executed(store.lake.read("trade_pool"), decisions).filter(known), at)
     waiting = _waiting(decisions, outcomes.read(), at)

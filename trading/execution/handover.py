@@ -150,7 +150,8 @@ def build_exploration_set(
     if batch is None:
         return None
     name = row_id(PREFIXES["signal_set"], signals[0].version_id, "exploration", batch.signal_set_id)
-    return replace(batch, signal_set_id=name, is_exploration=True)
+    # Of no strategy: what rejected entries make must neither promote nor stop a new one.
+    return replace(batch, signal_set_id=name, is_exploration=True, strategy_id="")
 
 
 def build_exit_set(

@@ -53,6 +53,7 @@ def test_only_approved_rejections_get_into_a_set_of_exploration() -> None:
     batch = built(["AAA/USDT", "BBB/USDT", "CCC/USDT", "DDD/USDT"])
     assert [each.symbol for each in batch.signals] == ["AAA/USDT"]
     assert batch.is_exploration
+    assert batch.strategy_id == "", "its trades say nothing of a new strategy"
     assert from_json(to_json(batch)) == batch
     assert built(["AAA/USDT"]).signal_set_id == batch.signal_set_id
     assert built(["BBB/USDT", "DDD/USDT"]) is None

@@ -85,14 +85,21 @@ def _last(store: Store, learning: Learning) -> dict[str, str] | None:
 def _ended_since(store: Store, last: datetime | None, order_log: OrderLogResource | None) -> int:
     """Return how many market decisions have ended since: a thousand users' trades on one signal are one."""
     ids: set[str] = set()
+    grown = 0
     if store.lake.latest("training_set") is not None:
         rows = store.lake.read("training_set")
         ids |= set((rows if last is None else rows.filter(pl.col("closed_at") > last))["signal_id"])
+        # Outcomes become known a pass after they ended: what the last candidate did not have counts too.
+        grown = rows.height - (0 if last is None else _learnt_from(store))
     if order_log is not None:
         with order_log.open() as log:
             trades = log.closed_trades()
         ids |= set((trades if last is None else trades.filter(pl.col("close_at") > last))["signal_id"])
-    return len(ids)
+    return max(len(ids), grown)
+
+
+def _learnt_from(store: Store) -> int:
+    return int(store.lake.read("model_candidate")["decisions"][0] or 0)
 
 
 def _alarms(store: Store) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A market of hourly candles in which dips come back or go on, and, if planted, volume says which.
 
-Without the edge everything is the same but for the link: as many dips come back, whatever their volume.
+Without the edge dips are as many, as deep and as loud, and every bar after them is a coin of the same size.
 """
 
 from datetime import datetime
@@ -56,15 +56,13 @@ def _pair(
     moves = market + rng.normal(0, 0.0035, hours)
     volume = np.exp(rng.normal(0, 0.35, hours))
     at = int(rng.integers(_QUIET, DIP_EVERY)) if has_dips else hours
-    while at + _AFTER < hours:
-        is_loud, comes_back = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
-        if has_edge and rng.random() < 0.9:
-            comes_back = is_loud
+    while at + _AFTER + _QUIET < hours:
+        is_loud = bool(rng.random() < 0.5)
         moves[at] -= 0.05
         volume[at] *= 6.0 if is_loud else 1.0
-        moves[at + 1 : at + 1 + _AFTER] += 0.013 if comes_back else -0.012
-        # What was lost is made up slowly, so that a pair neither dies nor runs away.
-        moves[at + 1 + _AFTER : at + 1 + _AFTER + _QUIET] += (0.0 if comes_back else 0.11) / _QUIET
+        moves[at + 1 : at + 1 + _AFTER] += _afterwards(rng, is_loud=is_loud, has_edge=has_edge)
+        # A jump up at a time that nothing announces: a pair neither dies nor owes anybody a recovery.
+        moves[at + _AFTER + int(rng.integers(2, _QUIET))] += 0.05
         at += _QUIET + _AFTER + int(rng.exponential(DIP_EVERY - _QUIET - _AFTER)) + 1
     start = 30_000.0 if name == "BTCUSDT" else float(rng.uniform(5, 50))
     close = np.round(start * np.exp(np.cumsum(moves)), 4)
@@ -81,3 +79,15 @@ def _pair(
             "volume": np.round(volume * 200_000.0 / start, 2),
         }
     )
+
+
+def _afterwards(rng: np.random.Generator, *, is_loud: bool, has_edge: bool) -> Floats:
+    """Return what is added to the bars after a dip: one direction, told by volume; or each bar its own coin.
+
+    Without the edge a direction that lasts would be one, whatever the volume: momentum.
+    """
+    if not has_edge:
+        coins: Floats = 0.0125 * rng.choice([-1.0, 1.0], _AFTER)
+        return coins
+    comes_back = is_loud if rng.random() < 0.9 else not is_loud
+    return np.full(_AFTER, 0.0125 if comes_back else -0.0125)

@@ -38,7 +38,7 @@ def evaluated(store: Store, at=AT, verdict: Verdict = Verdict.REFUSED) -> None:
     """A candidate was judged at `at`."""
     found = Evaluation(verdict, "too few days", pl.DataFrame(schema=EVALUATION), None, {}, "ds-1")
     name = Learning().registry.keep_evaluation(found, None, at)
-    row = dict.fromkeys(CANDIDATE) | {"evaluation_id": name, "why_now": "x"}
+    row = dict.fromkeys(CANDIDATE) | {"evaluation_id": name, "why_now": "x", "decisions": 0}
     store.publish("model_candidate", pl.DataFrame([row], schema=CANDIDATE), key=["evaluation_id"], at=at)
 
 

@@ -66,7 +66,7 @@ def with_news(
 
 def _as_of(rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     return rows.join_asof(
-        events.sort("seen_ms"),
+        events.sort("seen_ms", maintain_order=True),
         left_on="decided_ms",
         right_on="seen_ms",
         by="symbol",
@@ -88,7 +88,8 @@ def _mentions(news: pl.DataFrame | None) -> pl.DataFrame:
         )
         .explode("symbol")
         .drop_nulls("symbol")
-        .sort("symbol", "seen_ms")
+        # To the last column: of two events of one moment the same one is told, however many rows there are.
+        .sort("symbol", "seen_ms", "event", "sentiment", nulls_last=True)
     )
 
 

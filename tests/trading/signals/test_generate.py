@@ -175,6 +175,16 @@ def test_blocking_news_keeps_a_symbol_out_from_when_we_saw_it(item: pl.DataFrame
         assert row["reason"].startswith("news: hack ")
 
 
+def test_of_two_events_of_one_moment_the_same_one_is_told_in_any_order() -> None:
+    """Items of one poll have one time: the reason must not hang on their order, or rows would change later."""
+    items = [news(10, "hack"), news(10, "delisting"), news(10, "halt")]
+    told = {
+        signal_rows(bars([{}, OVERSOLD]), news=pl.concat(order))["reason"][0]
+        for order in (items, items[::-1], [items[1], items[2], items[0]])
+    }
+    assert told == {"news: halt 0.3 h ago, no entries"}
+
+
 def test_news_score_halves_in_its_half_life_and_adds_up() -> None:
     """-0.8 twelve hours before and -0.4 now: tanh(-0.4 - 0.4)."""
     items = pl.concat([news(30 - 12 * 60, "other", -0.8), news(30, "other", -0.4)])

@@ -196,8 +196,7 @@ class Engine:
 
     async def _listen(self, stream: SetStream, stop: asyncio.Event) -> None:
         async def look() -> None:
-            if await self.intake.listen(stream, 1.0):
-                self._news.set()
+            await self.intake.listen(stream, 1.0, self._news.set)
 
         while not stop.is_set():
             if not await self._guarded(look):

@@ -5,7 +5,7 @@ loses and doubles nothing.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Protocol
@@ -81,14 +81,20 @@ class Intake:
             self._reconcile.doubt()
         self._frozen = self._desk.fleet.frozen
 
-    async def listen(self, stream: SetStream, wait_s: float) -> bool:
-        """Take one look at the stream; what it names is planned by `step` from SQL. True = there is news."""
+    async def listen(self, stream: SetStream, wait_s: float, wake: Callable[[], None]) -> bool:
+        """Take one look at the stream; what it names is planned by `step` from SQL. True = there is news.
+
+        `wake` is called at the first news, before the entries are acknowledged: sixteen shards' take a while.
+        """
         entries = await stream.read(wait_s)
-        # Each shard is told of each set.
-        news = [await self._is_news(name) for name in dict.fromkeys(name for _, name in entries)]
+        is_news = False
+        for name in dict.fromkeys(name for _, name in entries):  # each shard is told of each set
+            if await self._is_news(name):
+                is_news = True
+                wake()
         for entry_id, _ in entries:
             await stream.ack(entry_id)
-        return any(news)
+        return is_news
 
     async def _is_news(self, signal_set_id: str) -> bool:
         try:
@@ -97,6 +103,8 @@ class Intake:
             _log.warning("signal_set_unknown", signal_set_id=signal_set_id)
             await self._desk.told.strange_message()
             return False
+        if to_ms(batch.expires_at) > self._desk.now_ms():
+            return True
         # Never call a set expired by an estimate: ask the venue what time it is.
         await self._desk.public.sync_clock()
         if to_ms(batch.expires_at) <= self._desk.now_ms():

@@ -87,11 +87,29 @@ class Stream:
 async def test_stream_wakes_the_engine_and_every_entry_is_acknowledged(world):
     """Known, unknown and repeated ids are all acknowledged; only a live set is news."""
     engine = await world.boot()
-    stream = Stream(SET_ID, "set-unknown", SET_ID)
-    assert await engine.intake.listen(stream, 0.01) is True
+    stream, woken = Stream(SET_ID, "set-unknown", SET_ID), []
+    assert await engine.intake.listen(stream, 0.01, lambda: woken.append(len(stream.waiting))) is True
     assert stream.waiting == {}
+    assert woken == [3]  # once, before anything was acknowledged: orders do not wait for that
     world.clock.advance(31 * 60_000)
-    assert await engine.intake.listen(Stream(SET_ID), 0.01) is False
+    assert await engine.intake.listen(Stream(SET_ID), 0.01, lambda: woken.append(0)) is False
+    assert woken == [3]
+
+
+async def test_time_is_asked_for_only_before_a_set_is_called_expired(world):
+    """A live set wakes the engine without a round trip; one that seems expired is asked about first."""
+    engine = await world.boot()
+    asked = []
+
+    async def sync():
+        asked.append(world.clock.now_ms())
+
+    engine.desk.public.sync_clock = sync
+    assert await engine.intake.listen(Stream(SET_ID), 0.01, lambda: None) is True
+    assert asked == []
+    world.clock.advance(31 * 60_000)
+    assert await engine.intake.listen(Stream(SET_ID), 0.01, lambda: None) is False
+    assert len(asked) == 1
 
 
 async def test_message_that_could_not_be_delivered_is_delivered_later(world):

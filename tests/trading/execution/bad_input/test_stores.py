@@ -118,7 +118,7 @@ async def test_junk_on_the_stream_is_dropped_told_once_and_stops_nothing(stand: 
         news: list[bool] = []
 
         async def look() -> None:
-            news.append(await stand.engine.intake.listen(stream, 0.001))
+            news.append(await stand.engine.intake.listen(stream, 0.001, lambda: None))
 
         for _ in range(40):
             await stand.engine._guarded(look)

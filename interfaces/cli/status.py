@@ -30,6 +30,7 @@ SHOWN_TABLES = (
     "signals",
     "backtest_results",
     "approved_symbols",
+    "decision_snapshots",
     "trade_pool",
     "champion",
 )

@@ -81,6 +81,9 @@ class Ledger:
             return []
         with self._open() as database:
             try:
+                # A first writer that died left a file without tables: nothing was written yet.
+                if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'outcomes'").fetchone():
+                    return []
                 cursor = database.execute(query, values)
                 names = [each[0] for each in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -1,6 +1,7 @@
 """What was considered is written once, as it was, whatever later passes say."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -122,6 +123,36 @@ def test_a_later_pass_changes_nothing_and_its_difference_is_counted(book) -> Non
     assert book.write(later, FEATURES).different == 0, "counted once per pass"
     assert_frame_equal(book.read(), before, check_exact=True)
     assert set(book.differences()["columns"]) == {'["probability", "f_a"]'}
+
+
+def test_passes_that_write_at_once_write_each_decision_once(tmp_path) -> None:
+    """Four writers of the same bar on one new file: six decisions, eighteen that were known, no error."""
+    path = tmp_path / "decisions.sqlite"
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(Snapshots(Ledger(path)).write, decided(), FEATURES) for _ in range(4)]
+        found = [run.result() for run in runs]
+    assert sum(each.new for each in found) == 6
+    assert sum(each.known for each in found) == 18
+    assert len(Snapshots(Ledger(path)).read()) == 6
+
+
+def test_a_writer_that_dies_leaves_nothing_half(book) -> None:
+    """The third row of a pass fails: none of the pass is there, and the next one writes all."""
+    ledger, calls = book._ledger, []
+    add = Ledger.add
+
+    def failing(self, database, table, row):
+        calls.append(table)
+        if calls.count("decisions") == 3:
+            raise KeyboardInterrupt
+        return add(self, database, table, row)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "add", failing)
+        with pytest.raises(KeyboardInterrupt):
+            book.write(decided(), FEATURES)
+    assert Snapshots(ledger).read().is_empty()
+    assert book.write(decided(), FEATURES).new == 6
 
 
 def test_the_file_itself_refuses_changes_and_removals(book, tmp_path) -> None:

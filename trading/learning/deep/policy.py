@@ -80,6 +80,21 @@ class Policy:
 
     def choose(self, observation: NDArray[Any]) -> Ints:
         """Return the most likely action that is allowed, one per row, as the environment counts them."""
+        inputs = self._inputs(observation)
+        logits, _ = self.network.both(np, self.parameters, inputs)
+        return likeliest(logits, inputs[:, len(self.features)] > 0.5)
+
+    def expected(self, observation: NDArray[Any]) -> Floats:
+        """Return the net return that is still to come, in parts of the whole stake, one per row.
+
+        The critic's answer, for policies that draw as while they were taught; what an entry is worth to a
+        blend of signals (`trading.signals.blend`, its column `policy`). Takes and raises what `act` does.
+        """
+        _, value = self.network.both(np, self.parameters, self._inputs(observation))
+        worth: Floats = value * self.unit
+        return worth
+
+    def _inputs(self, observation: NDArray[Any]) -> Floats:
         wide = len(self.features)
         if observation.ndim != 2 or observation.shape[1] != wide + STATE:
             raise BadInput(
@@ -90,9 +105,7 @@ class Policy:
         seen = np.asarray(observation, np.float32).astype(np.float64)
         if not np.isfinite(seen[:, wide:]).all():
             raise BadInput(f"the state of a position ({', '.join(STATE_NAMES)}) must be finite")
-        inputs = np.hstack([standard(seen[:, :wide], self.parameters), seen[:, wide:]])
-        logits, _ = self.network.both(np, self.parameters, inputs)
-        return likeliest(logits, seen[:, wide] > 0.5)
+        return np.hstack([standard(seen[:, :wide], self.parameters), seen[:, wide:]])
 
     def to_files(self) -> dict[str, bytes]:
         """Return the parameters as safetensors and a manifest as JSON, the same bytes for the same policy."""

@@ -118,6 +118,16 @@ def test_live_and_backtest_decide_alike(planted, policy) -> None:
     assert 4 in found.code
 
 
+def test_what_it_expects_of_an_entry_is_about_what_it_earns(planted, policy) -> None:
+    """On later signals: the better half by expectation earns more than the other, and the mean is near."""
+    states = np.array([observation.waiting(said) for said in planted.probability[planted.newer]])
+    told = policy.expected(np.hstack([planted.features[planted.newer], states]))
+    net = policy.play(planted.job, planted.features, planted.probability, planted.newer).earned
+    is_better = told > np.median(told)
+    assert net[is_better].mean() > net[~is_better].mean() + 0.003
+    assert told.mean() == pytest.approx(net.mean(), abs=0.004)
+
+
 def test_only_what_is_allowed_is_chosen() -> None:
     """While it waits a size, while it holds hold or leave, however high the other logits are."""
     logits = np.array([[0.0, 1, 0, 9, 8], [9, 9, 9, 0, 1]])

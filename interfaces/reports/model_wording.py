@@ -6,8 +6,9 @@ from trading.learning.protocol.report import KindReport
 # Figure -> (what it is called, its unit, what it means); in the order in which they are told.
 FIGURES: dict[str, tuple[str, str, str]] = {
     "tested": ("Decisions tested", "count", "out of sample, over all folds"),
-    "trades": ("Taken", "count", "decisions the model says yes to"),
-    "coverage": ("Share taken", "ratio", "of the decisions tested"),
+    "trades": ("Taken", "count", "decisions the model says yes to while the day has stakes left"),
+    "missed": ("Missed", "count", "said yes to, no stake left"),
+    "coverage": ("Share said yes to", "ratio", "of the decisions tested"),
     "total_return": ("Total return", "ratio", "of the capital, net of every cost"),
     "annual_return": ("A year", "ratio", "the same pace for 365 days"),
     "sharpe": ("Sharpe", "", "yearly, of daily returns"),

@@ -39,13 +39,14 @@ def told(net, probability=None, day=None, fold=None, cost=0.001) -> Predictions:
     )
 
 
-def test_a_day_s_entries_share_the_capital() -> None:
-    """2 slots: one entry of 4 % earns 2 %; three of 3 %, 3 % and -3 % share the whole and earn 1 %."""
-    given = told([0.04, 0.03, 0.03, -0.03], day=[5, 7, 7, 7])
+def test_a_day_has_so_many_stakes_and_first_come_first_served() -> None:
+    """2 stakes: one entry of 4 % earns 2 %; of 3 %, 1 % and -3 % the last is missed: 2 %."""
+    given = told([0.04, 0.03, 0.01, -0.03], day=[5, 7, 7, 7])
     every = np.ones(4, bool)
-    assert money.daily(given, every, 2) == pytest.approx([0.02, 0.0, 0.01])
-    # Three times the cost takes 0.2 % more from each: 0.1 % of the capital, and 0.2 %.
-    assert money.daily(given, every, 2, 3.0) == pytest.approx([0.019, 0.0, 0.008])
+    assert money.daily(given, every, 2) == pytest.approx([0.02, 0.0, 0.02])
+    # Three times the cost takes 0.2 % more from each stake: 0.1 % of the capital, and 0.2 %.
+    assert money.daily(given, every, 2, 3.0) == pytest.approx([0.019, 0.0, 0.018])
+    assert money.filled(given, np.array([True, False, True, True]), 2).tolist() == [True, False, True, True]
     assert money.calendar(given).tolist() == [5, 6, 7]
 
 

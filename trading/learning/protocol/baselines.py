@@ -41,7 +41,7 @@ def table(predictions: Predictions, series: Mapping[str, tuple[Floats, int | Non
 def random_days(
     predictions: Predictions, taken: Bools, slots: int, draws: int, rng: np.random.Generator
 ) -> Floats:
-    """Return what random choices earn a day, as many decisions on each day as the model took.
+    """Return what random choices earn a day, as many decisions on each day as the model took, first come.
 
     Returns
     -------
@@ -53,16 +53,17 @@ def random_days(
     for day in np.unique(predictions.day[taken]):
         rows = np.flatnonzero(predictions.day == day)
         picks = int(taken[rows].sum())
-        share = max(picks, slots)
         net = predictions.net_return[rows]
         if picks == len(rows):
-            out[:, day - first] = net.sum() / share
+            out[:, day - first] = net[:slots].sum() / slots
             continue
         step = max(1, _CHUNK // len(rows))
         for begin in range(0, draws, step):
             drawn = rng.random((min(step, draws - begin), len(rows)))
             chosen = np.argpartition(drawn, picks - 1, axis=1)[:, :picks]
-            out[begin : begin + step, day - first] = net[chosen].sum(axis=1) / share
+            if picks > slots:
+                chosen = np.sort(chosen, axis=1)[:, :slots]
+            out[begin : begin + step, day - first] = net[chosen].sum(axis=1) / slots
     return out
 
 

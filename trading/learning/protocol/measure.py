@@ -48,13 +48,14 @@ def measured(
     """Return the whole report of one recipe, whose answers with the first seed are `found`."""
     predictions, rng = found.predictions, np.random.default_rng(rules.seed)
     taken = predictions.is_taken
+    done = money.filled(predictions, taken, rules.slots)
     series = money.daily(predictions, taken, rules.slots)
     rule = baselines.take_all(predictions, rules.slots)
     drawn = baselines.random_days(predictions, taken, rules.slots, rules.draws, rng)
     columns = _columns(predictions, rules) | {"take all": rule, "cash": np.zeros(len(series))}
     incumbent = rule if beside.champion is None else beside.champion
     seeds = _seeds(given, folds, recipe, found, rules)
-    table = _baselines(predictions, series, rule, drawn, beside)
+    table = _baselines(predictions, series, rule, drawn, beside, int(done.sum()), rules.slots)
     excess = money.excess(predictions, taken, rules.slots)
     figures = {
         **money.figures(predictions, taken, rules.slots, rules.draws, rng),
@@ -63,10 +64,10 @@ def measured(
         **evidence.overfitting(columns, drawn),
         **evidence.over_incumbent(series, incumbent, level=rules.incumbent_level, draws=rules.draws, rng=rng),
         "tested": float(len(taken)),
-        "full_folds": float(np.sum(money.fold_taken(predictions, taken) >= rules.min_fold_taken)),
+        "full_folds": float(np.sum(money.fold_taken(predictions, done) >= rules.min_fold_taken)),
         "random_percentile": baselines.percentile(series, drawn),
         "stressed_return": _stressed(predictions, rules, rules.stress_multiple),
-        "break_even_bps": _break_even_bps(predictions),
+        "break_even_bps": _break_even_bps(predictions, done),
         "seed_median_return": float(np.median(seeds["total_return"].to_numpy())),
         "champion_drawdown": None if beside.champion is None else ratios.max_drawdown(beside.champion),
         **_medians(predictions, rule, beside),
@@ -75,7 +76,7 @@ def measured(
     return KindReport(
         recipe.kind,
         figures,
-        _folds(predictions, folds, found, series, rule),
+        _folds(predictions, folds, found, (series, rule), rules),
         _equity(predictions, {"model": series, "take all": rule, **_named(beside)}),
         table,
         _stress(predictions, rules),
@@ -114,9 +115,15 @@ def _columns(predictions: Predictions, rules: EvaluationRules) -> dict[str, Floa
 
 
 def _baselines(
-    predictions: Predictions, series: Floats, rule: Floats, drawn: Floats, beside: Beside
+    predictions: Predictions,
+    series: Floats,
+    rule: Floats,
+    drawn: Floats,
+    beside: Beside,
+    done: int,
+    slots: int,
 ) -> pl.DataFrame:
-    taken, every = int(predictions.is_taken.sum()), len(predictions.y)
+    taken, every = done, int(money.filled(predictions, np.ones(len(predictions.y), np.bool_), slots).sum())
     middle = drawn[np.argsort(drawn.sum(axis=1), kind="stable")[len(drawn) // 2]]
     rows: dict[str, tuple[Floats, int | None]] = {
         "this model": (series, taken),
@@ -151,8 +158,8 @@ def _stressed(predictions: Predictions, rules: EvaluationRules, multiple: float)
 
 
 def _stress(predictions: Predictions, rules: EvaluationRules) -> pl.DataFrame:
-    taken = predictions.is_taken
-    net, cost = predictions.net_return[taken], predictions.cost[taken]
+    done = money.filled(predictions, predictions.is_taken, rules.slots)
+    net, cost = predictions.net_return[done], predictions.cost[done]
     rows = [
         (
             multiple,
@@ -164,19 +171,23 @@ def _stress(predictions: Predictions, rules: EvaluationRules) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=STRESS, orient="row")
 
 
-def _break_even_bps(predictions: Predictions) -> float | None:
+def _break_even_bps(predictions: Predictions, done: money.Bools) -> float | None:
     """Return the round-trip cost, in hundredths of a percent, at which the mean entry earns nothing."""
-    taken = predictions.is_taken
-    if not taken.any():
+    if not done.any():
         return None
-    return float(np.mean((predictions.net_return + predictions.cost)[taken])) * 1e4
+    return float(np.mean((predictions.net_return + predictions.cost)[done])) * 1e4
 
 
 def _folds(
-    predictions: Predictions, folds: Sequence[Fold], found: Answers, series: Floats, rule: Floats
+    predictions: Predictions,
+    folds: Sequence[Fold],
+    found: Answers,
+    series: tuple[Floats, Floats],
+    rules: EvaluationRules,
 ) -> pl.DataFrame:
-    ours, all_ = money.fold_returns(predictions, series), money.fold_returns(predictions, rule)
-    counts = money.fold_taken(predictions, predictions.is_taken)
+    ours, all_ = (money.fold_returns(predictions, one) for one in series)
+    done = money.filled(predictions, predictions.is_taken, rules.slots)
+    counts = money.fold_taken(predictions, done)
     rows = []
     for place, (number, trained) in enumerate(found.trained):
         own = predictions.fold == number

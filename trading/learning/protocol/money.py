@@ -1,7 +1,8 @@
 """What taking some of the decisions would have earned: capital in stakes, day by day, costs paid.
 
-A day's decisions share the capital: each gets one of `slots` stakes, or an equal part of everything where
-there are more. Earnings are booked on the day of the decision, so that a day is one observation.
+The capital is `slots` equal stakes a day, first come: when they are gone the day's later decisions are
+missed, however good. Nobody knows in the morning how many will come. Earnings are booked on the day of the
+decision, so that a day is one observation.
 """
 
 import math
@@ -23,13 +24,24 @@ def calendar(predictions: Predictions) -> Ints:
     return np.arange(int(predictions.day.min()), int(predictions.day.max()) + 1)
 
 
+def filled(predictions: Predictions, taken: Bools, slots: int) -> Bools:
+    """Return which of the decisions taken get one of the day's `slots` stakes; rows are in order of time."""
+    rows = np.flatnonzero(taken)
+    day = predictions.day[rows]
+    starts = np.flatnonzero(np.diff(day, prepend=day[:1] - 1))
+    number = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    out = np.zeros(len(taken), np.bool_)
+    out[rows[number < slots]] = True
+    return out
+
+
 def daily(predictions: Predictions, taken: Bools, slots: int, multiple: float = 1.0) -> Floats:
     """Return the capital's net return per day of `calendar`, shape (n_days,).
 
     `multiple` is the cost in units of the assumed one: 0 gives it back, 2 takes it twice.
     """
     net = predictions.net_return - (multiple - 1) * predictions.cost
-    return _by_day(predictions, np.where(taken, net, 0.0)) / _shares(predictions, taken, slots)
+    return _by_day(predictions, np.where(filled(predictions, taken, slots), net, 0.0)) / slots
 
 
 def excess(predictions: Predictions, taken: Bools, slots: int) -> Floats:
@@ -38,8 +50,8 @@ def excess(predictions: Predictions, taken: Bools, slots: int) -> Floats:
     Zero on average for any choice that knows nothing about outcomes.
     """
     mean = fold_means(predictions)
-    net = np.where(taken, predictions.net_return - mean, 0.0)
-    return _by_day(predictions, net) / _shares(predictions, taken, slots)
+    net = np.where(filled(predictions, taken, slots), predictions.net_return - mean, 0.0)
+    return _by_day(predictions, net) / slots
 
 
 def fold_means(predictions: Predictions) -> Floats:
@@ -71,8 +83,9 @@ def figures(
 ) -> dict[str, float | None]:
     """Return every money figure of 7.2, net of cost; None where one has no meaning (no trade, no loss)."""
     series = daily(predictions, taken, slots)
-    net, cost = predictions.net_return[taken], predictions.cost[taken]
-    shares = _by_day(predictions, taken.astype(np.float64)) / _shares(predictions, taken, slots)
+    done = filled(predictions, taken, slots)
+    net, cost = predictions.net_return[done], predictions.cost[done]
+    shares = _by_day(predictions, done.astype(np.float64)) / slots
     gross = float((net + cost).sum())
     folds = fold_returns(predictions, series)
     found = {
@@ -86,7 +99,8 @@ def figures(
         "hit_rate": float(np.mean(net > 0)) if len(net) else math.nan,
         "profit_factor": ratios.profit_factor(net),
         "exposure": float(shares.mean()),
-        "trades": float(taken.sum()),
+        "trades": float(done.sum()),
+        "missed": float(taken.sum() - done.sum()),
         "coverage": float(taken.mean()),
         "mean_return": float(net.mean()) if len(net) else math.nan,
         "worst_fold": float(folds.min()),
@@ -115,7 +129,3 @@ def _by_day(predictions: Predictions, values: Floats) -> Floats:
         predictions.day - first, values, int(predictions.day.max()) - first + 1
     ).astype(np.float64)
     return sums
-
-
-def _shares(predictions: Predictions, taken: Bools, slots: int) -> Floats:
-    return np.maximum(_by_day(predictions, taken.astype(np.float64)), float(slots))

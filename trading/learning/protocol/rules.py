@@ -32,7 +32,7 @@ class EvaluationRules:
     seed : int
         Of everything random.
     slots : int
-        Capital is split into so many stakes, or into the day's entries where those are more.
+        Capital is so many equal stakes a day, first come; later decisions of the day are missed.
     is_thorough : bool
         Measure also what informs and gates nothing: training again without news, regime and cross-symbol
         features, and the leak meter.
@@ -73,7 +73,7 @@ class EvaluationRules:
     seeds: int = 5
     draws: int = 1000
     seed: int = 0
-    slots: int = 10
+    slots: int = 20
     is_thorough: bool = True
     min_taken: int = 200
     min_fold_taken: int = 30

@@ -38,6 +38,7 @@ from trading.signals.strategy import SignalRules
 _TURNOVER_PRICE = 0.05  # of the objective, for a capital that is turned over once a day
 _SPREAD_PRICE = 0.5  # for folds that differ
 _WORST = -10.0
+_SLOTS = EvaluationRules().slots
 type Values = Mapping[str, Any]
 
 
@@ -218,8 +219,8 @@ class _Bench:
         if found is None or not found.predictions.is_taken.any():
             return _WORST, np.zeros(0)
         told = found.predictions
-        daily = money.daily(told, told.is_taken, 10)
-        turned = 2 * float(told.is_taken.sum()) / 10 / len(daily)
+        daily = money.daily(told, told.is_taken, _SLOTS)
+        turned = 2 * float(money.filled(told, told.is_taken, _SLOTS).sum()) / _SLOTS / len(daily)
         days = money.calendar(told)
         scores = []
         for fold in np.unique(told.fold):

@@ -21,7 +21,7 @@ from trading.market.frames import UTC_MS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FEATURES = tuple(f"f_{k}" for k in range(8))
-EDGES = (0.0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008)
+EDGES = (0.0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.011)
 POWER: dict[str, pl.DataType | type[pl.DataType]] = {
     "edge_bps": pl.Float64,  # mean net return of the best decile over the mean decision's
     "seeds": pl.Int64,

@@ -216,7 +216,7 @@ def _rows(source: pl.DataFrame, rules: DatasetRules, *, is_decided: bool) -> pl.
     unknown = [pl.lit(None, pl.Float64).alias(name) for name in rules.features if name not in source.columns]
     has = set(source.columns)
     propensity = pl.col("propensity").fill_null(1.0) if "propensity" in has else pl.lit(1.0)
-    decided = pl.col("is_decided").fill_null(value=False) if "is_decided" in has else pl.lit(is_decided)
+    decided = pl.col("is_decided").fill_null(value=is_decided) if "is_decided" in has else pl.lit(is_decided)
     weight = pl.col("source").replace_strict(weights, return_dtype=pl.Float64, default=None)
     # 0 is no likelihood of something that happened: nothing was drawn there, so it stands for itself.
     likely = pl.when(propensity > 0).then((1 / propensity).clip(1.0, rules.most_inverse)).otherwise(1.0)

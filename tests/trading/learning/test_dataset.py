@@ -101,6 +101,18 @@ def test_one_decision_is_one_row_of_the_source_that_weighs_most(pools) -> None:
     assert found.days == 2
 
 
+def test_a_decision_that_was_made_in_time_wins_over_its_history(pools) -> None:
+    """Same source, same bar: the row of the ledger, whatever a later pass computed; the pool's is one, too."""
+    ours = pools.pool(1, days=1, per_day=4, source="candles").with_columns(
+        is_decided=pl.Series([True, True, None, True]), f_0=pl.lit(1.0)
+    )
+    history = ours.drop("is_decided").with_columns(f_0=pl.lit(2.0), signal_id="z-" + pl.col("signal_id"))
+    found = training_set(ours, pools.CUTOFF, pools.RULES, candles=history)
+    assert found.frame.select("f_0", "is_decided").unique().rows() == [(1.0, True)]
+    alone = training_set(ours.clear(), pools.CUTOFF, pools.RULES, candles=history)
+    assert alone.frame.select("f_0", "is_decided").unique().rows() == [(2.0, False)]
+
+
 def test_a_drawn_decision_stands_for_those_that_were_not_within_a_bound(pools) -> None:
     """Paper weighs 0.7: one in four counts 2.8, one in a hundred 7 and not 70, a certain one 0.7."""
     frame = pools.pool(1, days=1, per_day=3).with_columns(propensity=pl.Series([0.25, 0.01, None]))

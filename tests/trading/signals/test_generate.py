@@ -176,7 +176,7 @@ def test_blocking_news_keeps_a_symbol_out_from_when_we_saw_it(item: pl.DataFrame
 
 
 def test_of_two_events_of_one_moment_the_same_one_is_told_in_any_order() -> None:
-    """Items of one poll have one time: the reason must not hang on their order, or rows would change later."""
+    """Items of one poll have one time: the reason must not hang on their order."""
     items = [news(10, "hack"), news(10, "delisting"), news(10, "halt")]
     told = {
         signal_rows(bars([{}, OVERSOLD]), news=pl.concat(order))["reason"][0]

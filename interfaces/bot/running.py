@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TAKE_IN_S = 0.25
 POLL_S = 20
+YIELD_S = 30.0
 AT_ONCE = 4
 MOST_WAITING = 200
 
@@ -65,20 +66,27 @@ class Running:
         """Answer updates for ever. BadInput if another process polls this token."""
         from telegram import error
 
-        offset = 0
+        offset, has_polled, since = 0, False, time.monotonic()
         while True:
             try:
                 updates = await self._bot.get_updates(
                     offset=offset, timeout=POLL_S, allowed_updates=["message", "callback_query"]
                 )
             except error.Conflict:
-                raise BadInput("another process polls this token; Telegram allows one") from None
+                # After a kill -9 Telegram still holds the dead process's poll for a while. A process that
+                # never got through gives way; the one that did stays, or both would go.
+                if not has_polled and time.monotonic() - since > YIELD_S:
+                    raise BadInput("another process polls this token; Telegram allows one") from None
+                self._said.warning("another poll of this token")
+                await asyncio.sleep(3)
+                continue
             except error.InvalidToken:
                 raise BadInput("Telegram does not know this token; ask BotFather for it again") from None
             except error.TelegramError as failed:
                 self._said.warning("no updates", why=type(failed).__name__)
                 await asyncio.sleep(2)
                 continue
+            has_polled = True
             for update in updates:
                 offset = update.update_id + 1
                 await self._begin(update)

@@ -66,13 +66,14 @@ class FakeTelegram:
         self.blocked: set[int] = set()
         self.floods: list[float] = []  # retry_after of the next answers, in order
         self.delay_s = 0.0
+        self.polls = 0
         self.pressed: list[dict[str, Any]] = []  # answers to pressed buttons
         self._is_strict = is_strict
         self._clock = clock
         self._updates: list[dict[str, Any]] = []
         self._next_update = 1
         self._is_new = asyncio.Event()
-        self._pollers: set[str] = set()
+        self._pollers: dict[str, asyncio.Event] = {}
 
     def app(self) -> web.Application:
         """Return the server as an aiohttp application."""
@@ -177,22 +178,32 @@ class FakeTelegram:
         }
 
     async def _get_updates(self, token: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-        if token in self._pollers:
-            raise Refused(409, "Conflict: terminated by other getUpdates request; one poller per token")
-        self._pollers.add(token)
+        # As Telegram does: a newer poll of the same token ends the older one.
+        ended = asyncio.Event()
+        if (older := self._pollers.get(token)) is not None:
+            older.set()
+            self._is_new.set()
+        self._pollers[token] = ended
+        self.polls += 1
         try:
-            offset, wait = int(values.get("offset") or 0), float(values.get("timeout") or 0)
-            until = self._clock() + min(wait, _LONGEST_POLL_S)
-            self._updates = [one for one in self._updates if one["update_id"] >= offset]
-            while not self._updates and self._clock() < until:
-                self._is_new.clear()
-                try:
-                    await asyncio.wait_for(self._is_new.wait(), max(0.01, until - self._clock()))
-                except TimeoutError:
-                    break
-            return self._updates[: int(values.get("limit") or 100)]
+            return await self._wait_for_updates(values, ended)
         finally:
-            self._pollers.discard(token)
+            if self._pollers.get(token) is ended:
+                del self._pollers[token]
+
+    async def _wait_for_updates(self, values: dict[str, Any], ended: asyncio.Event) -> list[dict[str, Any]]:
+        offset, wait = int(values.get("offset") or 0), float(values.get("timeout") or 0)
+        until = self._clock() + min(wait, _LONGEST_POLL_S)
+        self._updates = [one for one in self._updates if one["update_id"] >= offset]
+        while not self._updates and self._clock() < until and not ended.is_set():
+            self._is_new.clear()
+            try:
+                await asyncio.wait_for(self._is_new.wait(), max(0.01, until - self._clock()))
+            except TimeoutError:
+                break
+        if ended.is_set():
+            raise Refused(409, "Conflict: terminated by other getUpdates request")
+        return self._updates[: int(values.get("limit") or 100)]
 
     # --- /fake/ ---------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from interfaces.bot.lock import only_poller
 from interfaces.bot.wire import Blocked, Button, Flood, NotTaken, TelegramWire
+from trading.market.errors import BadInput
 from trading.notifications.fake_telegram import FakeTelegram
 
 
@@ -66,16 +68,25 @@ async def test_refusals_are_told_apart(served, bot):
         await wire.send(7, "x" * 5_000)
 
 
-async def test_a_second_poller_of_one_token_is_refused(served, bot):
-    """409, as Telegram answers."""
+async def test_a_second_poll_of_one_token_ends_the_first(served, bot):
+    """409 to the older one, as Telegram answers; the newer goes on."""
     from telegram import Bot, error
 
-    first = asyncio.create_task(bot.get_updates(timeout=1))
+    first = asyncio.create_task(bot.get_updates(timeout=5))
     await asyncio.sleep(0.2)
     async with Bot("1:test", base_url=served[1]) as second:
-        with pytest.raises(error.Conflict):
-            await second.get_updates(timeout=0)
-    assert await first == ()
+        assert await second.get_updates(timeout=0) == ()
+    with pytest.raises(error.Conflict):
+        await first
+
+
+def test_a_second_bot_on_this_machine_refuses(tmp_path):
+    """The lock is the token's and ends with its holder."""
+    held = only_poller("1:a", tmp_path)
+    with held, only_poller("1:b", tmp_path), pytest.raises(BadInput, match="another"):
+        only_poller("1:a", tmp_path).__enter__()
+    with only_poller("1:a", tmp_path):
+        pass
 
 
 async def test_a_strict_server_answers_429_to_a_chat_s_second_message_within_a_second():

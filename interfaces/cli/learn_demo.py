@@ -12,15 +12,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The learning loop by itself: two weeks of an embedded market, told as a story.")
 _SHOWN = (
-    "day",
-    "decisions",
-    "days_of_decisions",
-    "verdict",
-    "reason",
-    "champion",
-    "shadow",
-    "entries",
-    "vetoed",
+    *("day", "decisions", "days_of_decisions", "verdict", "failed_rules", "reason", "sensor"),
+    *("champion", "shadow", "entries", "vetoed"),
 )
 
 
@@ -60,6 +53,7 @@ def learn_demo(
 def _print(story: "Story") -> None:
     print_table([_row(day) for day in story.days], _SHOWN, title=f"Edge {story.edge}: day by day")
     columns = ["at", "event", "model_id", "by", "why"]
+    print_table(story.rules, title="The newest candidate's rules")
     print_table(story.history, columns, title="What was done to models", empty="nothing: the rules alone")
     if story.trace:
         rows = [{"": name, "is": _words(value)} for name, value in story.trace.items()]

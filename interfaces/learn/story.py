@@ -34,6 +34,7 @@ class Day:
     evaluation: str
     verdict: str
     reason: str
+    failed_rules: int
     champion: str | None
     shadow: str | None
     entries: int
@@ -47,6 +48,7 @@ class Story:
     edge: str
     days: list[Day] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    rules: list[dict[str, Any]] = field(default_factory=list)
     trace: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -80,6 +82,7 @@ def live_through(
         story.days.append(day)
         on_day(number, days, day)
     story.history = _history()
+    story.rules = rules(lake).select("model", "rule", "value", "comparison", "bound", "is_passed").to_dicts()
     story.trace = trace(lake)
     return story
 
@@ -118,6 +121,12 @@ def trace(lake: Lake) -> dict[str, Any]:
     }
 
 
+def rules(lake: Lake) -> pl.DataFrame:
+    """Return the newest evaluation's rules of the kind it chose, and those about the data."""
+    frame = lake.read("model_evaluation")
+    return frame.filter(pl.col("model").is_null() | (pl.col("model") == pl.col("chosen")))
+
+
 def _to_next_night(market: MarketControl) -> None:
     """Let market time run to five minutes past the next midnight, and hold it there."""
     now = market.now()
@@ -151,6 +160,7 @@ def _told(lake: Lake, number: int, at: datetime, said: str) -> Day:
         verdict["evaluation_id"],
         verdict["verdict"],
         verdict["verdict_reason"],
+        rules(lake).filter(~pl.col("is_passed")).height,
         champion["model_id"],
         None if watched is None else f"{champion['shadow_seen']} of {champion['shadow_decisions']}",
         int(newest["is_entry"].sum()),

@@ -189,7 +189,7 @@ class Exits:
         """Note new observations, and whether they are believed."""
         paid: dict[str, tuple[Decimal, int]] = {}
         for symbol in quotes:
-            trade = next(iter(self.book.of(symbol)), None)
+            trade = self.book.one_of(symbol)
             if trade is not None:
                 paid[symbol] = trade.open_price, trade.opened_ms
         believed = self._desk.prices.believe(quotes, paid, at_ms=self._desk.now_ms())

@@ -76,6 +76,11 @@ class OpenBook:
         """Return the trades that somebody tried to leave before."""
         return [self._trades[trade_id] for trade_id in self._attempts if trade_id in self._trades]
 
+    def one_of(self, symbol: str) -> Trade | None:
+        """Return one open trade of a symbol, the same one each time; None if nothing is held of it."""
+        held = self._symbols.get(symbol)
+        return self._trades[min(held)] if held else None
+
     def of(self, symbol: str) -> list[Trade]:
         """Return the open trades of a symbol."""
         return [self._trades[trade_id] for trade_id in sorted(self._symbols.get(symbol, ()))]

@@ -193,7 +193,9 @@ class Line:
         return redact(self._reason)
 
     def _patience_s(self) -> float:
-        return min(self._bounds.connection_s, self._bounds.confirm_s) / 4
+        # A thousand connections that are confirmed need no look four times in ten seconds.
+        bounds = self._bounds
+        return (min(bounds.connection_s, bounds.confirm_s) if self._asked_s else bounds.connection_s) / 4
 
     def _judge(self) -> None:
         if self._connection is None:

@@ -265,7 +265,7 @@ class Ledger:
 
     def count_open(self) -> int:
         """Return how many trades of users in scope still hold something."""
-        return len(self._database.rows(_open(_VERSIONS, self._scope.shards)))
+        return int(self._database.rows(_count(self._scope.shards))[0]["n"])
 
     def all_trades(self, user_id: str | None = None) -> list[Trade]:
         """Return every trade, oldest first."""
@@ -322,6 +322,12 @@ def _open(columns: tuple[str, ...], shards: frozenset[int] | None) -> Prepared:
     query = sa.select(*(_TRADES.c[name] for name in columns)).where(_TRADES.c.is_closed.is_(False))
     query = of_shards(query, _TRADES.c.user_id, shards)
     return Prepared(query.order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id))
+
+
+@lru_cache(maxsize=8)
+def _count(shards: frozenset[int] | None) -> Prepared:
+    query = sa.select(sa.func.count().label("n")).where(_TRADES.c.is_closed.is_(False))
+    return Prepared(of_shards(query, _TRADES.c.user_id, shards))
 
 
 def booked(row: AnyRow) -> BookedFill:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from trading.store.order_log.schema import users
-from trading.store.order_log.shards import FIRST, shard_of
+from trading.store.order_log.shards import EVERY, FIRST, shard_of
 
 
 @dataclass(slots=True)
@@ -40,13 +40,14 @@ class Scope:
 def of_shards[S: sa.Select[Any]](
     query: S, user_id: sa.ColumnElement[str], shards: frozenset[int] | None
 ) -> S:
-    """Do what `Scope.rows` does, for the shards named; their numbers stand in the statement itself."""
-    if shards is None:
+    """Do what `Scope.rows` does, for the shards named; their numbers stand in the statement itself.
+
+    Each row's user is looked up by its key: a list of the users in scope would be made at every call.
+    """
+    if shards is None or shards >= EVERY:
         return query
     if not shards:
         return query.where(sa.false())
-    held = [sa.literal_column(str(shard), sa.Integer) for shard in sorted(shards)]
-    mine: sa.ColumnElement[bool] = user_id.in_(sa.select(users.c.user_id).where(users.c.shard.in_(held)))
-    if FIRST in shards:
-        mine = sa.or_(mine, user_id.not_in(sa.select(users.c.user_id)))
-    return query.where(mine)
+    shard = sa.select(users.c.shard).where(users.c.user_id == user_id).scalar_subquery()
+    held = [sa.literal_column(str(number), sa.Integer) for number in sorted(shards)]
+    return query.where(sa.func.coalesce(shard, sa.literal_column(str(FIRST), sa.Integer)).in_(held))

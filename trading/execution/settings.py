@@ -38,7 +38,8 @@ class EngineSettings:
     lost_looks : int
         ... and not before it was looked for this often.
     entry_type : OrderType
-        IOC takes what is there within the limit and cancels the rest; LIMIT rests up to
+        IOC takes what is there within the limit and cancels the rest: an entry at the market, with a bound
+        that a market order of the venue would not have. LIMIT rests up to
         `entry_timeout_market_s` and is then cancelled. Nothing replaces an entry that did not fill.
     entry_timeout_market_s : int
         In market seconds.
@@ -155,7 +156,10 @@ class EngineSettings:
 
     def __post_init__(self) -> None:
         if self.entry_type not in (OrderType.IOC, OrderType.LIMIT):
-            raise BadInput(f"entry_type must be ioc or limit, was {self.entry_type.value}")
+            raise BadInput(
+                f"entry_type must be ioc or limit, was {self.entry_type.value}: the venue bounds no market "
+                "order, so an entry at the market is ioc at the set's limit"
+            )
         if not self.exit_bands or not all(0 <= band < 1 for band in self.exit_bands):
             raise BadInput(f"exit_bands must be fractions in [0, 1), were {self.exit_bands}")
         if not self.flatten_share > 0:

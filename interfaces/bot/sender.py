@@ -24,6 +24,8 @@ from trading.users.delivery import MERGE, SAME_ERROR
 from trading.users.telling import ALERTS
 
 IDLE_S = 0.1
+AHEAD_S = 0.4  # what is looked up at once: money waits no longer than this behind it
+MOST_MERGED = 100
 MOST_TRIES = 3
 _ANSWER_TRIES = 3
 _BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -66,6 +68,8 @@ class Sender:
         self._turn = asyncio.Lock()
         self._failed = 0
         self._said = structlog.get_logger("bot")
+        self._ready: list[list[Queued]] = []
+        self._stale_at = 0.0
         self.sent = 0
         self.retry_afters = 0
 
@@ -79,10 +83,9 @@ class Sender:
         """Send the next message that is due; False if there was none."""
         async with self._turn:
             await self._free()
-            first = await self._next()
-            if first is None:
+            batch = await self._next()
+            if batch is None:
                 return False
-            batch = [first, *await self._companions(first)]
             await self._deliver(batch)
         return True
 
@@ -119,23 +122,32 @@ class Sender:
         while (wait := self.pace.wait_s(self._now())) > 0:
             await self._sleep(wait)
 
-    async def _next(self) -> Queued | None:
-        resting = [f"tg:{chat}" for chat in self.pace.resting(self._now())]
-        look = partial(self._log.messages.next, self._wall.now_ms(), but=[ALERTS, NOBODY, *resting])
-        return await self._aside(look)  # type: ignore[return-value]  # what `look` returns
+    async def _next(self) -> list[Queued] | None:
+        """Return what goes out next, as one message. Looked up for some tenths of a second at once."""
+        now = self._now()
+        if not self._ready or now >= self._stale_at:
+            resting = [f"tg:{chat}" for chat in self.pace.resting(now)]
+            look = partial(self._look_ahead, [ALERTS, NOBODY, *resting])
+            self._ready = await self._aside(look)  # type: ignore[assignment]  # what `look` returns
+            self._stale_at = now + AHEAD_S
+        for place, batch in enumerate(self._ready):
+            if self.pace.chat_wait_s(_chat(batch[0]), self._now()) <= 0:
+                return self._ready.pop(place)
+        self._ready = []
+        return None
 
-    async def _companions(self, first: Queued) -> list[Queued]:
-        """Return what goes out in the same message."""
-        ahead = SAME_ERROR if first.fingerprint is not None else MERGE
-        if first.urgency == Urgency.MONEY and first.fingerprint is None:
-            ahead = MERGE * 0
-        until = self._wall.now_ms() + int(ahead.total_seconds() * 1000)
-        look = partial(self._log.messages.companions, first, until_wall_ms=until)
-        return await self._aside(look)  # type: ignore[return-value]  # what `look` returns
+    def _look_ahead(self, but: list[str]) -> list[list[Queued]]:
+        now_ms = self._wall.now_ms()
+        firsts = self._log.messages.ahead(now_ms, but=but)
+        if not firsts:
+            return []
+        until = now_ms + int(SAME_ERROR.total_seconds() * 1000)
+        waiting = self._log.messages.waiting_for([each.recipient for each in firsts], until_wall_ms=until)
+        return [[first, *_companions(first, waiting, now_ms)] for first in firsts]
 
     async def _deliver(self, batch: list[Queued]) -> None:
         first = batch[0]
-        chat, numbers = int(first.recipient.removeprefix("tg:")), [each.seq for each in batch]
+        chat, numbers = _chat(first), [each.seq for each in batch]
         batch = sorted(batch, key=lambda each: each.seq)
         is_same = first.fingerprint is not None
         text = merged([each.text for each in batch], [each.event_id for each in batch], is_same=is_same)
@@ -183,6 +195,27 @@ class Sender:
         self.pace.rest(wait, self._now())
         self._said.warning("telegram does not answer", why=why[:200], wait_s=wait)
         await self._aside(partial(self._log.messages.again, numbers, first.due_wall_ms))
+
+
+def _chat(message: Queued) -> int:
+    return int(message.recipient.removeprefix("tg:"))
+
+
+def _companions(first: Queued, waiting: list[Queued], now_ms: int) -> list[Queued]:
+    """Return what goes out in the same message: the same class, and of an error the same error."""
+    ahead = SAME_ERROR if first.fingerprint is not None else MERGE
+    if first.urgency == Urgency.MONEY and first.fingerprint is None:
+        ahead = MERGE * 0
+    until = now_ms + int(ahead.total_seconds() * 1000)
+    found = [
+        each
+        for each in waiting
+        if (each.recipient, each.urgency) == (first.recipient, first.urgency)
+        and each.due_wall_ms <= until
+        and each.seq != first.seq
+        and first.fingerprint in (None, each.fingerprint)
+    ]
+    return found[:MOST_MERGED]
 
 
 def depth(log: OrderLog, now: datetime) -> dict[str, dict[str, float]]:

@@ -122,6 +122,31 @@ class Messages:
             row = connection.execute(query).mappings().first()
         return None if row is None else _queued(row)
 
+    def ahead(self, now_wall_ms: int, *, but: Collection[str] = (), most: int = 10) -> list[Queued]:
+        """Return what is due, in the order of `next`, one message for each of at most `most` recipients."""
+        which = [messages.c.state == WAITING, messages.c.due_wall_ms <= now_wall_ms]
+        if but:
+            which.append(messages.c.recipient.not_in(sorted(but)))
+        query = sa.select(messages).where(*which)
+        query = query.order_by(messages.c.urgency, messages.c.due_wall_ms, messages.c.seq).limit(5 * most)
+        found: dict[str, Queued] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query).mappings():
+                if len(found) < most:
+                    found.setdefault(row["recipient"], _queued(row))
+        return list(found.values())
+
+    def waiting_for(self, recipients: Collection[str], *, until_wall_ms: int) -> list[Queued]:
+        """Return what waits for these recipients and is due until then, by age; at most 1,000."""
+        query = sa.select(messages).where(
+            messages.c.state == WAITING,
+            messages.c.recipient.in_(sorted(recipients)),
+            messages.c.due_wall_ms <= until_wall_ms,
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(messages.c.seq).limit(10 * _MERGED)).mappings()
+            return [_queued(row) for row in rows]
+
     def companions(self, first: Queued, *, until_wall_ms: int) -> list[Queued]:
         """Return what else waits for the same recipient in the same class and is due until then, by age."""
         query = sa.select(messages).where(

@@ -128,3 +128,13 @@ def test_who_leaves_takes_messages_and_links_along_and_leaves_the_audit_nameless
         left = [connection.scalar(sa.select(sa.func.count()).select_from(t)) for t in (messages, chats)]
         named = connection.scalar(sa.select(bot_audit.c.user_id))
     assert (left, named) == ([0, 0], "left-1")
+
+
+def test_looking_ahead_gives_one_message_a_recipient_in_the_order_of_sending(log):
+    """Ten rows of one chat do not fill the view; what rests is left out; all that waits is found by chat."""
+    log.messages.add([queued(f"a{i}", due=900 + i) for i in range(10)])
+    log.messages.add([queued("b", "tg:2", urgency=0), queued("c", "tg:3")])
+    assert [one.event_id for one in log.messages.ahead(1_000)] == ["b", "a0", "c"]
+    assert [one.recipient for one in log.messages.ahead(1_000, but=["tg:2"], most=1)] == ["tg:1"]
+    waiting = log.messages.waiting_for(["tg:1", "tg:3"], until_wall_ms=905)
+    assert [one.event_id for one in waiting] == ["a0", "a1", "a2", "a3", "a4", "a5"]

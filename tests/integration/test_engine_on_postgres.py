@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
-from tests.integration.test_engine_on_embedded_exchange import (
+from tests.integration.engine_process import (
     SEED,
     audit,
+    environment,
     exchange,  # noqa: F401 - a fixture
     is_settled,
     make_signals,
@@ -45,13 +46,7 @@ def test_signal_sets_become_closed_trades_on_postgres_though_a_worker_is_killed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Every user's trades close; the dead worker's shards go to the other; 0 lost, 0 doubled."""
-    settings = {
-        "SLUICE_HOME": str(tmp_path),
-        "SLUICE_WORLD": "w",
-        "SLUICE_DATABASE_URL": database_url,
-        "SLUICE_EXCHANGE__BASE_URL": exchange,
-        "SLUICE_EXCHANGE__RATE_PER_S": "300",
-    }
+    settings = environment(tmp_path, exchange, SLUICE_DATABASE_URL=database_url)
     log = OrderLog(database_url)
     Directory(log).ensure_demo(USERS)
     trade = ["trade", "--seed", str(SEED)]

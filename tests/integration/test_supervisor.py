@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_engine_on_embedded_exchange import (
+from tests.integration.engine_process import (
     SEED,
+    environment,
     exchange,  # noqa: F401 - a fixture
     start,
     wait_until,
@@ -49,12 +50,7 @@ def test_a_supervisor_replaces_dead_and_silent_workers_and_none_outlives_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Killed, or stopped (in mid-commit if caught there): eight shards each again; then none is left."""
-    settings = {
-        "SLUICE_HOME": str(tmp_path),
-        "SLUICE_WORLD": "w",
-        "SLUICE_EXCHANGE__BASE_URL": exchange,
-        "SLUICE_EXCHANGE__RATE_PER_S": "300",
-    }
+    settings = environment(tmp_path, exchange)
     path = tmp_path / "w" / "orders.db"
     log = OrderLog(f"sqlite:///{path}")
     Directory(log).ensure_demo(2)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_engine_on_embedded_exchange import (
+from tests.integration.engine_process import (
     SEED,
     Process,
     announce,
     audit,
+    environment,
     exchange,  # noqa: F401 - a fixture
     make_signals,
     redis_url,  # noqa: F401 - a fixture
@@ -86,13 +87,7 @@ def test_a_dead_and_a_hung_workers_users_are_served_by_the_other(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """At most 10 s from the end of a worker to its users' exits on the wire; 0 lost, 0 doubled."""
-    settings = {
-        "SLUICE_HOME": str(tmp_path),
-        "SLUICE_WORLD": "w",
-        "SLUICE_EXCHANGE__BASE_URL": exchange,
-        "SLUICE_EXCHANGE__RATE_PER_S": "300",
-        "SLUICE_REDIS_URL": redis_url,
-    }
+    settings = environment(tmp_path, exchange, SLUICE_REDIS_URL=redis_url)
     log = OrderLog(f"sqlite:///{tmp_path}/w/orders.db")
     Directory(log).ensure_demo(USERS)
     trade = ["trade", "--seed", str(SEED)]

@@ -22,11 +22,14 @@ class TriggerRules:
         Decisions whose outcome became known since the last evaluation.
     cool_down_hours : float
         Not again within this time, whatever happens: each evaluation spends error budget.
+    drift_days : float
+        Drift asks no more often than this: an alarm that a refused candidate did not end stays on for weeks.
     """
 
     every_days: float = 7.0
     new_decisions: int = 200
     cool_down_hours: float = 24.0
+    drift_days: float = 2.0
 
     def __post_init__(self) -> None:
         if self.every_days <= 0 or self.new_decisions < 1 or self.cool_down_hours < 0:
@@ -82,8 +85,9 @@ def due(known: Known, rules: TriggerRules | None = None) -> Due:
     if against:
         return Due(is_due=False, reasons=tuple(against), is_held=True)
     if not reasons:
+        drift = "drift has asked" if known.alarms else "no drift"
         count = f"{known.new_decisions} of {rules.new_decisions} new decisions"
-        return Due(is_due=False, reasons=(f"nothing asks for it: {count}, no drift, evaluated {last:%m-%d}",))
+        return Due(is_due=False, reasons=(f"nothing asks for it: {count}, {drift}, evaluated {last:%m-%d}",))
     return Due(is_due=True, reasons=tuple(reasons))
 
 
@@ -98,4 +102,6 @@ def _reasons(known: Known, rules: TriggerRules) -> list[str]:
         found.append(f"{known.new_decisions} new decisions, at least {rules.new_decisions}")
     if known.at - last >= timedelta(days=rules.every_days):
         found.append(f"{(known.at - last) / timedelta(days=1):.1f} days since the last evaluation")
-    return [*found, *(f"drift: {alarm}" for alarm in known.alarms)]
+    if known.at - last >= timedelta(days=rules.drift_days):
+        found += [f"drift: {alarm}" for alarm in known.alarms]
+    return found

@@ -57,15 +57,16 @@ def test_what_is_in_flight_or_cooling_down_holds_back_every_reason(change: dict,
     assert words in found.said
 
 
-def test_an_alarm_that_stays_on_trains_once_a_day_and_not_every_minute() -> None:
-    """A drift that does not go away, asked every minute of a day: one candidate."""
+def test_an_alarm_that_stays_on_trains_every_second_day_and_not_every_minute() -> None:
+    """A drift that does not go away, asked every minute of a day: none; two days after the last one: one."""
     last, started = AT, 0
     for minute in range(24 * 60):
         known = Known(AT + timedelta(minutes=minute), last, had_data=True, new_decisions=0, alarms=("psi",))
         if due(known).is_due:
             started, last = started + 1, known.at
     assert started == 0
-    assert due(replace(known, at=AT + timedelta(days=1))).is_due
+    assert "drift has asked" in due(replace(known, at=AT + timedelta(days=1, hours=1))).said
+    assert due(replace(known, at=AT + timedelta(days=2))).is_due
 
 
 def test_rules_without_meaning_are_refused() -> None:

@@ -1,6 +1,8 @@
 """What of the order log and the lake answers "why is nothing trading?". Reads only."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,12 +47,24 @@ def trading(log: "OrderLog", *, audit: bool) -> dict[str, Any]:
     } | standing.working(database, now_ms)
 
 
-def model(now: datetime | None) -> dict[str, Any]:
-    """Return who is champion and who is watched, in words too; loads no model."""
-    from interfaces.cli.model_views import standing
-    from resources.learning import Learning
+@dataclass(frozen=True, slots=True)
+class _Pointer:
+    """What `model_views.standing` asks of a registry, from its journal alone: loads no library."""
 
-    return standing(Learning().registry, now or datetime.now(UTC))
+    journal: Any
+    max_age: timedelta
+
+    def is_expired(self, at: datetime) -> bool:
+        now = self.journal.standing()
+        return now.model_id is not None and now.since is not None and at - now.since > self.max_age
+
+
+def model(models: Path, now: datetime | None) -> dict[str, Any]:
+    """Return who is champion and who is watched by the folder `models`, in words too; loads no model."""
+    from interfaces.cli.model_views import standing
+    from trading.learning.journal import MAX_AGE, Journal
+
+    return standing(_Pointer(Journal(models / "history.jsonl"), MAX_AGE), now or datetime.now(UTC))
 
 
 def gates_of_research(lake: "Lake") -> list[dict[str, Any]]:

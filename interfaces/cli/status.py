@@ -107,7 +107,7 @@ def report(
         found["signal_set"]["is_expired"] = now >= found["signal_set"]["expires_at"]
     found["oldest_input"] = max(found["tables"], key=lambda row: row["age_h"] or 0.0, default=None)
     found["gates"] += standing.gates_of_research(lake)
-    found["model"] = standing.model(now)
+    found["model"] = standing.model(settings.world_dir / "models", now)
     said = _verdict(lake, found).rstrip("."), _blocked(found)
     found["verdict"] = ". ".join(filter(None, said))
     return found

@@ -45,5 +45,15 @@ PAGES = (
     Page("users", "/users", "Users", "Everybody who trades: orders, trades, P&L of their own mode.", 5.0),
     Page("user", "/user", "User", "What happened to one user, and why.", 5.0, ("user",), is_listed=False),
     Page("xray", "/xray", "X-ray", "Who moves with whom: groups, correlations, by click.", 30.0, ("group",)),
+    Page(
+        "research",
+        "/research",
+        "Research",
+        "Backtests, fragility, approval: what was tested, what passed.",
+        30.0,
+    ),
+    Page("models", "/models", "Models", "Champion, gate, drift, and what live made of it.", 30.0),
+    Page("news", "/news", "News", "Newest stories, what they mean, whom they keep out.", 10.0),
+    Page("system", "/system", "System", "Freshness of every table, processes, disk, audit.", 5.0),
 )
 BY_NAME = {page.name: page for page in PAGES}

@@ -6,7 +6,7 @@ promoting is one row, rolling back is one row, and nothing is ever rewritten. Mo
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from trading.market.frames import UTC_MS
 from trading.store.files import locked
 from trading.store.lines import append_lines, last_line, read_lines
 
+# How long a champion may be used without a successor.
+MAX_AGE = timedelta(days=30)
 LINE = "line"  # who acts where no person does
 
 

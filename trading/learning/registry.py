@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from trading.learning.evaluation import Candidate, Evaluation, Verdict
-from trading.learning.journal import LINE, Deed, Journal, Standing
+from trading.learning.journal import LINE, MAX_AGE, Deed, Journal, Standing
 from trading.learning.models import load_classifier
 from trading.learning.predictor import ModelPredictor
 from trading.learning.shadow import Shadow
@@ -40,7 +40,7 @@ class Champion:
 class ModelRegistry:
     """Keeps models under `root`; `max_age` is how long a champion may be used without a successor."""
 
-    def __init__(self, root: Path, max_age: timedelta = timedelta(days=30)) -> None:
+    def __init__(self, root: Path, max_age: timedelta = MAX_AGE) -> None:
         self._root = root
         self._max_age = max_age
 

@@ -11,6 +11,7 @@ export function grid(section, kept) {
   const columns = section.columns;
   // What a search looks through, once per table.
   let texts = null;
+  let height = 600; // of the box; asked for once it is drawn, since asking forces a layout
   let order = section.rows.map((_, place) => place);
   const isLong = section.rows.length > ALL;
   const count = el("span", { class: "small", role: "status" });
@@ -49,13 +50,13 @@ export function grid(section, kept) {
     document.documentElement.dataset.gridMs = Math.max(took, Number(document.documentElement.dataset.gridMs ?? 0)).toFixed(1);
   }
 
-  function draw() {
+  function draw(at = 0) {
     heads.forEach((head, place) => head.setAttribute("aria-sort", place !== state.by ? "none" : state.down ? "descending" : "ascending"));
     const said = section.total > section.rows.length ? ` (the newest of ${section.total.toLocaleString("en-US")})` : "";
     count.textContent = `${order.length.toLocaleString("en-US")} of ${section.rows.length.toLocaleString("en-US")} rows${said}`;
     const whole = order.length <= ALL;
-    const first = whole ? 0 : Math.max(0, Math.min(order.length - 1, Math.floor(box.scrollTop / ROW) - 10));
-    const last = whole ? order.length : Math.min(order.length, first + Math.ceil((box.clientHeight || 600) / ROW) + 20);
+    const first = whole ? 0 : Math.max(0, Math.min(order.length - 1, Math.floor(at / ROW) - 6));
+    const last = whole ? order.length : Math.min(order.length, first + Math.ceil(height / ROW) + 12);
     const rows = [];
     if (first) rows.push(spacer(first));
     for (let place = first; place < last; place += 1) rows.push(row(order[place], place));
@@ -87,12 +88,12 @@ export function grid(section, kept) {
   box.addEventListener("scroll", () => {
     if (waiting || order.length <= ALL) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; draw(); });
+    requestAnimationFrame(() => { waiting = false; draw(box.scrollTop); });
   }, { passive: true });
   const head = el("div", { class: "grid-head" }, el("h2", { id: `${id}-title` }, section.title), isLong ? search : null, section.rows.length ? count : null);
   const node = el("section", { class: "card" }, head, section.said ? el("p", { class: "said" }, section.said) : null, box);
   pick();
   // The height is known only once it is in the page.
-  if (isLong) requestAnimationFrame(draw);
+  if (isLong) new ResizeObserver(() => { height = box.clientHeight || height; draw(box.scrollTop); }).observe(box);
   return { node, state, sortBy, find: (words) => { state.words = words; pick(); }, box };
 }

@@ -7,10 +7,10 @@ import threading
 import pytest
 import uvicorn
 
+from bench import chromium
 from interfaces.ui import vendored
 from interfaces.ui.app import create_app
 from interfaces.ui.catalogue import PAGES
-from tests.interfaces.ui import chromium
 from tests.interfaces.ui.conftest import PASSWORD
 from tests.interfaces.ui.test_pages import NAMES, spoil
 

@@ -46,12 +46,14 @@ class Tab:
         self.errors: list[str] = []
 
     def open(self) -> None:
+        """Open an empty page and listen to it."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log", "Accessibility"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Return the answer to one command; events on the way are noted."""
         number = next(self._ids)
         message = {"id": number, "method": method, "params": params}
         if self._session is not None:
@@ -77,6 +79,7 @@ class Tab:
                 self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
 
     def size(self, width: int, height: int, *, phone: bool = False) -> None:
+        """Make the window so large."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -86,9 +89,11 @@ class Tab:
         )
 
     def go(self, url: str) -> None:
+        """Begin to load an address."""
         self.call("Page.navigate", url=url)
 
     def js(self, text: str) -> Any:
+        """Return the value of an expression in the page."""
         answer = self.call("Runtime.evaluate", expression=text, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -106,10 +111,12 @@ class Tab:
         raise AssertionError(f"not within {seconds} s: {text}; errors {self.errors[-3:]}")
 
     def picture(self, path: Path, *, quality: int | None = None) -> None:
+        """Write what is seen: PNG, or JPEG of a quality."""
         kind = {"format": "png"} if quality is None else {"format": "jpeg", "quality": quality}
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **kind)["data"]))
 
     def log_in(self, base: str, name: str, password: str) -> None:
+        """Log in through the form."""
         self.go(f"{base}/login")
         self.wait("document.readyState === 'complete' && document.querySelector('input[name=name]')")
         fill = "document.querySelector('input[name={}]').value = {};"

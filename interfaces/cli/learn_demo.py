@@ -23,7 +23,7 @@ def learn_demo(
     edge: Annotated[
         Literal["planted", "none"], Option(help="Whether volume says which dips come back.")
     ] = "planted",
-    pairs: Annotated[int, Option(min=10, max=200, help="Pairs of the market.")] = 30,
+    pairs: Annotated[int, Option(min=10, max=200, help="Pairs of the market.")] = 40,
     seed: Annotated[int, Option(min=0, help="Of the market; the same seed is the same story.")] = 7,
     as_json: AsJson = False,
 ) -> None:

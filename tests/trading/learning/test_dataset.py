@@ -102,7 +102,7 @@ def test_one_decision_is_one_row_of_the_source_that_weighs_most(pools) -> None:
 
 
 def test_a_decision_that_was_made_in_time_wins_over_its_history(pools) -> None:
-    """Same source, same bar: the row of the ledger, whatever a later pass computed; the pool's is one, too."""
+    """Same source, same bar: the ledger's row, whatever a later pass computed; the pool's is one, too."""
     ours = pools.pool(1, days=1, per_day=4, source="candles").with_columns(
         is_decided=pl.Series([True, True, None, True]), f_0=pl.lit(1.0)
     )

@@ -47,7 +47,7 @@ class Scene:
         self.log = OrderLog(f"sqlite:///{home}/bench/orders.db")
         self.log.messages.start()
         self.fake = FakeTelegram()
-        self._runner = web.AppRunner(self.fake.app())
+        self._runner = web.AppRunner(self.fake.app(), shutdown_timeout=1)
         self._url = ""
         self._process: asyncio.subprocess.Process | None = None
         self._number = 0

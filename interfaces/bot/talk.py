@@ -189,7 +189,7 @@ class Talk:
                 update_id=update.update_id,
                 telegram_id=update.person,
                 user_id=user_id,
-                command=line(command, 60),
+                command=command[:60],  # ours, or letters and digits
                 arguments=line(arguments, 200),
                 outcome=outcome,
             )

@@ -14,7 +14,7 @@ from trading.notifications.fake_telegram import FakeTelegram
 @pytest.fixture
 async def served():
     fake = FakeTelegram()
-    runner = web.AppRunner(fake.app())
+    runner = web.AppRunner(fake.app(), shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -85,6 +85,7 @@ class Sender:
             await self._free()
             batch = await self._next()
             if batch is None:
+                self.pace.idle(self._now())
                 return False
             await self._deliver(batch)
         return True
@@ -129,7 +130,7 @@ class Sender:
             resting = [f"tg:{chat}" for chat in self.pace.resting(now)]
             look = partial(self._look_ahead, [ALERTS, NOBODY, *resting])
             self._ready = await self._aside(look)  # type: ignore[assignment]  # what `look` returns
-            self._stale_at = now + AHEAD_S
+            self._stale_at = self._now() + AHEAD_S  # from the answer on: a slow look is not stale as it comes
         for place, batch in enumerate(self._ready):
             if self.pace.chat_wait_s(_chat(batch[0]), self._now()) <= 0:
                 return self._ready.pop(place)

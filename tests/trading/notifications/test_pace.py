@@ -16,6 +16,42 @@ def test_a_thousand_chats_take_forty_seconds_less_the_burst():
     assert abs(now - 39.88) < 1e-3
 
 
+def test_what_a_stall_cost_is_caught_up_and_never_in_one_second():
+    """A stall of 0.8 s after 100 of 300 messages: at the end all have left in (300 - 3) / 25 = 11.88 s."""
+    pace, windows, now = Pace(), Windows(), 0.0
+    for chat in range(1, 301):
+        now += 0.8 if chat == 100 else 0.0
+        now += pace.wait_s(now)
+        pace.take(chat, now)
+        windows.arrived(chat, now)
+    assert abs(now - 11.88) < 0.01
+    assert windows.most_per_second <= 28
+
+
+def test_a_pause_without_work_is_not_caught_up():
+    """An hour of nothing, or of a rest that was asked for, earns three at once; the fourth waits 40 ms."""
+    for pause in (lambda pace: pace.idle(3_600.0), lambda pace: pace.rest(3_600.0, 0.0)):
+        pace = Pace()
+        pause(pace)
+        for chat in range(3):
+            assert pace.wait_s(3_600.0) == 0
+            pace.take(chat, 3_600.0)
+        assert abs(pace.wait_s(3_600.0) - 0.04) < 1e-9
+
+
+def test_a_slow_way_does_not_fill_a_second():
+    """28 sent one after the other, the first there after half a second: the 29th counts from its answer."""
+    pace = Pace()
+    pace.idle(100.0)
+    pace.take(1, 100.0)
+    pace.answered(1, 100.5)
+    now = 100.5
+    for chat in range(2, 29):
+        now += pace.wait_s(now)
+        pace.take(chat, now)
+    assert now + pace.wait_s(now) >= 101.5
+
+
 def test_one_chat_gets_one_message_a_second():
     """After a message a chat rests 1.05 s; another chat does not."""
     pace = Pace()

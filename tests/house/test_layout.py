@@ -126,7 +126,7 @@ def test_no_file_grows_into_a_second_program():
 
 @pytest.mark.parametrize("mark", ["TODO", "FIXME", "XXX", "NotImplementedError"])
 def test_nothing_is_left_for_later_in_the_code(mark):
-    """What is missing is an issue or a line in the README's limits, not a mark in the code."""
+    """What is missing is an issue or a line in docs/limits.md, not a mark in the code."""
     word = re.compile(rf"\b{mark}\b")
     assert [p.name for p in PYTHON if p != Path(__file__) and word.search(p.read_text())] == []
 

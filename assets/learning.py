@@ -203,8 +203,10 @@ def predictions(
     """What models said of which decision, as first said. **One row per model and decision, of 90 days.**
 
     Source: `signals` for the champion (what it answered then, never asked again); a model in its shadow
-    period is asked about the same feature rows and trades nothing. `signal_id` leads to the signal.
+    period is asked about the same feature rows and trades nothing. `signal_id` leads to the signal. What is
+    novel to a model it says nothing of: those are counted below, and have a `novel_why` in `signals`.
     """
+    from resources.predictions import novel_rows
     from resources.predictions import predictions as said
 
     frame = said(store, learning, exchange.market_time())
@@ -219,7 +221,9 @@ def predictions(
     by_model = frame.group_by("model_id", "role").agg(
         pl.len().alias("decisions"), pl.col("probability").mean()
     )
-    return materialized(version, {"by model": table(by_model), "newest": table(frame.reverse())})
+    novel = table(novel_rows(store.lake.read("signals")))
+    told = {"by model": table(by_model), "novel, not asked": novel, "newest": table(frame.reverse())}
+    return materialized(version, told)
 
 
 @dg.asset_check(asset=predictions, blocking=True, description="Probabilities, one word per decision.")

@@ -13,7 +13,7 @@ from trading.signals.strategy import SignalRules
 SignalConfig = launchpad(SignalRules, "SignalConfig")
 SHOWN = [
     *("symbol", "open_time", "is_entry", "is_exit", "score", "reason", "regime", "probability"),
-    *("model_threshold", "expected_return", "model_weight", "top_features", "model_id"),
+    *("model_threshold", "expected_return", "model_weight", "top_features", "is_novel", "model_id"),
 ]
 UPSTREAM = ["indicators", "market_regime", "clusters", "news_events", "champion"]
 
@@ -28,7 +28,8 @@ def signals(
     words, `screening_id` leads back to why the pair is here, `model_id` to the promoted model if there is
     one. `strategy` is the one of the launchpad or the settings, a shipped name or a file; its exits travel
     with this table to backtest and live engine. `is_candidate`: it wanted in; `is_entry`: and nothing
-    (regime, news, model) stopped it.
+    (regime, news, model) stopped it. `is_novel`: the row resembles nothing the model was taught, so that it
+    was not asked and the rules decided alone.
     """
     from resources.signals import signal_table
     from resources.strategies import signal_params
@@ -49,6 +50,7 @@ def signals(
         {
             "entries": frame["is_entry"].sum(),
             "vetoed entries": frame.filter(pl.col("is_candidate") & ~pl.col("is_entry")).height,
+            "novel candidates, model not asked": frame["is_novel"].sum(),
             "newest": table(newest, SHOWN),
         },
     )

@@ -78,6 +78,22 @@ def drifted(store: Store, learning: Learning) -> pl.DataFrame:
     return drift_rows(terms.reference, outcomes, model.model_id)
 
 
+def novel_rows(signals: pl.DataFrame) -> pl.DataFrame:
+    """Return per model how many candidates it knew of, and how many of them were novel to it.
+
+    `signals` as published; of a table or model of before there were vetoes nothing is told.
+    """
+    if "is_novel" not in signals.columns:
+        signals = signals.with_columns(is_novel=pl.lit(None, pl.Boolean))
+    told = signals.filter(pl.col("is_novel").is_not_null())
+    counts = told.group_by("model_id").agg(
+        pl.len().alias("candidates"),
+        pl.col("is_novel").sum().cast(pl.Int64).alias("novel"),
+        pl.col("novelty").median().alias("median_novelty"),
+    )
+    return counts.sort("model_id")
+
+
 def _by_champion(rows: pl.DataFrame) -> pl.DataFrame:
     """Return what the champion said when it was asked: as the signals have it, never computed again."""
     if "model_threshold" not in rows.columns:
@@ -99,6 +115,11 @@ def _by_shadow(rows: pl.DataFrame, learning: Learning) -> pl.DataFrame:
         model = learning.registry.load(shadow.model_id)
     except (SluiceError, ImportError):
         return empty  # altered meanwhile: it says nothing, its period does not end
+    strange = model.novelty(watched.select(FEATURES.keys()))
+    if strange is not None:  # as the champion: a row unlike all it was taught gets no answer
+        watched = watched.filter(~strange["is_novel"])
+    if watched.is_empty():
+        return empty
     told = watched.with_columns(
         pl.Series("probability", model.predict(watched.select(FEATURES.keys()))),
         pl.lit(model.model_id).alias("model_id"),

@@ -14,7 +14,8 @@ app = typer.Typer(help="Why a signal said what it said: features, bound, regime,
 _TOLD = (
     *("symbol", "open_time", "strategy", "is_candidate", "is_entry", "is_exit", "reason", "score", "close"),
     *("regime", "regime_why", "threshold", "threshold_why", "probability", "model_threshold"),
-    *("model_threshold_why", "expected_return", "model_weight", "model_id", "screening_id"),
+    *("model_threshold_why", "expected_return", "model_weight", "is_novel", "novelty", "novel_why"),
+    *("model_id", "screening_id"),
 )
 
 

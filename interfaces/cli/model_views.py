@@ -39,8 +39,13 @@ def listed(registry: "ModelRegistry") -> list[dict[str, Any]]:
     return rows
 
 
-def shown(registry: "ModelRegistry", model_id: str, drift: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return everything that is known of one model."""
+def shown(
+    registry: "ModelRegistry",
+    model_id: str,
+    drift: list[dict[str, Any]],
+    novel: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Return everything that is known of one model; `novel` as `resources.predictions.novel_rows` counts."""
     manifest = registry.manifest(model_id)
     core = manifest["core"]
     terms = core.get("terms", {})
@@ -54,6 +59,7 @@ def shown(registry: "ModelRegistry", model_id: str, drift: list[dict[str, Any]])
         "reason": manifest.get("reason"),
         "files": _files(registry, model_id),
         "weight": terms.get("blend", {}).get("weight"),
+        "veto": _veto(core, next((row for row in novel or [] if row["model_id"] == model_id), None)),
         "shadow_limits": terms.get("limits"),
         "features": core["features"],
         "figures": manifest.get("figures"),
@@ -110,6 +116,15 @@ def _files(registry: "ModelRegistry", model_id: str) -> str:
     from resources.standing import damage_of
 
     return damage_of(registry, model_id) or "whole, every byte as saved"
+
+
+def _veto(core: dict[str, Any], counted: dict[str, Any] | None) -> str:
+    """Return whether it can say what is unlike all it was taught, and how often it did so now."""
+    if "novelty.json" not in core["files"]:
+        return "none: saved before there was one, it is asked about every row"
+    if counted is None:
+        return "out-of-distribution; no candidate of the newest signals was held against it"
+    return f"out-of-distribution; {counted['novel']} of {counted['candidates']} candidates novel, not asked"
 
 
 def _thresholds(terms: dict[str, Any]) -> list[dict[str, Any]]:

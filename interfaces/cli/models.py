@@ -53,7 +53,7 @@ def show(model: _Model, as_json: AsJson = False) -> None:
     """
     from interfaces.cli.model_views import shown
 
-    found = shown(_registry(), _named(model), _table("model_drift"))
+    found = shown(_registry(), _named(model), _table("model_drift"), _novel())
     if as_json:
         print_json(found)
         return
@@ -203,6 +203,14 @@ def _table(asset: str) -> list[dict[str, Any]]:
 
     lake = Store().lake
     return [] if lake.latest(asset) is None else lake.read(asset).to_dicts()
+
+
+def _novel() -> list[dict[str, Any]]:
+    from resources.predictions import novel_rows
+    from resources.store import Store
+
+    lake = Store().lake
+    return [] if lake.latest("signals") is None else novel_rows(lake.read("signals")).to_dicts()
 
 
 def _told(registry: "ModelRegistry", *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from resources.store import Store
 from tests.assets.embedded import settings_of
 from trading.learning.evaluation import Candidate
 from trading.learning.models import fit_classifier
+from trading.learning.novelty import Novelty
 from trading.learning.psi import reference_of
 from trading.learning.shadow import Limits, Shadow
 from trading.learning.terms import Terms
@@ -36,7 +37,8 @@ def candidate(seed: int, version: str = FEATURE_VERSION) -> Candidate:
     x = rng.normal(size=(200, len(FEATURES)))
     y = (x[:, 0] + rng.normal(size=200) > 0).astype(np.int64)
     fitted = fit_classifier("logistic", x, y, np.ones(200), seed)
-    return Candidate("logistic", fitted, 0.5, tuple(FEATURES), version, f"ds-{seed}", seed)
+    veto = Novelty.fit(x)
+    return Candidate("logistic", fitted, 0.5, tuple(FEATURES), version, f"ds-{seed}", seed, veto)
 
 
 def terms() -> Terms:
@@ -198,6 +200,39 @@ def test_a_signal_is_explained_as_it_was_decided(world, capsys):
     assert run(["explain", signal_id]) == 0
     assert "model: 0.4 < 0.55" in capsys.readouterr().out
     assert run(["explain", "trd-1"]) == 1
+
+
+def test_a_planted_outlier_is_counted_and_shown_from_signals_to_the_command_line(world, capsys):
+    """Three usual rows and one with f_rsi at 99: not asked, one of four novel; explained in words."""
+    from resources.predictions import novel_rows, predictions
+    from trading.signals.opinion import with_opinion
+
+    store, registry, (first, second) = world
+    registry.promote(first, AT, by="ann", why="drill")
+    told_rows = {"is_candidate": True, "decided_ms": int(AT.timestamp() * 1000) + 9 * 10**6, "score": 0.5}
+    plain = told_rows | {"regime": "normal"} | dict.fromkeys(FEATURES, 0.1)
+    frame = pl.DataFrame([plain, plain, plain, plain | {"f_rsi": 99.0}])
+    made = with_opinion(frame, Learning().champion(store))
+    assert made["is_novel"].to_list() == [False, False, False, True]
+    assert made["probability"].is_null().to_list() == [False, False, False, True]
+    named = made.with_columns(
+        symbol=pl.Series(["A/USDT", "B/USDT", "C/USDT", "D/USDT"]), open_time=pl.lit(AT)
+    )
+    missing = [pl.lit(None, kind).alias(n) for n, kind in SIGNALS.items() if n not in named.columns]
+    signals = named.with_columns(missing).select(pl.col(n).cast(kind) for n, kind in SIGNALS.items())
+    store.publish("signals", signals, key=["symbol", "open_time"], at=AT)
+    (counted,) = novel_rows(store.lake.read("signals")).to_dicts()
+    assert (counted["model_id"], counted["candidates"], counted["novel"]) == (first, 4, 1)
+    registry.start_shadow(Shadow(second, AT, 100, 0.3, 0.0))
+    said = predictions(store, Learning(), AT)
+    assert said.group_by("role").len().sort("role").rows() == [("champion", 3), ("shadow", 3)]
+    assert told(capsys, "models", "show", first)["about"]["veto"].endswith(
+        "1 of 4 candidates novel, not asked"
+    )
+    strange = store.lake.read("signals").filter("is_novel")["lineage_id"][0]
+    found = told(capsys, "explain", strange)["signal"]
+    assert found["is_novel"] is True
+    assert "f_rsi +" in found["novel_why"]
 
 
 @pytest.mark.parametrize(

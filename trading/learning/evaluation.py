@@ -12,6 +12,7 @@ import polars as pl
 
 from trading.learning.dataset import TrainingSet
 from trading.learning.models import Classifier, fit_classifier
+from trading.learning.novelty import Novelty
 from trading.learning.protocol.answers import Answers, Recipe, answers, sample
 from trading.learning.protocol.book import EvaluationBook
 from trading.learning.protocol.folds import clock, outer_folds
@@ -37,7 +38,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A classifier fitted to the whole training set, with the probability below which it says no."""
+    """A classifier fitted to the whole training set, with the probability below which it says no.
+
+    `veto` was fitted to the same rows: what resembles none of them gets no probability.
+    """
 
     kind: str
     classifier: Classifier = field(repr=False)
@@ -46,6 +50,7 @@ class Candidate:
     feature_version: str
     dataset_id: str
     seed: int
+    veto: Novelty | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +148,5 @@ def fit_all(training: TrainingSet, recipe: Recipe, seed: int) -> Candidate:
         training.feature_version,
         training.dataset_id,
         seed,
+        Novelty.fit(training.x),
     )

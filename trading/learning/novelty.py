@@ -20,6 +20,7 @@ from trading.market.errors import BadInput, StoreError
 
 REFERENCES = 512  # training rows that are kept to measure against: at 40 features 160 kB
 NEAREST = 5  # a lone training row is not enough to make its neighbourhood known
+FARTHEST = 1000.0  # times the bound: farther says no more, and tables hold no infinity
 _CHUNK = 4096
 _WIDEST = 50.0  # quartile ranges: beyond it a feature says "far", whatever it says
 
@@ -92,18 +93,38 @@ class Novelty:
         return self.score(x) > 1.0
 
     def columns(self, features: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
-        """Return the decision columns of signals: `novelty` (1 = at the bound) and `is_novel`.
+        """Return the decision columns of signals: `novelty` (1 = at the bound), `is_novel`, `novel_why`.
 
         Parameters
         ----------
         features : DataFrame
-            One row per decision with the columns `names`; null = unknown.
+            One row per decision with the columns `names`; null = unknown. An infinite number is novel, not
+            an error: where signals are made, one strange pair must not stop the others.
         names : tuple of str
             The features in the order of the fit.
         """
         x = features.select(pl.col(name).cast(pl.Float64) for name in names).to_numpy().astype(np.float64)
-        score = self.score(np.ascontiguousarray(x))
-        return pl.DataFrame({"novelty": score, "is_novel": score > 1.0})
+        score = self.score(np.where(np.isinf(x), np.nan, x))
+        score = np.minimum(np.where(np.isinf(x).any(axis=1), np.inf, score), FARTHEST)
+        is_novel = score > 1.0
+        words: list[str | None] = [None] * len(x)
+        for row in np.flatnonzero(is_novel):
+            words[row] = self._why(x[row], float(score[row]), names)
+        told = {"novelty": score, "is_novel": is_novel}
+        return pl.DataFrame(told).with_columns(pl.Series("novel_why", words, dtype=pl.String))
+
+    def _why(self, x: Floats, score: float, names: tuple[str, ...]) -> str:
+        """Return in one clause what is strange about a novel row."""
+        infinite = np.flatnonzero(np.isinf(x))
+        if len(infinite):
+            return f"{names[infinite[0]]} is infinite"
+        unknown = int(np.isnan(x).sum())
+        if unknown > self.most_unknown:
+            return f"{unknown} features unknown, at most {self.most_unknown} were in its training set"
+        apart = np.nan_to_num((x - self.median) / self.spread)
+        most = int(np.argmax(np.abs(apart)))
+        said = f"{names[most]} {apart[most]:+.1f} quartile ranges from its median"
+        return f"{score:.3g} times as far as training rows lie, {said}"
 
     def to_files(self) -> dict[str, bytes]:
         """Return what `from_files` reads: one plain array and JSON, the same bytes for the same fit."""

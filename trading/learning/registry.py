@@ -18,6 +18,7 @@ import polars as pl
 from trading.learning.evaluation import Candidate, Evaluation, Verdict
 from trading.learning.journal import LINE, MAX_AGE, Deed, Journal, Standing
 from trading.learning.models import load_classifier
+from trading.learning.novelty import Novelty
 from trading.learning.predictor import ModelPredictor
 from trading.learning.shadow import Shadow
 from trading.learning.terms import Terms
@@ -58,6 +59,8 @@ class ModelRegistry:
     ) -> str:
         """Write a model's files and manifest; return its id. The same model again changes nothing."""
         files = candidate.classifier.to_files()
+        if candidate.veto is not None:
+            files |= candidate.veto.to_files()
         core: dict[str, object] = {
             "kind": candidate.kind,
             "threshold": candidate.threshold,
@@ -255,8 +258,10 @@ class ModelRegistry:
         classifier = load_classifier(core["kind"], files)
         known_at = datetime.fromisoformat(str(manifest["created_at"]))
         terms = Terms.from_dict(core["terms"]) if "terms" in core else None
+        # A model saved without one is asked about every row, and its signals say so: `is_novel` is null.
+        veto = Novelty.from_files(files) if "novelty.json" in files else None
         return ModelPredictor(
-            model_id, float(core["threshold"]), tuple(core["features"]), classifier, known_at, terms
+            model_id, float(core["threshold"]), tuple(core["features"]), classifier, known_at, terms, veto
         )
 
     def manifest(self, model_id: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from trading.signals.features import (
 )
 from trading.signals.line_columns import LINE_COLUMNS
 from trading.signals.news_gate import with_news
-from trading.signals.opinion import OPINION, predicted, with_forced, with_opinion
+from trading.signals.opinion import NOVELTY, OPINION, predicted, with_forced, with_opinion
 from trading.signals.peers import with_relative
 from trading.signals.predictor import Predictor
 from trading.signals.strategy import SignalRules
@@ -55,6 +55,7 @@ SIGNALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "screening_id": pl.String,
     "model_id": pl.String,
     **OPINION,
+    **NOVELTY,
     **dict.fromkeys(FEATURES, pl.Float64),
 }
 
@@ -96,7 +97,8 @@ def signal_rows(
         `first_seen`, `symbols`, `event`, `sentiment`.
     model : Predictor, optional
         A promoted model; entries below its threshold stay as rows with `is_entry` false. It is not asked
-        about bars that closed before it was there (`known_at`).
+        about bars that closed before it was there (`known_at`), nor about rows unlike all it was taught
+        (`is_novel`): there the rules decide as without it.
     screening_ids : mapping of str to str, optional
         Lineage id of each symbol's screening row.
     timeframe : str
@@ -216,6 +218,7 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.D
     said = pl.format("{} < {}", _shown("probability", 3), _shown("model_threshold", 3))
     is_in = pl.col("is_candidate")
     entered, left = _words(strategy)
+    unlike = pl.format("{}; model not asked, novel: {}", entered, "novel_why")
     reason = (
         pl.when(~is_in)
         .then(left)
@@ -229,6 +232,8 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.D
         .then(pl.format("model: {}", said))
         .when(is_below)
         .then(pl.format("{}; model overridden ({}) by {}", entered, said, "forced_by"))
+        .when(pl.col("is_novel").fill_null(value=False))
+        .then(unlike)
         .otherwise(entered)
     )
     return rows.with_columns(

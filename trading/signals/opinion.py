@@ -23,13 +23,19 @@ OPINION: dict[str, pl.DataType | type[pl.DataType]] = {
     "model_weight": pl.Float64,  # 0 = the rules alone
     "top_features": pl.String,  # JSON: feature, value, contribution in log-odds; largest first
 }
+# Whether the row looks like anything the model was taught: a novel one gets no opinion, the rules go on.
+NOVELTY: dict[str, pl.DataType | type[pl.DataType]] = {
+    "is_novel": pl.Boolean,  # null where no model was asked, or it was saved without a veto
+    "novelty": pl.Float64,  # distance from its training rows; 1 = the bound, 1000 = as far as is counted
+    "novel_why": pl.String,  # what is strange; null unless novel
+}
 # What a person let in against the model: which pair, from when to before when, who and why.
 FORCED = {"symbol": pl.String, "since": UTC_MS, "until": UTC_MS, "by": pl.String, "why": pl.String}
 TOP = 5
 
 
 def with_opinion(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
-    """Add `probability`, `model_id` and `OPINION`, and blend `score` with the probability.
+    """Add `probability`, `model_id`, `OPINION` and `NOVELTY`, and blend `score` with the probability.
 
     `rows` need `is_candidate`, `decided_ms`, `regime`, `score` and the features; only candidates are asked.
     """
@@ -37,7 +43,7 @@ def with_opinion(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
     named = pl.lit(None if model is None else model.model_id, pl.String)
     asked = pl.Series(is_known(rows, model))
     found = rows.with_columns(
-        predicted(rows, place, model), model_id=pl.when(asked).then(named).otherwise(None)
+        *answered(rows, place, model), model_id=pl.when(asked).then(named).otherwise(None)
     )
     if model is None:
         return found.with_columns(pl.lit(None, kind).alias(name) for name, kind in OPINION.items())
@@ -57,10 +63,11 @@ def is_known(rows: pl.DataFrame, model: Predictor | None) -> NDArray[np.bool_]:
     return found
 
 
-def predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | None) -> pl.Series:
-    """Return the column `probability`: the model's at the rows of `place`, null elsewhere and without one.
+def answered(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | None) -> list[pl.Series]:
+    """Return the columns `probability` and `NOVELTY`: of the rows of `place`, null elsewhere and without one.
 
-    Null too at bars that closed before the model was there: it has learnt from what came after them.
+    Null too at bars that closed before the model was there: it has learnt from what came after them. A row
+    that is novel to the model gets no probability.
 
     Raises
     ------
@@ -69,11 +76,34 @@ def predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | N
     """
     values = np.full(len(rows), np.nan)
     place = place[is_known(rows, model)[place]]
+    told = pl.DataFrame(schema=NOVELTY)
     if model is not None and len(place):
-        values[place] = model.predict(rows.select(FEATURES.keys())[place])
-        if not ((values[place] >= 0) & (values[place] <= 1)).all():
+        features = rows.select(FEATURES.keys())[place]
+        said = model.novelty(features)
+        is_usual = np.ones(len(place), np.bool_)
+        if said is not None:
+            told, is_usual = said, ~said["is_novel"].to_numpy()
+        given = model.predict(features.filter(is_usual)) if is_usual.any() else np.zeros(0)
+        values[place[is_usual]] = given
+        if not ((given >= 0) & (given <= 1)).all():
             raise BadInput(f"model {model.model_id} must answer probabilities in [0, 1]")
-    return pl.Series("probability", values).fill_nan(None)
+    return [pl.Series("probability", values).fill_nan(None), *_spread(told, place, len(rows))]
+
+
+def _spread(told: pl.DataFrame, place: NDArray[np.int64], count: int) -> list[pl.Series]:
+    """Return `NOVELTY` for `count` rows, known at those of `place`."""
+    if told.is_empty():
+        return [pl.Series(name, [None] * count, dtype=kind) for name, kind in NOVELTY.items()]
+    known = told.with_columns(place_=pl.Series(place))
+    rows = pl.DataFrame({"place_": np.arange(count)}).join(
+        known, on="place_", how="left", maintain_order="left"
+    )
+    return rows.select(pl.col(name).cast(kind) for name, kind in NOVELTY.items()).get_columns()
+
+
+def predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | None) -> pl.Series:
+    """Return the column `probability` alone, as `answered` gives it."""
+    return answered(rows, place, model)[0]
 
 
 def top_features(rows: pl.DataFrame, model: Predictor) -> pl.Series:

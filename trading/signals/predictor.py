@@ -37,6 +37,13 @@ class Predictor(Protocol):
         """Return one probability of a net gain per row of the `f_*` columns (nulls allowed)."""
         ...
 
+    def novelty(self, features: pl.DataFrame) -> pl.DataFrame | None:
+        """Return `novelty` (1 = at the bound), `is_novel` and `novel_why` per row; None: it cannot say.
+
+        A novel row resembles nothing the model was taught; it is not asked for a probability.
+        """
+        ...
+
     def explain(self, features: pl.DataFrame) -> pl.DataFrame:
         """Return what each feature did to each answer, in log-odds: one row per row, a column per feature."""
         ...

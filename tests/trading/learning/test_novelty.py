@@ -74,6 +74,20 @@ def test_what_is_decided_upon_is_shown_as_columns() -> None:
     found = veto.columns(frame, ("f_a", "f_b"))
     assert found["is_novel"].to_list() == [False, True]
     assert found["novelty"][0] < 1
+    assert found["novel_why"][0] is None
+
+
+def test_what_is_strange_is_said_in_words_and_infinity_is_strange_not_an_error() -> None:
+    """Rows 0..10: median 5, quartile range 5; 30 is +5 ranges away; all infinite or unknown: said as such."""
+    veto = Novelty.fit(np.column_stack([np.arange(11.0), np.arange(11.0)]))
+    frame = pl.DataFrame({"f_a": [30.0, np.inf, None], "f_b": [5.0, 5.0, None]})
+    found = veto.columns(frame, ("f_a", "f_b"))
+    assert found["is_novel"].to_list() == [True, True, True]
+    assert found["novelty"][1:].to_list() == [1000.0, 1000.0]
+    first, second, third = found["novel_why"]
+    assert first.endswith("times as far as training rows lie, f_a +5.0 quartile ranges from its median")
+    assert second == "f_a is infinite"
+    assert third == "2 features unknown, at most 0 were in its training set"
 
 
 def test_bad_input_is_refused_by_name_and_value() -> None:

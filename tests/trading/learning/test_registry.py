@@ -1,6 +1,7 @@
 """Models on disk: named by content, checked on every load, one champion at a time."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -107,7 +108,32 @@ def test_a_model_remembers_since_when_it_can_be_asked(registry, promoted, pools)
     assert champion.known_at == pools.CUTOFF
 
 
-@pytest.mark.parametrize("name", ["model.skops", "medians.json"])
+def test_what_the_model_was_never_taught_is_named_after_a_round_through_files(
+    registry, promoted, pools
+) -> None:
+    """Rows of the same law: about one in a hundred is novel. f_2 at 40 deviations: novel, and named."""
+    champion = registry.load(register(registry, promoted, pools.CUTOFF))
+    features = pools.pool(5).select(pools.FEATURES)
+    usual = champion.novelty(features)
+    assert 0.0 < usual["is_novel"].mean() < 0.05
+    far = champion.novelty(features.head(1).with_columns(f_2=pl.lit(40.0)))
+    assert far["is_novel"].to_list() == [True]
+    assert "f_2 +" in far["novel_why"][0]
+    with pytest.raises(BadInput, match="needs columns f_3"):
+        champion.novelty(features.drop("f_3"))
+
+
+def test_a_model_saved_before_there_was_a_veto_loads_and_cannot_say(registry, promoted, pools) -> None:
+    """Another model by its id, since the veto's files are part of it; asked about every row."""
+    old = registry.save(replace(promoted.candidate, veto=None), pools.CUTOFF, promoted)
+    assert old != registry.save(promoted.candidate, pools.CUTOFF, promoted)
+    features = pools.pool(5).select(pools.FEATURES)
+    found = registry.load(old)
+    assert found.novelty(features) is None
+    assert len(found.predict(features)) == len(features)
+
+
+@pytest.mark.parametrize("name", ["model.skops", "medians.json", "novelty.npy", "novelty.json"])
 def test_one_altered_byte_is_noticed(registry, promoted, pools, name: str, tmp_path) -> None:
     """Every byte is checked before it is read."""
     model_id = register(registry, promoted, pools.CUTOFF)

@@ -98,6 +98,9 @@ class Said:
     def predict(self, features: pl.DataFrame) -> np.ndarray:
         return np.full(len(features), self.p)
 
+    def novelty(self, features: pl.DataFrame) -> None:
+        return None
+
     def explain(self, features: pl.DataFrame) -> pl.DataFrame:
         return features.select(pl.lit(0.25).alias("f_atr"), pl.lit(-0.5).alias("f_rsi"))
 

@@ -53,6 +53,9 @@ class Constant:
         self.seen = features
         return np.full(len(features), self.value)
 
+    def novelty(self, features: pl.DataFrame) -> None:
+        return None
+
     def explain(self, features: pl.DataFrame) -> pl.DataFrame:
         return features.select(pl.lit(0.25).alias("f_atr"), pl.lit(-0.5).alias("f_rsi"))
 

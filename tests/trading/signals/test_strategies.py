@@ -120,6 +120,9 @@ class Half:
 
     model_id, threshold, known_at, blend = "m-1", 0.4, None, None
 
+    def novelty(self, features: pl.DataFrame) -> None:
+        return None
+
     def explain(self, features: pl.DataFrame) -> pl.DataFrame:
         return features.select("f_rsi")
 

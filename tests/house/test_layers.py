@@ -33,6 +33,10 @@ def test_an_upward_import_is_reported(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     planted = tmp_path / "trading" / "market" / "planted.py"
     planted.write_text('"""Planted."""\n\nimport dagster\n\nimport trading.store\n\n_ = (dagster, trading)\n')
+    talks = tmp_path / "interfaces" / "run" / "planted.py"
+    talks.write_text('"""Planted."""\n\nimport fastapi\nimport telegram\n\n_ = (fastapi, telegram)\n')
     result = lint(tmp_path)
     assert result.returncode == 1
     assert "trading.market.planted" in result.stdout
+    for name in ("fastapi", "telegram"):
+        assert f"interfaces.run.planted -> {name}" in result.stdout

@@ -1,6 +1,7 @@
 """The code location: assets with a page each, checks, jobs, schedules and sensors that run by default."""
 
 import ast
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -75,6 +76,18 @@ def test_every_stop_of_the_line_is_an_asset(graph):
         "warehouse",
         "marts/mart_user_performance",
     }
+
+
+def test_the_page_on_the_dagster_ui_lists_every_asset_in_its_group(graph):
+    """docs/dagster-ui.md is a newcomer's map: group and assets as they are, dbt's models aside."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "dagster-ui.md").read_text()
+    told = {
+        (group, name)
+        for group, names in re.findall(r"^\| ([a-z_]+) \| (`.*) \|$", text, re.MULTILINE)
+        for name in re.findall(r"`([a-z_]+)`", names)
+    }
+    keys = {key: key.to_user_string() for key in graph.get_all_asset_keys()}
+    assert told == {(graph.get(key).group_name, name) for key, name in keys.items() if "/" not in name}
 
 
 def test_an_asset_page_tells_what_one_row_is(written_by_hand):

@@ -35,7 +35,7 @@ def chart(view: "SymbolXray") -> bytes | None:
     axes.tick_params(axis="x", rotation=20)
     axes.grid(alpha=0.3)
     target = BytesIO()
-    FigureCanvasAgg(figure).print_png(target)
+    FigureCanvasAgg(figure).print_png(target)  # type: ignore[no-untyped-call]  # matplotlib has it untyped
     return target.getvalue()
 
 

@@ -42,7 +42,7 @@ def create_app(desk: Desk, names: Iterable[str] = LOCAL) -> FastAPI:
 
     # Its own documentation page would load a script from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    app.add_middleware(Guard, names=tuple(names))  # type: ignore[arg-type]
+    app.add_middleware(Guard, names=tuple(names))
     app.mount("/static", _Kept(directory=_STATIC), name="static")
     vendored.VENDOR.mkdir(exist_ok=True)
     app.mount("/vendor", _Kept(directory=vendored.VENDOR), name="vendor")
@@ -106,7 +106,7 @@ def _endpoints(app: FastAPI, desk: Desk) -> None:
     async def order(what: str, request: Request) -> Response:
         form = await login.form_of(request)
         session, address = desk.require_own(request, form), desk.address(request)
-        told = {name: form.get(name) for name in ("why", "user", "symbol", "halt_id") if form.get(name)}
+        told = {name: form[name] for name in ("why", "user", "symbol", "halt_id") if form.get(name)}
         about = {"who": session.name, "role": session.role.value, "address": address}
         try:
             desk.require_operator(request, form)

@@ -10,10 +10,10 @@ from interfaces.ui.world import World
 # Tables of the models' rooms that may be there, in the order in which a person asks.
 TABLES = (
     ("champion", "Champion"),
-    ("signal_model", "Newest candidate"),
+    ("model_candidate", "Newest candidate"),
     ("model_evaluation", "How the gate judged"),
     ("model_drift", "Drift"),
-    ("model_shadow", "Shadow period"),
+    ("prediction_outcomes", "Predictions and what became of them"),
     ("live_against_backtest", "Live against backtest, by user"),
     ("trade_pool", "Decisions and their outcomes"),
     ("missed_trades", "Missed trades and why"),

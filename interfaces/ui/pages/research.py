@@ -30,13 +30,13 @@ def _figures(world: World) -> list[sections.Section]:
     fragile = (
         results["fragility"].drop_nulls() if "fragility" in results.columns else pl.Series(dtype=pl.Float64)
     )
-    middle = "–" if fragile.is_empty() else f"{fragile.median():+.2%}"
+    middle = "–" if fragile.is_empty() else f"{fragile.to_frame().select(pl.all().median()).item():+.2%}"
     boxes = [
         ("Backtested", f"{results.height:,}", f"{results['trades'].sum():,} trades"),
         ("Approved", f"{verdicts.filter('is_approved').height:,}", f"of {verdicts.height:,} judged"),
         (
             "Median return",
-            f"{results['total_return'].median() or 0:+.2%}",
+            f"{results.select(pl.median('total_return')).item() or 0:+.2%}",
             "after costs, over the tested history",
         ),
         ("Median fragility", middle, "what freqtrade's fill rules alone would add"),

@@ -99,11 +99,12 @@ def _chart(bars: "pl.DataFrame", marks: list[dict[str, Any]]) -> dict[str, Any]:
     times = (bars["open_time"].dt.epoch("ms") // 1000).to_list()
     first_open, last = bars["open"][0], bars.row(-1, named=True)
     change = last["close"] / first_open - 1 if first_open else 0.0
+    low, high = bars.select(pl.min("low"), pl.max("high")).row(0)
     words = (
         f"{bars.height} bars from {bars['open_time'][0]:%Y-%m-%d %H:%M} "
         f"to {last['open_time']:%Y-%m-%d %H:%M} UTC. "
-        f"Closed last at {last['close']:g}, {change:+.2%} over the span; low {bars['low'].min():g}, "
-        f"high {bars['high'].max():g}. Marks: {len(marks)}; a dot under a bar is a signal to buy, above "
+        f"Closed last at {last['close']:g}, {change:+.2%} over the span; low {low:g}, high {high:g}. "
+        f"Marks: {len(marks)}; a dot under a bar is a signal to buy, above "
         "it to leave; arrows are executions, squares news."
     )
 

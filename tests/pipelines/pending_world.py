@@ -45,7 +45,10 @@ class PendingWorld:
             {
                 "symbol": [symbol],
                 "open_time": [bar],
+                "strategy": ["rsi_regime"],
+                "is_candidate": [True],
                 "is_entry": [entry],
+                "reason": ["entry: RSI 24.0 < 30.0"],
                 "close": [10.0],
                 "score": [0.5],
                 "f_rsi_14": [24.0],

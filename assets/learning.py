@@ -11,7 +11,7 @@ from resources.learning import Learning
 from resources.lifecycle import Lifecycle, LifeRules
 from resources.order_log import OrderLogResource
 from resources.retraining import candidate_now
-from resources.standing import alert_of_champion, taught_by
+from resources.standing import alert_of_champion, alert_of_policy, taught_by
 from resources.store import Store
 from trading.learning.evaluation import EvaluationRules
 from trading.learning.shadow import ShadowRules
@@ -170,6 +170,7 @@ def champion(
     at = exchange.market_time()
     found = Lifecycle(store, learning, at).champion()
     alert_of_champion(order_log, found, at)
+    alert_of_policy(order_log, learning, at)
     inputs = ["model_evaluation", *taught_by(store, found["dataset_id"][0])]
     about = {"inputs": inputs, "run_id": context.run_id, "at": at}
     version = store.publish("champion", found, key=["state"], **about)

@@ -1,5 +1,6 @@
 """The model registry as a Dagster resource: what to learn from, and who is champion."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import dagster as dg
@@ -10,6 +11,7 @@ from resources.settings import load_settings
 from resources.store import Store
 from trading.execution.handover import exits_of
 from trading.learning.dataset import DatasetRules, TrainingSet, training_set
+from trading.learning.policies import PolicyRegistry
 from trading.learning.protocol.book import EvaluationBook
 from trading.learning.registry import ModelRegistry
 from trading.learning.shelf import DatasetShelf
@@ -17,7 +19,7 @@ from trading.market.errors import SluiceError
 from trading.market.lineage import Version
 from trading.market.timeframes import timeframe
 from trading.signals.features import FEATURE_VERSION, FEATURES
-from trading.signals.predictor import Predictor
+from trading.signals.predictor import Advice, Predictor
 
 _log = structlog.get_logger("resources.learning")
 _RULES = DatasetRules(features=tuple(FEATURES), feature_version=FEATURE_VERSION)
@@ -34,6 +36,11 @@ class Learning(dg.ConfigurableResource[None]):
         return ModelRegistry(load_settings(self.world).world_dir / "models")
 
     @property
+    def policies(self) -> PolicyRegistry:
+        """Policies that passed their gate, and which one is asked."""
+        return PolicyRegistry(load_settings(self.world).world_dir / "models")
+
+    @property
     def book(self) -> EvaluationBook:
         """What evaluations have spent and tried in this world: error budget, trials, holdouts."""
         return EvaluationBook(load_settings(self.world).world_dir / "models")
@@ -45,15 +52,30 @@ class Learning(dg.ConfigurableResource[None]):
         why, and the operator is alerted once.
         """
         try:
-            return self.registry.champion(store.as_of(), FEATURE_VERSION)
+            found = self.registry.champion(store.as_of(), FEATURE_VERSION)
         except (SluiceError, ImportError) as error:
             _log.warning("champion_refused", reason=str(error))
             return None
+        return None if found is None else replace(found, policy=self._policy(store.as_of())[0])
+
+    def policy_trouble(self, at: datetime) -> str:
+        """Return why the registered policy cannot be asked at `at`; empty if it can, or there is none."""
+        return self._policy(at)[1]
+
+    def _policy(self, at: datetime) -> tuple[Advice | None, str]:
+        """Return the policy and no words, or none and why: rules and model go on without it."""
+        try:
+            return self.policies.present(at, FEATURE_VERSION), ""
+        except (SluiceError, ImportError) as error:
+            _log.warning("policy_refused", reason=str(error))
+            return None, str(error)
 
     def champion_id(self, store: Store) -> str | None:
-        """Return the id of the model that signals ask, or None."""
+        """Return the id of the model that signals ask, and of the policy beside it; None without one."""
         found = self.champion(store)
-        return None if found is None else found.model_id
+        if found is None or found.policy is None:
+            return None if found is None else found.model_id
+        return f"{found.model_id}+{found.policy.policy_id}"
 
     def training_set(self, store: Store, at: datetime) -> TrainingSet:
         """Return what may be learnt from at market time `at`."""

@@ -60,3 +60,11 @@ def alert_of_champion(order_log: OrderLogResource, found: pl.DataFrame, at: date
     if row["state"] in _ALERTED:
         key = f"model-{row['state']}-{row['model_id']}-{to_ms(row['since'])}"
         order_log.tell(key, "model", str(row["reason"]), at)
+
+
+def alert_of_policy(order_log: OrderLogResource, learning: Learning, at: datetime) -> None:
+    """Tell the operator once that the registered policy cannot be asked: rules and model go on without it."""
+    said, now = learning.policy_trouble(at), learning.policies.standing()
+    if said and now is not None:
+        key = f"policy-refused-{now[0]}-{to_ms(now[1])}"
+        order_log.tell(key, "model", f"{said}: rules and model go on without it", at)

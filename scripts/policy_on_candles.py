@@ -1,7 +1,8 @@
-"""Teach policies on candles and print what the gate says: `scripts/policy_on_candles.py PATH`.
+"""Teach policies on candles and print what the gate says: `scripts/policy_on_candles.py PATH [--register]`.
 
 The line's signals, features, fills and costs; the probability of each signal by a logistic regression fitted
-to decisions which had ended before (in ten blocks of time). Nothing is kept.
+to decisions which had ended before (in ten blocks of time). Nothing is kept, but with --register a policy
+that passed every rule, in the world of the settings: the line then asks it beside its champion.
 """
 
 import sys
@@ -16,12 +17,13 @@ from trading.backtest.line import LineRun
 from trading.indicators.table import indicator_table
 from trading.learning.candles import candle_labels
 from trading.learning.deep.lesson import Learning, Lesson
-from trading.learning.deep.policy_gate import POLICY_RULES, evaluate_policy
+from trading.learning.deep.policy_gate import POLICY_RULES, PolicyEvaluation, evaluate_policy
 from trading.learning.models import fit_classifier
 from trading.learning.protocol.market_sets import bar_name, read_market
+from trading.market.errors import SluiceError
 from trading.market.timeframes import TIMEFRAMES
 from trading.risk.exits import ExitRules
-from trading.signals.features import FEATURES
+from trading.signals.features import FEATURE_VERSION, FEATURES
 from trading.signals.generate import signal_rows
 from trading.signals.strategy import SignalRules
 from trading.xray.regime import market_regime
@@ -69,8 +71,8 @@ def _said(labels: pl.DataFrame, x: np.ndarray) -> np.ndarray:
     return out
 
 
-def main(path: str) -> None:
-    """Print the verdict, the gate's table, and the policy beside simple things."""
+def main(path: str, *, is_kept: bool = False) -> None:
+    """Print verdict, the gate's table, the policy beside simple things; keep it if asked and passed."""
     lesson = lesson_of(path)
     print(f"{len(lesson.signals):,} signals, {len(lesson.features):,} candles")
     found = evaluate_policy(
@@ -83,7 +85,22 @@ def main(path: str) -> None:
     with pl.Config(tbl_rows=-1, tbl_width_chars=140, fmt_str_lengths=60, tbl_hide_dataframe_shape=True):
         print(found.table.drop("model", "reason"))
         print(found.baselines)
+    if found.fit is not None:
+        print(f"weight beside the rules {found.fit.weight:.3g}, p {found.fit.p_value:.3g}")
+    if is_kept:
+        _register(found)
+
+
+def _register(found: PolicyEvaluation) -> None:
+    from resources.learning import Learning as Kept
+    from resources.store import Store
+
+    try:
+        name = Kept().policies.register(found, Store().as_of(), feature_version=FEATURE_VERSION, by="script")
+    except SluiceError as error:
+        sys.exit(f"not registered: {error}")
+    print(f"registered: {name}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], is_kept="--register" in sys.argv[2:])

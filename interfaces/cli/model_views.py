@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from trading.market.errors import BadInput, NoVersion
 
 if TYPE_CHECKING:
+    from resources.learning import Learning
     from trading.learning.registry import ModelRegistry
 
 _MIN_SHORT = 7  # "mdl-" and three characters
@@ -72,6 +73,28 @@ def shown(
         "history": [row for row in history if row["model_id"] == model_id],
         "drift": [row for row in drift if row["model_id"] == model_id],
     }
+
+
+def policies_listed(learning: "Learning", at: datetime) -> dict[str, Any]:
+    """Return which policy is asked beside the model, or why none, and what was done to policies."""
+    kept, now = learning.policies, learning.policies.standing()
+    history = kept.history()[::-1]
+    nobody = {"policy_id": None, "weight": None, "history": history}
+    if now is None:
+        return nobody | {"said": "no policy: rules and model decide"}
+    trouble = learning.policy_trouble(at)
+    if trouble:
+        return nobody | {"policy_id": now[0], "said": f"{trouble}: rules and model go on without it"}
+    core = kept.manifest(now[0])["core"]
+    about = {"policy_id": now[0], "weight": core["weight"], "history": history}
+    if core["weight"] == 0:
+        return about | {
+            "said": f"policy {now[0]} earned no weight (p {core['p_value']:.3g}): it is not asked"
+        }
+    if kept.is_expired(at):
+        return about | {"said": f"policy {now[0]} of {now[1]:%Y-%m-%d} is too old and not asked"}
+    said = f"policy {now[0]} since {now[1]:%Y-%m-%d %H:%M}, weight {core['weight']:.3g} beside a champion"
+    return about | {"said": said}
 
 
 def compared(registry: "ModelRegistry", one: str, other: str) -> list[dict[str, Any]]:

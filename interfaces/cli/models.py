@@ -153,6 +153,39 @@ def force_entry(
 
 
 @app.command()
+def policies(as_json: AsJson = False) -> None:
+    """List the policies that passed their gate, which one is asked, with which weight; and what was done.
+
+    Example: sluice models policies
+    """
+    from interfaces.cli.model_views import policies_listed
+    from resources.learning import Learning
+
+    found = policies_listed(Learning(), _now())
+    if as_json:
+        print_json(found)
+        return
+    print(found["said"])
+    print_table(found["history"], title="Policies, newest first", empty="no policy was ever registered")
+
+
+@app.command("retire-policy")
+def retire_policy(why: halting.Why = "", by: halting.By = "", as_json: AsJson = False) -> None:
+    """Ask no policy any more until another one is registered; rules and model go on.
+
+    Example: sluice models retire-policy --why "expects what does not come"
+    """
+    from interfaces.cli.model_views import policies_listed
+    from resources.learning import Learning
+
+    halting.require_why(why)
+    learning = Learning()
+    learning.policies.retire(_now(), by=halting.who(by), why=why)
+    found = policies_listed(learning, _now())
+    print_json(found) if as_json else print(found["said"])
+
+
+@app.command()
 def overrides(as_json: AsJson = False) -> None:
     """List what people overrode: forced promotions, rollbacks, rules alone, forced entries; by whom, why."""
     rows = _registry().journal.history(overrides_only=True).reverse().to_dicts()

@@ -61,7 +61,7 @@ def fit_blend(predictions: Predictions, regimes: Ints, rules: BlendRules | None 
     everything = np.ones(len(regimes), np.bool_)
     blend, tried = _chosen(predictions, regimes, everything, rules)
     gained, chosen, days = _later_folds(predictions, regimes, rules)
-    p_value = _chance(chosen, days, rules)
+    p_value = chance(chosen, days, rules)
     uplift = float(gained.mean()) if len(gained) else 0.0
     is_earned = p_value <= rules.error_rate and uplift > 0
     weight = shrunk(blend.weight, len(regimes), 0.0, prior_bars=rules.prior) if is_earned else 0.0
@@ -137,7 +137,7 @@ def _later_folds(found: Predictions, regimes: Ints, rules: BlendRules) -> tuple[
     return np.concatenate(gained), np.concatenate(chosen), np.concatenate(days)
 
 
-def _chance(gained: Floats, days: Ints, rules: BlendRules) -> float:
+def chance(gained: Floats, days: Ints, rules: BlendRules) -> float:
     """Return the share of resamplings of whole days in which nothing was gained; 1 of no rows."""
     if not len(gained):
         return 1.0

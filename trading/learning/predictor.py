@@ -13,6 +13,7 @@ from trading.learning.novelty import Novelty
 from trading.learning.terms import Terms
 from trading.market.errors import BadInput
 from trading.signals.blend import Blend
+from trading.signals.predictor import Advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class ModelPredictor:
     known_at: datetime | None = None
     terms: Terms | None = None
     veto: Novelty | None = None
+    policy: Advice | None = None
 
     @property
     def blend(self) -> Blend | None:

@@ -5,7 +5,7 @@ same in backtest and live. A weight of 0 is the rules alone: they want in, nobod
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import polars as pl
@@ -83,6 +83,10 @@ class Blend:
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
         return cls(**raw)
+
+    def beside(self, policy_weight: float) -> Self:
+        """Return it with a policy's share, out of that of the rules; the model's stays."""
+        return replace(self, policy_weight=min(policy_weight, 1.0 - self.weight))
 
     def columns(self, probability: str = "probability", policy: str | None = None) -> list[pl.Expr]:
         """Return `expected_return`, `model_threshold` and `is_threshold_bounded` for rows with a `regime`.

@@ -26,7 +26,7 @@ from trading.signals.features import (
 )
 from trading.signals.line_columns import LINE_COLUMNS
 from trading.signals.news_gate import with_news
-from trading.signals.opinion import NOVELTY, OPINION, predicted, with_forced, with_opinion
+from trading.signals.opinion import ADVICE, NOVELTY, OPINION, predicted, with_forced, with_opinion
 from trading.signals.peers import with_relative
 from trading.signals.predictor import Predictor
 from trading.signals.strategy import SignalRules
@@ -56,6 +56,7 @@ SIGNALS: dict[str, pl.DataType | type[pl.DataType]] = {
     "model_id": pl.String,
     **OPINION,
     **NOVELTY,
+    **ADVICE,
     **dict.fromkeys(FEATURES, pl.Float64),
 }
 

@@ -29,6 +29,12 @@ NOVELTY: dict[str, pl.DataType | type[pl.DataType]] = {
     "novelty": pl.Float64,  # distance from its training rows; 1 = the bound, 1000 = as far as is counted
     "novel_why": pl.String,  # what is strange; null unless novel
 }
+# What a policy expects of the entry; null without one that earned a weight, and where no model answered.
+ADVICE: dict[str, pl.DataType | type[pl.DataType]] = {
+    "policy_return": pl.Float64,  # net
+    "policy_weight": pl.Float64,
+    "policy_id": pl.String,
+}
 # What a person let in against the model: which pair, from when to before when, who and why.
 FORCED = {"symbol": pl.String, "since": UTC_MS, "until": UTC_MS, "by": pl.String, "why": pl.String}
 TOP = 5
@@ -46,7 +52,9 @@ def with_opinion(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
         *answered(rows, place, model), model_id=pl.when(asked).then(named).otherwise(None)
     )
     if model is None:
-        return found.with_columns(pl.lit(None, kind).alias(name) for name, kind in OPINION.items())
+        nothing = OPINION | ADVICE
+        return found.with_columns(pl.lit(None, kind).alias(name) for name, kind in nothing.items())
+    found = found.with_columns(advised(found, model))
     told = found.with_columns(_figures(model)).with_columns(top_features(found, model))
     is_told = pl.col("probability").is_not_null()
     kept = [pl.when(is_told).then(pl.col(name)).otherwise(None).alias(name) for name in OPINION]
@@ -106,6 +114,25 @@ def predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | N
     return answered(rows, place, model)[0]
 
 
+def advised(rows: pl.DataFrame, model: Predictor) -> list[pl.Series]:
+    """Return the columns `ADVICE`: known where the model answered and the policy was there already."""
+    policy, values = model.policy, np.full(len(rows), np.nan)
+    if policy is not None and model.blend is not None:
+        is_asked = rows["probability"].is_not_null().to_numpy()
+        is_asked &= rows["decided_ms"].to_numpy() >= to_ms(policy.known_at)
+        asked = rows.filter(is_asked)
+        if len(asked):
+            values[is_asked] = policy.expected(asked.select(FEATURES.keys()), asked["probability"].to_numpy())
+    is_said = ~np.isnan(values)
+    share = 0.0 if policy is None or model.blend is None else model.blend.beside(policy.weight).policy_weight
+    named = None if policy is None else policy.policy_id
+    return [
+        pl.Series("policy_return", values).fill_nan(None),
+        pl.Series("policy_weight", np.where(is_said, share, np.nan)).fill_nan(None),
+        pl.Series("policy_id", [named if said else None for said in is_said], dtype=pl.String),
+    ]
+
+
 def top_features(rows: pl.DataFrame, model: Predictor) -> pl.Series:
     """Return the column `top_features` of the rows with a probability, null elsewhere."""
     words: list[str | None] = [None] * len(rows)
@@ -152,11 +179,21 @@ def _figures(model: Predictor) -> list[pl.Expr]:
         ]
     words = blend.words()
     why = pl.col("regime").replace_strict(words, default=words["normal"], return_dtype=pl.String)
-    return [
-        *blend.columns(),
-        why.alias("model_threshold_why"),
-        pl.lit(blend.weight).alias("model_weight"),
-    ]
+    told = pl.lit(blend.weight).alias("model_weight")
+    if model.policy is None:
+        return [*blend.columns(), why.alias("model_threshold_why"), told]
+    three = blend.beside(model.policy.weight)
+    columns = three.columns(policy="policy_return")
+    said = pl.format(
+        "{}; policy {} expects {}% at weight {}: {}",
+        why,
+        "policy_id",
+        (pl.col("policy_return") * 100).round(2),
+        pl.col("policy_weight").round(3),
+        columns[1].round(3).cast(pl.String).fill_null("nothing is asked for"),
+    )
+    # Without the policy's word on a row `said` is null: the bound is that of rules and model.
+    return [*columns, pl.coalesce(said, why).alias("model_threshold_why"), told]
 
 
 def _figure(value: float) -> float | None:

@@ -10,6 +10,29 @@ from numpy.typing import NDArray
 from trading.signals.blend import Blend
 
 
+class Advice(Protocol):
+    """A registered policy: what it expects of an entry counts beside rules and model, by its own weight."""
+
+    @property
+    def policy_id(self) -> str:
+        """The content-addressed id of its files."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """Its earned share, in (0, 1]."""
+        ...
+
+    @property
+    def known_at(self) -> datetime:
+        """Market time since when it can be asked."""
+        ...
+
+    def expected(self, features: pl.DataFrame, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the net return it expects of an entry per row of the `f_*` columns; NaN: it cannot say."""
+        ...
+
+
 class Predictor(Protocol):
     """A promoted model that may veto entries."""
 
@@ -26,6 +49,11 @@ class Predictor(Protocol):
     @property
     def blend(self) -> Blend | None:
         """Its validated weight beside the rules; None: it alone decides, by `threshold`."""
+        ...
+
+    @property
+    def policy(self) -> Advice | None:
+        """A policy that is asked beside it; None: there is none that earned a weight."""
         ...
 
     @property

@@ -98,6 +98,8 @@ class Said:
     def predict(self, features: pl.DataFrame) -> np.ndarray:
         return np.full(len(features), self.p)
 
+    policy = None
+
     def novelty(self, features: pl.DataFrame) -> None:
         return None
 

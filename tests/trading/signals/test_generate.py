@@ -44,7 +44,7 @@ OVERBOUGHT = {"close": 102.0, "rsi_14": 60.0}
 class Constant:
     """A model that always says the same."""
 
-    model_id, threshold, blend = "mdl-test", 0.5, None
+    model_id, threshold, blend, policy = "mdl-test", 0.5, None, None
 
     def __init__(self, value: float, known_at: datetime | None = None) -> None:
         self.value, self.known_at, self.seen = value, known_at, pl.DataFrame()

@@ -34,6 +34,8 @@ class Narrow:
     def explain(self, features: pl.DataFrame) -> pl.DataFrame:
         return features.select(pl.lit(0.25).alias("f_atr"))
 
+    policy = None
+
     def novelty(self, features: pl.DataFrame) -> pl.DataFrame:
         strange = features["f_rsi"] < 0.2
         words = pl.Series(["f_rsi far below"] * len(features))

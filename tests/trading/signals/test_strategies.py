@@ -120,6 +120,8 @@ class Half:
 
     model_id, threshold, known_at, blend = "m-1", 0.4, None, None
 
+    policy = None
+
     def novelty(self, features: pl.DataFrame) -> None:
         return None
 

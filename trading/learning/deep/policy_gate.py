@@ -16,6 +16,8 @@ from trading.learning.deep.environment import FULL, Environment, Played
 from trading.learning.deep.extra import require_extra
 from trading.learning.deep.lesson import Learning, Lesson
 from trading.learning.deep.policy import Policy, at_random, fixed
+from trading.learning.policies import at_signals
+from trading.learning.policy_weight import PolicyFit, fit_policy_weight
 from trading.learning.protocol import baselines, evidence, money
 from trading.learning.protocol.folds import Clock, outer_folds
 from trading.learning.protocol.gate import EVALUATION, Row, Verdict
@@ -34,7 +36,8 @@ class PolicyEvaluation:
 
     `table` has the gate's rules (`gate.EVALUATION`), `baselines` one row per simple thing
     (`protocol.baselines.BASELINES`), `seeds` the total return per seed; `policy` is the first seed's, taught
-    on everything: only a promoted one may be used. None where there was too little to measure.
+    on everything: only a promoted one may be used. `fit` is the weight that its expectation of entries earned
+    beside the rules, by the first seed's unseen folds. None where there was too little to measure.
     """
 
     verdict: Verdict
@@ -44,6 +47,7 @@ class PolicyEvaluation:
     baselines: pl.DataFrame = field(repr=False)
     seeds: tuple[float, ...]
     policy: Policy | None = field(repr=False)
+    fit: PolicyFit | None = None
 
 
 def evaluate_policy(
@@ -89,6 +93,7 @@ def evaluate_policy(
         return PolicyEvaluation(Verdict.NO_DATA, rows[0][6], _frame(rows), {}, _no_baselines(), (), None)
     folds = [fold for fold in outer_folds(clock, rules) if len(fold.test) and len(fold.train)]
     found: list[Trial] = []
+    worth: list[Floats] = []
     for number in range(rules.seeds):
         parts = []
         for place, fold in enumerate(folds):
@@ -96,6 +101,10 @@ def evaluate_policy(
             parts.append(
                 policy.play(lesson.job, lesson.features, lesson.probability, lesson.signals[fold.test])
             )
+            if number == 0:
+                asked = lesson.signals[fold.test]
+                seen = at_signals(lesson.features[asked], lesson.probability[asked])
+                worth.append(policy.expected(seen))
             if update is not None:
                 update(number * len(folds) + place + 1, rules.seeds * len(folds))
         found.append(_trial(lesson, clock, folds, parts, whole))
@@ -105,9 +114,11 @@ def evaluate_policy(
     verdict = Verdict.REFUSED if failed else Verdict.PROMOTED
     reason = f"policy: {failed[0][6]}" if failed else "policy: every rule passed"
     chance = [_play(lesson, found[0].signals, at_random(seed)).earned for seed in range(_CHANCES)]
+    held = found[0].rule
+    fit = fit_policy_weight(np.concatenate(worth), held.net_return, held.day, held.fold)
     return PolicyEvaluation(
         verdict, reason, _frame(table), figures, told.simple(chance), told.totals,
-        teach(lesson, how, rules.seed),
+        teach(lesson, how, rules.seed), fit,
     )  # fmt: skip
 
 

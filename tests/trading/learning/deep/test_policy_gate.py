@@ -34,6 +34,9 @@ def test_a_planted_edge_is_promoted_by_every_rule() -> None:
     assert found.table["is_passed"].all()
     assert min(found.seeds) > 0
     assert found.policy is not None
+    assert (
+        found.fit.weight > 0.1
+    )  # 0.46: also held to the ordinary exits its word on entries is worth something
     best = found.baselines.sort("median_fold", descending=True)["baseline"].to_list()
     assert best[:2] == ["this policy", "the signal alone"]
     assert best[-1] == "every signal"
@@ -43,6 +46,7 @@ def test_shuffled_returns_are_refused() -> None:
     """Nothing is there: the policy stays out, or loses, and the table says by which rules it falls."""
     found = evaluate_policy(lesson(shuffled=True), HOW, QUICK)
     assert found.verdict is Verdict.REFUSED
+    assert found.fit.weight == 0
     assert (found.figures["total_return"] or 0.0) <= 0.0
     failed = found.table.filter(~pl.col("is_passed"))["rule"].to_list()
     assert {"median_fold_return", "random_percentile", "p_value", "return_at_stressed_cost"} <= set(failed)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The learning loop by itself: two weeks of an embedded market, told as a story.")
 _SHOWN = (
     *("day", "decisions", "days_of_decisions", "verdict", "failed_rules", "reason", "sensor"),
-    *("champion", "shadow", "entries", "vetoed"),
+    *("champion", "shadow", "entries", "vetoed", "approved", "trades", "paper"),
 )
 
 
@@ -23,16 +23,17 @@ def learn_demo(
     edge: Annotated[
         Literal["planted", "none"], Option(help="Whether volume says which dips come back.")
     ] = "planted",
-    pairs: Annotated[int, Option(min=10, max=200, help="Pairs of the market.")] = 40,
+    pairs: Annotated[int, Option(min=10, max=200, help="Pairs of the market.")] = 30,
     seed: Annotated[int, Option(min=0, help="Of the market; the same seed is the same story.")] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Live through market days: decisions, dataset, candidate, verdict, changed signals, with ids to follow.
 
-    The line runs once a market day, as at night under `sluice dev`; `retraining_sensor` decides whether a
-    candidate is trained. With the edge planted one earns its place; without it none may. No orders are
-    sent: outcomes are what the candles show, net of costs. The world stays: `sluice models list`, UI by
-    `sluice dev`. Example: sluice learn-demo --days 14 --edge none --json
+    The whole line runs at night, a scan at noon; `retraining_sensor` decides whether a candidate is trained.
+    With the edge planted one earns its place; without it none may. Three users trade on paper what the
+    backtest approves, by one engine: pairs whose dips are all loud, and none without the edge. Their
+    outcomes go before those that candles show. The world stays: `sluice models list`, UI by `sluice dev`.
+    Example: sluice learn-demo --days 14 --edge none --json
     """
     from interfaces.learn.story import live_through
     from interfaces.learn.world import demo_world
@@ -51,6 +52,7 @@ def learn_demo(
 
 
 def _print(story: "Story") -> None:
+    print(f"planted: {story.planted}")
     print_table([_row(day) for day in story.days], _SHOWN, title=f"Edge {story.edge}: day by day")
     columns = ["at", "event", "model_id", "by", "why"]
     print_table(story.rules, title="The newest candidate's rules")

@@ -1,6 +1,8 @@
 """A market of hourly candles in which dips come back or go on, and, if planted, volume says which.
 
-Without the edge dips are as many, as deep and as loud, and every bar after them is a coin of the same size.
+Every dip of the last pairs is loud. With the edge they come back, whoever looks at volume or not: such pairs
+the backtest of the rules can approve, so that somebody trades. Without the edge dips are as many, as deep and
+as loud, and every bar after them is a coin of the same size.
 """
 
 from datetime import datetime
@@ -15,6 +17,23 @@ Floats = NDArray[np.float64]
 DIP_EVERY = 30  # bars between dips of one pair, on average
 _AFTER = 5  # bars in which a dip is decided
 _QUIET = 14  # bars without another dip
+_LOUD_ONE_IN = 3  # so many pairs have only loud dips: one in three
+_LOUD_EVERY = 22  # bars between those
+_FALL = 0.05
+_LOUDER = 6.0
+_STEP = 0.0125  # of every bar after a dip
+CHANCE = 0.95  # that volume speaks the truth, where the edge is planted
+
+
+def declared(*, has_edge: bool) -> str:
+    """Return in a sentence what is planted."""
+    if not has_edge:
+        return "nothing: every bar after a dip is a coin, whatever the volume"
+    return (
+        f"after a fall of {_FALL:.0%} on {_LOUDER:g} times the volume the price rises by {_STEP:.2%} in each "
+        f"of {_AFTER} bars, after one on usual volume it falls as much, {CHANCE:.0%} of the time; "
+        "the pairs L.. fall loudly only"
+    )
 
 
 def write_market(
@@ -29,15 +48,17 @@ def write_market(
     first : datetime
         Open of the first bar, UTC.
     hours, pairs : int
-        Bars of each pair, and pairs beside BTCUSDT, which has no dips.
+        Bars of each pair, and pairs beside BTCUSDT, which has no dips; a third (L..) has only loud ones.
     has_edge : bool
-        Whether a dip on high volume comes back, one on usual volume goes on, nine times in ten.
+        Whether a dip on high volume comes back, one on usual volume goes on, 95 times in 100.
     """
     rng = np.random.default_rng(seed)
     step = np.arange(hours, dtype=np.int64) * 3_600_000 + int(first.timestamp() * 1000)
-    names = ["BTCUSDT", *(f"P{number:02d}USDT" for number in range(pairs))]
+    loud = pairs // _LOUD_ONE_IN
+    names = ["BTCUSDT", *(f"P{number:02d}USDT" for number in range(pairs - loud))]
+    names += [f"L{number:02d}USDT" for number in range(loud)]
     market = rng.normal(0, 0.0015, hours)
-    frames = [_pair(rng, name, step, market, has_dips=name != "BTCUSDT", has_edge=has_edge) for name in names]
+    frames = [_pair(rng, name, step, market, has_edge=has_edge) for name in names]
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.concat(frames).sort("symbol", "ts").write_parquet(path)
     return names
@@ -49,21 +70,22 @@ def _pair(
     step: NDArray[np.int64],
     market: Floats,
     *,
-    has_dips: bool,
     has_edge: bool,
 ) -> pl.DataFrame:
-    hours = len(step)
+    hours, has_dips, is_loud_only = len(step), name != "BTCUSDT", name.startswith("L")
+    expected = (2 * CHANCE - 1) * _STEP * _AFTER if is_loud_only and has_edge else 0.0
+    every = _LOUD_EVERY if is_loud_only else DIP_EVERY
     moves = market + rng.normal(0, 0.0035, hours)
     volume = np.exp(rng.normal(0, 0.35, hours))
     at = int(rng.integers(_QUIET, DIP_EVERY)) if has_dips else hours
     while at + _AFTER + _QUIET < hours:
-        is_loud = bool(rng.random() < 0.5)
-        moves[at] -= 0.05
-        volume[at] *= 6.0 if is_loud else 1.0
+        is_loud = is_loud_only or bool(rng.random() < 0.5)
+        moves[at] -= _FALL
+        volume[at] *= _LOUDER if is_loud else 1.0
         moves[at + 1 : at + 1 + _AFTER] += _afterwards(rng, is_loud=is_loud, has_edge=has_edge)
         # A jump up at a time that nothing announces: a pair neither dies nor owes anybody a recovery.
-        moves[at + _AFTER + int(rng.integers(2, _QUIET))] += 0.05
-        at += _QUIET + _AFTER + int(rng.exponential(DIP_EVERY - _QUIET - _AFTER)) + 1
+        moves[at + _AFTER + int(rng.integers(2, _QUIET))] += _FALL - expected
+        at += _QUIET + _AFTER + int(rng.exponential(every - _QUIET - _AFTER)) + 1
     start = 30_000.0 if name == "BTCUSDT" else float(rng.uniform(5, 50))
     close = np.round(start * np.exp(np.cumsum(moves)), 4)
     opened = np.concatenate([[close[0]], close[:-1]])
@@ -87,7 +109,7 @@ def _afterwards(rng: np.random.Generator, *, is_loud: bool, has_edge: bool) -> F
     Without the edge a direction that lasts would be one, whatever the volume: momentum.
     """
     if not has_edge:
-        coins: Floats = 0.0125 * rng.choice([-1.0, 1.0], _AFTER)
+        coins: Floats = _STEP * rng.choice([-1.0, 1.0], _AFTER)
         return coins
-    comes_back = is_loud if rng.random() < 0.9 else not is_loud
-    return np.full(_AFTER, 0.0125 if comes_back else -0.0125)
+    comes_back = is_loud if rng.random() < CHANCE else not is_loud
+    return np.full(_AFTER, _STEP if comes_back else -_STEP)

@@ -1,20 +1,23 @@
-"""The loop, day by day: market time runs, the line passes, the sensor decides, and each day is one row.
+"""The loop, day by day: market time runs, the line passes, users trade, the sensor decides; a day is a row.
 
-Nothing here trains, promotes or refuses: the job `research` and the sensor `retraining_sensor` do, as they do
-under `make dev`; here a driver calls them at virtual times, with the market held still meanwhile.
+Nothing here trains, promotes, refuses or trades: jobs, sensors and the engine do, as under `make dev`; here
+a driver calls them at virtual times, with the market held still meanwhile.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from interfaces.learn.paper import PaperDesk
+from interfaces.learn.planted import declared
 from interfaces.run.line import Line
 from interfaces.run.market import MarketControl
-from pipelines.windows import days_of_history
+from pipelines.windows import days_of_history, days_of_refresh
 from resources.settings import Settings
 from trading.market.timeframes import timeframe
 from trading.store.lake import Lake
@@ -39,6 +42,9 @@ class Day:
     shadow: str | None
     entries: int
     vetoed: int
+    approved: int
+    trades: int  # of all users, ended so far
+    paper: int  # decisions of the training set whose outcome is theirs
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class Story:
     """Everything that happened, with ids to follow back."""
 
     edge: str
+    planted: str
     days: list[Day] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
@@ -70,17 +77,22 @@ def live_through(
     edge: str,
     on_day: Callable[[int, int, Day], None],
 ) -> Story:
-    """Let `days` of market time pass, the line once a market day, and tell what came of it."""
+    """Let `days` of market time pass, the whole line at night and a scan at noon; tell what came of it."""
     line, lake = Line(settings.home / "unused", settings.world_dir / "dagster.log"), Lake(settings.lake_dir)
-    story = Story(edge)
-    for number in range(1, days + 1):
-        _to_next_night(market)
-        bar, bars = timeframe(settings.timeframe), settings.history_bars
-        line.run("research", tags=days_of_history(market.now(), bar, bars))
-        said = _sensor(line)
-        day = _told(lake, number, market.now(), said)
-        story.days.append(day)
-        on_day(number, days, day)
+    desk = PaperDesk.open(line, market, settings.database_url, settings.world_dir / "logs" / "engine.log")
+    story, bar = Story(edge, declared(has_edge=edge == "planted")), timeframe(settings.timeframe)
+    with closing(desk.log):
+        for number in range(1, days + 1):
+            if number > 1:
+                _run_until(market, 12)
+                line.run("market_scan", tags=days_of_refresh(market.now(), bar))
+                desk.trade()
+            _run_until(market, 0)
+            line.run("research", tags=days_of_history(market.now(), bar, settings.history_bars))
+            day = _told(lake, number, market.now(), _sensor(line), desk.closed())
+            desk.trade()
+            story.days.append(day)
+            on_day(number, days, day)
     story.history = _history()
     story.rules = rules(lake).select("model", "rule", "value", "comparison", "bound", "is_passed").to_dicts()
     story.trace = trace(lake)
@@ -108,7 +120,9 @@ def trace(lake: Lake) -> dict[str, Any]:
 
     core = Learning().registry.manifest(row["model_id"])["core"]
     taught = taught_by(Store(), core["dataset_id"])
-    ids = lake.read("training_set", taught[0])["signal_id"].to_list() if taught else []
+    rows = lake.read("training_set", taught[0]) if taught else None
+    ids = [] if rows is None else rows["signal_id"].to_list()
+    traded = [] if rows is None else rows.filter(pl.col("source") == "paper")["signal_id"].to_list()
     return found | {
         "top_features": row["top_features"],
         "model_threshold": row["model_threshold"],
@@ -117,6 +131,8 @@ def trace(lake: Lake) -> dict[str, Any]:
         "training_set": taught[0] if taught else None,
         "decisions": len(ids),
         "first_decisions": ids[:3],
+        "traded_on_paper": len(traded),
+        "first_traded": traded[:3],
         "champion_table": lake.latest("champion").version_id,  # type: ignore[union-attr]  # a model implies it
     }
 
@@ -127,10 +143,10 @@ def rules(lake: Lake) -> pl.DataFrame:
     return frame.filter(pl.col("model").is_null() | (pl.col("model") == pl.col("chosen")))
 
 
-def _to_next_night(market: MarketControl) -> None:
-    """Let market time run to five minutes past the next midnight, and hold it there."""
+def _run_until(market: MarketControl, hour: int) -> None:
+    """Let market time run to five minutes past the next such hour, and hold it there."""
     now = market.now()
-    target = now.replace(hour=0, minute=5, second=0, microsecond=0)
+    target = now.replace(hour=hour, minute=5, second=0, microsecond=0)
     if target <= now:
         target += timedelta(days=1)
     while (left := (target - market.now()).total_seconds()) > 0:
@@ -146,7 +162,7 @@ def _sensor(line: Line) -> str:
     return f"ran {', '.join(result.run_id[:8] for result in ran)}" if ran else line.skipped or "nothing to do"
 
 
-def _told(lake: Lake, number: int, at: datetime, said: str) -> Day:
+def _told(lake: Lake, number: int, at: datetime, said: str, trades: int) -> Day:
     learnt, verdict = lake.read("training_set"), lake.read("model_evaluation").row(0, named=True)
     champion, signals = lake.read("champion").row(0, named=True), lake.read("signals")
     newest = signals.filter(pl.col("is_candidate") & (pl.col("open_time") >= at - timedelta(days=1)))
@@ -165,6 +181,9 @@ def _told(lake: Lake, number: int, at: datetime, said: str) -> Day:
         None if watched is None else f"{champion['shadow_seen']} of {champion['shadow_decisions']}",
         int(newest["is_entry"].sum()),
         newest.filter(pl.col("reason").str.starts_with("model:")).height,
+        int(lake.read("approved_symbols")["is_approved"].sum()),
+        trades,
+        learnt.filter(pl.col("source") == "paper").height,
     )
 
 

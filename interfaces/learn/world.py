@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from interfaces.learn.paper import USERS
 from interfaces.learn.planted import write_market
 from interfaces.run.children import Child, free_port
 from interfaces.run.market import MarketControl
@@ -18,7 +19,7 @@ from resources.settings import Settings, load_settings, select_world
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 BARS = 1500  # the whole history and the days that come
-_BEFORE = timedelta(days=33)  # some of them are warm-up: at first there are too few days of decisions
+_BEFORE = timedelta(days=31)  # some of them are warm-up: at first there are too few days of decisions
 
 
 @contextmanager
@@ -37,12 +38,23 @@ def demo_world(
     write_market(
         candles, first=START - _BEFORE, hours=hours, pairs=pairs, seed=seed, has_edge=edge == "planted"
     )
-    world = World(name, seed, pairs, edge == "planted", str(candles), START.isoformat(), 1, 500.0, "1h", BARS)
+    world = World(
+        name, seed, pairs, edge == "planted", str(candles), START.isoformat(), USERS, 500.0, "1h", BARS
+    )
     world.write(base.record_path)
     select_world(base.home, name)
     token, port = secrets.token_hex(16), free_port()
     arguments = ["exchange", "serve", "--port", str(port), "--candles", str(candles), "--speed", "0"]
-    arguments += ["--start", START.isoformat(), "--rate", "500", "--accounts", "1", "--seed", str(seed)]
+    arguments += [
+        "--start",
+        START.isoformat(),
+        "--rate",
+        "500",
+        "--accounts",
+        str(USERS),
+        "--seed",
+        str(seed),
+    ]
     arguments += ["--state", str(base.exchange_state_dir)]
     log = base.world_dir / "logs" / "exchange.log"
     child = Child("exchange", arguments, log=log, env={"SLUICE_ADMIN_TOKEN": token})

@@ -62,7 +62,7 @@ def trade(
             if phase.kill is None and _is_time_to_kill(log, 1 - left / seconds, is_handed=handed):
                 engine, phase.kill = _kill_and_restart(engine, start_engine, log, market, moment)
             if handed:
-                _until_offered(log)
+                until_offered(log)
             on_tick(phase, moment)
         _settle(log)
     finally:
@@ -78,7 +78,7 @@ def _ready(engine: Engine) -> Engine:
     return engine
 
 
-def _until_offered(log: OrderLog, within_s: float = 10.0) -> None:
+def until_offered(log: OrderLog, within_s: float = 10.0) -> None:
     """Wait until every live signal set has been offered to every user and no order is on its way."""
     users = {row["user_id"] for row in log.user_summary().to_dicts()}
     deadline = time.monotonic() + within_s

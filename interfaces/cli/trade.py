@@ -33,11 +33,11 @@ def trade(
     """Trade for every user of the current world until told to stop (Ctrl-C, SIGTERM).
 
     Each process is a worker: it serves its share of the users (16 shards, leased in the order log) and joins
-    those that run already; start another one at any time, here or on another machine with the same log. A
+    those that run already; start another one at any time (on another machine with the same log: not tried). A
     worker that dies or hangs loses its users to the others, exits first. `sluice trade --workers 2` starts
     two and replaces whichever dies, or was killed for giving no sign of life for six seconds; the workers end
     with it. More than one: for more users than a core serves, and so that stops are
-    watched while one restarts. All share one request budget.
+    watched while one restarts. All of one machine share one request budget.
     """
     if workers is not None:
         raise typer.Exit(_supervise(workers, until_idle, for_seconds, seed, metrics_port))

@@ -120,7 +120,8 @@ class AccountBalances:
 
     async def _judge(self, reading: Reading, asset: str, change: Decimal, *, is_first: bool) -> None:
         found = self._named(reading, asset, change, is_first=is_first)
-        if found is None:
+        if found is None:  # not judged: that may neither lift a freeze nor count as agreement
+            reading.is_whole = False
             return
         is_accepted = (found.kind.value, found.subject, format(change, "f")) in reading.accepted
         reading.differences.append(found)

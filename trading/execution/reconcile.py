@@ -63,6 +63,7 @@ class Reconcile:
         self._cause: dict[str, str] = {}
         self._cut = False
         self.ready: set[str] = set()
+        self._aside: set[str] = set()  # were ready when the lease of their shard was lost
         # Whose private stream came back since this was asked last: their accounts are read again.
         self.returned: Callable[[], Iterable[str]] = tuple
         self.findings = Counter(dict.fromkeys((kind.value for kind in Kind), 0))  # since the start
@@ -72,6 +73,7 @@ class Reconcile:
         for user_id in self._checked:
             self._cause[user_id] = cause
         self.ready.clear()
+        self._aside.clear()
         self._checked.clear()
         _log.warning("accounts_in_doubt", cause=cause)
 
@@ -79,14 +81,30 @@ class Reconcile:
         """Read accounts again whose private stream was away: it may have kept something to itself."""
         for user_id in self.returned():
             self._cause[user_id] = RECONNECT
-            self.ready.discard(user_id)
-            self._checked.pop(user_id, None)
+            self._drop(user_id)
+
+    def set_aside(self, shards: frozenset[int]) -> None:
+        """Other processes may look after these users now: nobody is ready until it is known who did."""
+        gone = {name for name in self.ready if shard_of(name) in shards}
+        self._aside |= gone
+        self.ready -= gone
+
+    def resume(self, shards: frozenset[int]) -> None:
+        """These users are ours again; whom nobody else served meanwhile (`forget`) is as ready as before."""
+        back = {name for name in self._aside if shard_of(name) in shards}
+        self._aside -= back
+        self.ready |= back
 
     def forget(self, shards: frozenset[int]) -> None:
-        """Other processes look after these users now; if they come back they are read again."""
-        for user_id in [name for name in self.ready if shard_of(name) in shards]:
-            self.ready.discard(user_id)
-            self._checked.pop(user_id, None)
+        """Somebody else may have served these users: they are read before they are ready again."""
+        known = self.ready | self._aside | self._checked.keys()
+        for user_id in [name for name in known if shard_of(name) in shards]:
+            self._drop(user_id)
+
+    def _drop(self, user_id: str) -> None:
+        self.ready.discard(user_id)
+        self._aside.discard(user_id)
+        self._checked.pop(user_id, None)
 
     async def step(self) -> int:
         """Check every account at risk that is due, then others as the budget allows; return how many wait."""

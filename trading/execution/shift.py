@@ -25,6 +25,8 @@ class Shift:
         log = self._desk.log
         alone = log.restores.pending() is not None
         held = await self._desk.durably(partial(log.leases.step, alone=alone))
+        # At once, whatever comes of the rest: a lease that ended while it was taken is renewed the next time.
+        self._reconcile.forget(log.leases.taken)
         for worker, shards in log.leases.bereft.items():
             await self._tell(worker, shards)
         self._work_on(held)
@@ -61,7 +63,8 @@ class Shift:
             return
         log.scope.narrow(shards)
         lost, gained = before - shards, shards - before
-        self._reconcile.forget(lost)
+        self._reconcile.set_aside(lost)
+        self._reconcile.resume(gained)
         if pending:
             new = {user.user_id for user in self._desk.everybody() if shard_of(user.user_id) in gained}
             self._desk.unreplayed |= new

@@ -53,7 +53,7 @@ class Units:
 
     def judge(self, price_ratio: float) -> tuple[Verdict, Decimal]:
         """Return what they say, and how many old coins became one new (1 if none did)."""
-        if self.found <= 0:
+        if self.found <= 0 or self.expected <= 0:  # who took coins away may be expected to hold none
             return Verdict.UNCLEAR, Decimal(1)
         ratio = float(self.expected / self.found)
         whole = round(max(ratio, 1 / ratio))

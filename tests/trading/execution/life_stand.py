@@ -27,12 +27,14 @@ from trading.simulator.faults import plan_from_json
 from trading.simulator.inside import in_thread
 from trading.simulator.levers import event_from_json
 from trading.simulator.limits import LimitSettings
+from trading.simulator.source import DELISTED, ONLINE
 from trading.simulator.transfers import move_coins
 from trading.store.order_log import OrderLog
 from trading.users.directory import Directory
 from trading.users.user import User
 
 SYMBOLS = ("AAA/USDT", "BBB/USDT")
+STEPS_A_ROUND = 30
 FAST = 100_000.0  # weight per second: what the limiter does is tested elsewhere
 D = Decimal
 
@@ -130,7 +132,13 @@ class Stand:
         self.market.level.update(dict.fromkeys(self.market.level, 10_000))
         self.set_faults([])
         for symbol in SYMBOLS:
-            self.lever("resume", symbol)
+            self.reopen(symbol)
+
+    def reopen(self, symbol: str) -> None:
+        """Let a symbol trade again that was halted, or list one anew that was delisted."""
+        status = self.exchange.levers.market.pairs[symbol.replace("/", "")].status
+        if status != ONLINE:
+            self.lever("relist" if status == DELISTED else "resume", symbol)
 
     def lever(self, action: str, symbol: str) -> None:
         """Halt, resume or delist a symbol at the exchange; what cannot be done is not."""
@@ -258,25 +266,43 @@ class Stand:
         """
         self.set_faults([])
         for symbol in SYMBOLS:
-            self.lever("resume", symbol)
+            self.reopen(symbol)
         for halt in self.log().halts.active():
             self.log().halts.lift(halt.halt_id, by="test", why="over")
         self.run(self.engine.desk.load_markets())
         self.market.level.update(dict.fromkeys(self.market.level, 11_300))
         if not self._until_idle():
             return False
-        self.wall.advance(int(self.settings.reconcile_every_s * 1000))
+        self._later()
         self.steps(2)
         return self._until_idle()
 
     def _until_idle(self) -> bool:
-        for number in range(80):
-            if number == 30:
-                self.market.level.update(dict.fromkeys(self.market.level, 9_000))
-            self.steps(1)
-            if self.engine.is_idle():
-                return True
+        """Work, in so many steps and whatever time they take.
+
+        Between rounds passes what anything waits for at most: pauses between attempts (120 s), the next check
+        of an account, a person who looks at a jump or brings back coins that a position misses.
+        """
+        for level in (None, 9_000, None, None, None, None):
+            if level is not None:
+                self.market.level.update(dict.fromkeys(self.market.level, level))
+            for _ in range(STEPS_A_ROUND):
+                self.steps(1)
+                if self.engine.is_idle():
+                    return True
+            self._later()
         return False
+
+    def _later(self) -> None:
+        log = self.log()
+        for symbol in log.suspensions.active():
+            log.suspensions.release(symbol, "looked at", at_ms=self.exchange.clock.now_ms())
+        for trade in log.ledger.open_trades():
+            base = trade.symbol.split("/")[0]
+            missing = trade.held - self.free(trade.user_id, base)
+            if missing > 0:
+                self.transfer(trade.user_id, base, str(missing))
+        self.wall.advance(int(self.settings.reconcile_every_s * 1000))
 
     def close(self) -> None:
         """End the example."""

@@ -80,7 +80,10 @@ def machine_on(served):  # noqa: C901 - a rule is a method
 
         @rule(symbol=symbols, action=st.sampled_from(["halt", "delist", "resume"]))
         def list_or_not(self, symbol, action):
-            self.stand.lever(action, symbol)
+            if action == "resume":
+                self.stand.reopen(symbol)
+            else:
+                self.stand.lever(action, symbol)
             self.stand.steps(1)
 
         @rule(kind=st.sampled_from(list(HaltKind)), symbol=st.none() | symbols)

@@ -115,3 +115,73 @@ async def test_two_steps_for_one_user_at_once_do_nothing_twice(tmp_path):
     assert len(a.desk.log.orders.find(leg=Leg.OPEN)) == 2
     assert len(a.desk.log.orders.find(leg=Leg.CLOSE)) == 2
     assert world.wrongs(a) == []
+
+
+async def stalled(tmp_path):
+    """A worker alone, with a position for each of two users and ready for both, stood still for 6 s."""
+    world = World(tmp_path, settings=EngineSettings(fleet=OFF), users=2, symbols=("AAA/USDT",))
+    engine = await world.boot()
+    log = engine.desk.log
+    log.leases.join("a")
+    log.scope.narrow(())
+    await engine.shift.step()
+    for _ in range(8):
+        await engine.step()
+        world.wall.advance(400)
+        await engine.shift.step()
+    log.reconciliations.ask(["u1", "u2"])
+    await engine.reconcile.step()
+    world.wall.advance(1_000)
+    await engine.reconcile.step()
+    assert {trade.user_id for trade in log.ledger.open_trades()} == {"u1", "u2"}
+    assert engine.reconcile.ready == {"u1", "u2"}
+    world.wall.advance(LEASE_MS + 1_000)
+    await engine.shift.watch()
+    assert engine.desk.mine() == []
+    assert engine.reconcile.ready == set()
+    return world, engine, log.reconciliations.checks()
+
+
+async def test_shards_that_come_back_with_their_token_owe_no_check(tmp_path):
+    """Nobody raised a token, so nobody else sent: ready at once, no account is read, and exits go on."""
+    world, engine, before = await stalled(tmp_path)
+    await engine.shift.step()
+    assert engine.reconcile.ready == {"u1", "u2"}
+    assert await engine.reconcile.step() == 0
+    assert engine.desk.log.reconciliations.checks() == before
+    world.set_prices("90")
+    for _ in range(6):
+        await engine.step()
+        world.wall.advance(400)
+    assert engine.desk.log.ledger.count_open() == 0
+    assert world.wrongs(engine) == []
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_shards_that_somebody_else_served_meanwhile_have_their_accounts_read(tmp_path, is_late):
+    """Another took every shard, traded and gave all back; the token has moved: nothing is taken for granted.
+
+    Late: the renewal itself takes longer than a lease, so the shards are ours only with the renewal after it,
+    whose token is the one just taken.
+    """
+    world, engine, before = await stalled(tmp_path)
+    other = await world.boot()
+    other.desk.log.leases.join("b")
+    other.desk.log.scope.narrow(())
+    await other.shift.step()
+    assert len(other.desk.mine()) == 2
+    await other.shift.end()
+    if is_late:
+        held = engine.desk.log.leases.held
+        engine.desk.log.leases.held = frozenset
+        await engine.shift.step()
+        assert engine.desk.mine() == []
+        engine.desk.log.leases.held = held
+        world.wall.advance(1_000)
+    await engine.shift.step()
+    assert len(engine.desk.mine()) == 2
+    assert engine.reconcile.ready == set()
+    await engine.reconcile.step()
+    after = engine.desk.log.reconciliations.checks()
+    assert all(after[user].at_wall_ms > before[user].at_wall_ms for user in before)
+    assert engine.reconcile.ready == {"u1", "u2"}

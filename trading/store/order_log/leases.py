@@ -63,6 +63,9 @@ class Leases:
         self._until_ms = 0
         self._giving_back: frozenset[int] = frozenset()
         self.bereft: dict[str, list[int]] = {}  # worker that fell silent -> its shards, as of the last `step`
+        # Taken by the last `step`. All others it returned were renewed with the token they had, seen in its
+        # transaction: nobody else served them meanwhile, however late the renewal was.
+        self.taken: frozenset[int] = frozenset()
 
     def join(self, worker_id: str) -> None:
         """Become a worker: from now on nothing is sent but for users of shards that `step` got."""
@@ -110,7 +113,7 @@ class Leases:
             mine |= self._take(connection, rows, free, now_ms)
             kept = _SHARDS.c.shard.in_(sorted(mine))
             connection.execute(_SHARDS.update().where(kept).values(until_wall_ms=now_ms + LEASE_MS))
-        self._held, self._until_ms = mine, now_ms + LEASE_MS
+        self._held, self._until_ms, self.taken = mine, now_ms + LEASE_MS, frozenset(free)
         self._giving_back = surplus & frozenset(mine)
         return self.held()
 

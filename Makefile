@@ -37,7 +37,7 @@ dev: $(STAMP) $(MANIFEST) $(BROWSER) ## exchange, Valkey, engine and the Dagster
 test: $(AI) $(MANIFEST) $(BROWSER) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
 	@$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup --reruns 1 -rR $(ARGS)
 
-test-slow: $(AI) $(MANIFEST) ## only the slow tests (minutes)
+test-slow: $(AI) $(MANIFEST) $(BROWSER) ## only the slow tests (minutes)
 	@$(PY) -m pytest -m slow $(ARGS)
 
 check: $(STAMP) $(MANIFEST) ## lint, format, types, layers, dbt, definitions: what CI runs before the tests

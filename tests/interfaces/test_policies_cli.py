@@ -65,6 +65,8 @@ def learning(tmp_path):
 
 
 def told(capsys, *arguments: str):
+    """Return what the command prints, without what was logged before it set its logging up."""
+    capsys.readouterr()
     assert run([*arguments, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 

@@ -8,7 +8,6 @@ import polars as pl
 
 from assets.results import materialized, table, verdict
 from resources.exchange import Exchange
-from resources.learning import Learning
 from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.store import Store
@@ -65,9 +64,7 @@ def pool_holds_each_decision_once(store: Store, order_log: OrderLogResource) -> 
     kinds={"sqlite", "polars"},
     owners=["team:trading"],
 )
-def decision_snapshots(
-    context: dg.AssetExecutionContext, store: Store, learning: Learning
-) -> dg.MaterializeResult[None]:
+def decision_snapshots(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """Every entry the strategy wanted at the bar that just closed, taken or not. **One row per decision.**
 
     Written once, when it is decided, with the feature row as used, and what stopped it: a gate of the
@@ -77,7 +74,7 @@ def decision_snapshots(
     """
     from resources.decisions import write_decisions
 
-    frame, written = write_decisions(store, learning)
+    frame, written = write_decisions(store)
     version = store.publish(
         "decision_snapshots",
         frame,

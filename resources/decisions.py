@@ -7,14 +7,12 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from resources.handover import pending_signal_set
-from resources.learning import Learning
 from resources.order_log import OrderLogResource
 from resources.settings import load_settings
 from resources.store import Store
 from resources.strategies import told_strategy
 from trading.execution.handover import exits_of
 from trading.learning.labels import decided_outcomes
-from trading.market.errors import NoVersion
 from trading.market.frames import CANDLES, MARKETS
 from trading.market.timeframes import from_ms, timeframe, to_ms
 from trading.signals.features import FEATURE_VERSION, FEATURES
@@ -38,13 +36,13 @@ def ledger(world: str) -> Ledger:
     return Ledger(load_settings(world).world_dir / FILE)
 
 
-def write_decisions(store: Store, learning: Learning) -> tuple[pl.DataFrame, Written]:
+def write_decisions(store: Store) -> tuple[pl.DataFrame, Written]:
     """Write what the newest signals decided at the bar that has just closed; return it as it stands.
 
     Signals of an older bar were decided before, or not in time: of them nothing is written.
     """
     bar, at = timeframe(load_settings(store.world).timeframe), store.as_of()
-    moment = _moment(store, learning, from_ms(bar.floor_ms(to_ms(at)) - bar.ms), at)
+    moment = _moment(store, from_ms(bar.floor_ms(to_ms(at)) - bar.ms), at)
     approvals = (
         store.lake.read("approved_symbols") if store.lake.latest("approved_symbols") else pl.DataFrame()
     )
@@ -71,7 +69,7 @@ def attach_outcomes(
     return _with_skips(frame, skips), {name: counts[name] + on_candles[name] for name in counts}
 
 
-def _moment(store: Store, learning: Learning, bar_time: datetime, at: datetime) -> Moment:
+def _moment(store: Store, bar_time: datetime, at: datetime) -> Moment:
     lake, batch = store.lake, pending_signal_set(store)
     signals, approvals, results = (
         lake.latest(name) for name in ("signals", "approved_symbols", "backtest_results")
@@ -91,20 +89,8 @@ def _moment(store: Store, learning: Learning, bar_time: datetime, at: datetime) 
         handed_over=[signal.symbol for signal in batch.signals] if batch is not None and is_ours else [],
         listed=lake.read("markets")["symbol"].to_list(),
         signal_set_id=batch.signal_set_id if batch is not None and is_ours else None,
-        model_threshold=_threshold(store, learning),
         is_tested=tested,
     )
-
-
-def _threshold(store: Store, learning: Learning) -> float | None:
-    """Return the threshold of the model that the newest signals asked; None without one."""
-    named = store.lake.read("signals")["model_id"].drop_nulls().unique().to_list()
-    if len(named) != 1:
-        return None
-    try:
-        return float(learning.registry.load(named[0]).threshold)
-    except NoVersion:
-        return None
 
 
 def _waiting(decisions: pl.DataFrame, outcomes: pl.DataFrame, at: datetime) -> pl.DataFrame:

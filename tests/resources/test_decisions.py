@@ -42,13 +42,14 @@ def store(tmp_path, monkeypatch):
         yield found
 
 
-def signals(store: Store, feature: float = 0.5, bar=NEWEST, gated: tuple[str, ...] = (DOWN,)):
+def signals(store: Store, feature: float = 0.5, bar=NEWEST, gated: tuple[str, ...] = (DOWN,), **told):
     """Signals of all three pairs at one bar; some are stopped by the model."""
     plain = dict.fromkeys(SIGNALS) | dict.fromkeys(FEATURES, feature) | {"strategy": "rsi_regime"}
     rows = [
         plain
         | {"symbol": name, "open_time": bar, "is_entry": name not in gated, "is_exit": False, "close": 100.0}
         | {"is_candidate": True, "score": 0.5, "reason": GATED if name in gated else "entry: RSI 20"}
+        | told
         for name in (UP, DOWN, QUIET)
     ]
     exits = {"ExitRules": asdict(ExitRules())}
@@ -69,7 +70,7 @@ def test_a_pass_writes_what_it_hands_over_and_what_it_does_not(store):
     """UP goes out, the model stopped DOWN, QUIET was not approved; each has its features, exits and ids."""
     version = signals(store)
     approved(store, UP, DOWN)
-    frame, written = write_decisions(store, Learning())
+    frame, written = write_decisions(store)
     assert (written.new, written.different) == (3, 0)
     stages = dict(frame.select("symbol", "stage").iter_rows())
     assert stages == {UP: "handed_over", DOWN: "model", QUIET: "approval"}
@@ -81,6 +82,16 @@ def test_a_pass_writes_what_it_hands_over_and_what_it_does_not(store):
     assert {row[name] for name in FEATURES} == {0.5}
 
 
+def test_a_model_damaged_since_the_signals_costs_no_decision(store):
+    """What was asked for stands in the signals: the model's files are not needed, nor loaded, again."""
+    (Learning().registry._root / "mdl-1").mkdir(parents=True)
+    (Learning().registry._root / "mdl-1" / "manifest.json").write_text('{"core": {}}')
+    signals(store, model_id="mdl-1", model_threshold=0.5)
+    frame, written = write_decisions(store)
+    assert written.new == 3
+    assert set(frame["model_threshold"]) == {0.5}
+
+
 def test_what_is_drawn_is_what_the_ledger_says_and_what_is_handed_over(store, monkeypatch):
     """Over twenty seeds the set of exploration is exactly the rows marked as explored; share 0 draws none."""
     signals(store, gated=(UP, DOWN, QUIET))
@@ -89,7 +100,7 @@ def test_what_is_drawn_is_what_the_ledger_says_and_what_is_handed_over(store, mo
     for seed in range(20):
         monkeypatch.setenv("SLUICE_EXPLORATION", json.dumps({"share": 0.25, "seed": seed}))
         (ledger("")._path).unlink(missing_ok=True)
-        frame, _ = write_decisions(store, Learning())
+        frame, _ = write_decisions(store)
         batch = pending_exploration_set(store)
         drawn = set() if batch is None else {each.symbol for each in batch.signals}
         assert drawn == set(frame.filter("is_explored")["symbol"])
@@ -104,7 +115,7 @@ def test_a_bar_that_was_not_decided_in_time_is_no_decision(store):
     """Signals of the bar before the newest: nothing is written, whatever they say."""
     signals(store, bar=NEWEST - BAR)
     approved(store, UP)
-    frame, written = write_decisions(store, Learning())
+    frame, written = write_decisions(store)
     assert (len(frame), written.new) == (0, 0)
 
 
@@ -112,7 +123,7 @@ def test_outcomes_come_when_candles_show_them_and_teach_what_was_decided(store):
     """Sixteen flat bars later both are out by time; a later pass's other features teach nothing."""
     signals(store, feature=0.5)
     approved(store, UP, DOWN)
-    write_decisions(store, Learning())
+    write_decisions(store)
     frame, counts = attach_outcomes(store, OrderLogResource(), AT)
     assert (len(frame), counts["first"]) == (0, 0), "nothing has ended yet"
     rows = [
@@ -143,7 +154,7 @@ def test_trades_of_all_users_are_one_outcome_and_skips_are_counted(store):
     """Two users on UP are one row from paper beside the candles' one; who did not follow is told by rule."""
     signals(store)
     approved(store, UP)
-    write_decisions(store, Learning())
+    write_decisions(store)
     row = Snapshots(ledger("")).read().filter(pl.col("symbol") == UP).row(0, named=True)
     told = dict.fromkeys(POOL) | {"signal_id": row["signal_id"], "symbol": UP, "bar_time": NEWEST}
     told |= {

@@ -33,7 +33,6 @@ class Moment:
     handed_over: Collection[str] = ()
     listed: Collection[str] = ()
     signal_set_id: str | None = None
-    model_threshold: float | None = None
     is_tested: bool = True
 
 
@@ -88,7 +87,6 @@ def considered(
         **_constants(moment),
     ).with_columns(
         signal_id=pl.col("lineage_id"),
-        model_threshold=_model_threshold(joined, moment),
         signal_set_id=pl.when("is_taken").then(pl.lit(moment.signal_set_id, pl.String)),
     )
     return with_exploration(rows, rules).sort("symbol")
@@ -106,14 +104,6 @@ def _verdicts(approvals: pl.DataFrame) -> pl.DataFrame:
 def _constants(moment: Moment) -> Mapping[str, pl.Expr]:
     names = ("timeframe", "signals_version", "exits", "feature_version")
     return {name: pl.lit(getattr(moment, name), pl.String) for name in names}
-
-
-def _model_threshold(rows: pl.DataFrame, moment: Moment) -> pl.Expr:
-    """Return what probability was asked for: the signals' own word, else the model's; null without one."""
-    if "model_threshold" in rows.columns:
-        return pl.col("model_threshold")
-    told = pl.lit(moment.model_threshold, pl.Float64)
-    return pl.when(pl.col("model_id").is_not_null()).then(told)
 
 
 def _weights(rows: pl.DataFrame) -> pl.Expr:

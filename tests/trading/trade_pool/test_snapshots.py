@@ -40,6 +40,7 @@ def signals(**change: object) -> pl.DataFrame:
             "threshold": 30.0,
             "regime": "calm",
             "model_id": "mdl-1",
+            "model_threshold": 0.55,
             "screening_id": f"scr-{k}",
             "lineage_id": f"sig-{k}",
             "f_a": 0.1 + k,
@@ -61,7 +62,7 @@ def moment(**change: object) -> Moment:
     listed = [f"{name}/USDT" for name in ("TAKEN", "GATED", "UNTESTED", "REFUSED", "SEVENTH")]
     plain: dict = {"bar_time": BAR, "decided_at": AT, "timeframe": "15m", "signals_version": "v-signals-1"}
     plain |= {"exits": "{}", "feature_version": "f9", "handed_over": ["TAKEN/USDT"], "listed": listed}
-    return Moment(**(plain | {"signal_set_id": "set-1", "model_threshold": 0.55} | change))
+    return Moment(**(plain | {"signal_set_id": "set-1"} | change))
 
 
 def decided(

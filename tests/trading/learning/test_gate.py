@@ -79,6 +79,13 @@ def test_a_figure_at_its_bound_passes(promoted) -> None:
     assert judge(with_figures(promoted, **AT_THE_BOUND)).verdict is Verdict.PROMOTED
 
 
+def test_folds_that_could_not_be_trained_lower_no_bound(promoted) -> None:
+    """Two of five trained, both full: four are asked for all the same."""
+    two = with_figures(promoted, full_folds=2.0)
+    two = replace(two, kinds=(replace(two.kinds[0], folds=two.kinds[0].folds.head(2)),))
+    assert failed(two) == ["full_folds"]
+
+
 @pytest.mark.parametrize(("name", "value"), [("decisions", 199), ("days", 29)])
 def test_too_little_data_refuses_whatever_was_found_in_it(promoted, name, value) -> None:
     """200 decisions on 30 days are the least."""

@@ -80,9 +80,11 @@ def _rows(report: ProtocolReport, one: KindReport) -> list[Row]:
     rules, told = report.rules, one.figures
     champion_fall = told["champion_drawdown"]
     fall = None if champion_fall is None else rules.drawdown_ratio * champion_fall
+    # Of the folds asked for: one that could not be trained is not full, and lowers no bound.
+    folds = len(one.folds) if rules.fold_days else rules.folds
     asked: list[tuple[str, float | None, str, float | None]] = [
         ("taken", told["trades"], ">=", float(rules.min_taken)),
-        ("full_folds", told["full_folds"], ">=", float(min(rules.min_full_folds, len(one.folds)))),
+        ("full_folds", told["full_folds"], ">=", float(min(rules.min_full_folds, folds))),
         ("median_fold_return", told["median_fold"], ">", 0.0),
         ("median_fold_over_rule", told["median_fold"], ">", told["rule_median_fold"]),
         ("median_fold_over_logistic", told["median_fold"], ">", told["logistic_median_fold"]),

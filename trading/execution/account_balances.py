@@ -5,7 +5,7 @@ and withdrawals, and, where no order of ours can be behind it, that only the use
 Decision 40 says why.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -54,6 +54,7 @@ class AccountBalances:
         left = self._left(reading.user_id, totals)
         for asset in sorted(left, key=lambda asset: (asset in self._quotes(), asset)):
             await self._judge(reading, asset, left[asset], is_first=since_ms is None)
+        self._name_booked_away(reading, totals, left)
 
     def _mark(self, user_id: str) -> tuple[int, int] | None:
         """Return what must not change while balances are read; None while something is on its way."""
@@ -132,15 +133,10 @@ class AccountBalances:
 
     def _named(self, reading: Reading, asset: str, change: Decimal, *, is_first: bool) -> Difference | None:
         """Return which kind of difference is left in an asset; None while an order in doubt may be it."""
-        user_id, log = reading.user_id, self._desk.log
-        lost = log.orders.find(statuses=[IntentStatus.LOST], user_id=user_id)
-        if asset in {name for intent in lost for name in assets(intent.symbol)}:
+        symbol = self._held_of(reading.user_id, asset)
+        if self._is_in_doubt(reading.user_id, asset, symbol):
             return None
-        held = [trade.symbol for trade in log.ledger.open_trades(user_id)]
-        symbol = next((name for name in held if assets(name)[0] == asset), None)
-        if symbol is not None and self._desk.units_in_doubt([symbol]):
-            return None  # after a split the user's own coins would explain too much: `units` judges it
-        short = self._shortage(user_id, asset, change)
+        short = self._shortage(reading.user_id, asset, change)
         if abs(change) < self._step(asset):
             return Difference(Kind.DUST, symbol, asset, change, "less than a step of the pair")
         if short is not None:
@@ -148,6 +144,34 @@ class AccountBalances:
         if any(found.kind is Kind.UNKNOWN for found in reading.differences):
             return None  # its money may be part of that; nothing is explained away
         return _moved_by_the_user(symbol, asset, change, is_first=is_first)
+
+    def _name_booked_away(
+        self, reading: Reading, totals: Mapping[str, Decimal], judged: Collection[str]
+    ) -> None:
+        """Name what the user sold or sent away of our positions: booked as theirs, no difference shows it."""
+        for (account, asset), ours in self._desk.log.ledger.entries.balances(reading.user_id).items():
+            missing = ours - totals.get(asset, ZERO)
+            if account != "base" or asset in judged or missing <= 0 or missing < self._step(asset):
+                continue
+            symbol = self._held_of(reading.user_id, asset)
+            if self._is_in_doubt(reading.user_id, asset, symbol):
+                reading.is_whole = False
+                continue
+            text = f"our positions hold {ours:f} {asset}, the venue has {missing:f} less: traded or sent away"
+            reading.differences.append(Difference(Kind.SHORTAGE, symbol, asset, -missing, text))
+
+    def _held_of(self, user_id: str, asset: str) -> str | None:
+        """Return the symbol of an open trade of the user's in this base asset, None if there is none."""
+        held = [trade.symbol for trade in self._desk.log.ledger.open_trades(user_id)]
+        return next((name for name in held if assets(name)[0] == asset), None)
+
+    def _is_in_doubt(self, user_id: str, asset: str, symbol: str | None) -> bool:
+        """Whether a lost order, or a change of units, may be behind what is found in an asset."""
+        lost = self._desk.log.orders.find(statuses=[IntentStatus.LOST], user_id=user_id)
+        if asset in {name for intent in lost for name in assets(intent.symbol)}:
+            return True
+        # After a split the user's own coins would explain too much: `units` judges it.
+        return symbol is not None and bool(self._desk.units_in_doubt([symbol]))
 
     def _shortage(self, user_id: str, asset: str, change: Decimal) -> str | None:
         """Return how much of our own positions the venue does not have, or None: the user's own covers it."""

@@ -13,6 +13,8 @@ from trading.store.order_log.prepared import Prepared, Row, new_rows
 from trading.store.order_log.schema import HEAD
 from trading.store.order_log.upgrade import revision_of, sqlite_path, upgrade
 
+_KEPT = 4  # connections of one kind; SQLAlchemy's pool has 15 in all
+
 
 class Database:
     """The order log's engine; opening it makes the tables, or upgrades those of an older release.
@@ -48,7 +50,7 @@ class Database:
             upgrade(url)
 
     def _keep(self) -> None:
-        """Keep connections between two uses: one out of SQLAlchemy's pool costs more than a read.
+        """Keep a few connections between two uses: one out of SQLAlchemy's pool costs more than a read.
 
         A list's `pop` and `append` are one step each, so threads share them without a lock.
         """
@@ -91,14 +93,14 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         with worded(self._url, self._errors):
-            connection = self._writing.pop() if self._writing else self.engine.connect()
+            connection = _taken(self._writing) or self.engine.connect()
             try:
                 with connection.begin():
                     yield connection
             except BaseException:
                 connection.close()
                 raise
-            self._writing.append(connection)
+            _give_back(self._writing, connection)
 
     def _shared(self) -> sa.Connection | None:
         return getattr(self._local, "connection", None)
@@ -111,14 +113,14 @@ class Database:
             yield shared
             return
         with worded(self._url, self._errors):
-            connection = self._reading.pop() if self._reading else reading(self.engine)
+            connection = _taken(self._reading) or reading(self.engine)
             try:
                 yield connection
                 connection.rollback()
             except BaseException:
                 connection.close()
                 raise
-            self._reading.append(connection)
+            _give_back(self._reading, connection)
 
     def rows(self, statement: Prepared, **values: Any) -> list[Row]:
         """Return the rows of one prepared statement that reads, as of now. StoreError if it cannot."""
@@ -126,9 +128,13 @@ class Database:
         if shared is not None:
             return statement.rows(shared, **values)
         with worded(self._url, self._errors):
-            driver = self._drivers.pop() if self._drivers else self._driver()
-            found = statement.read(self.engine.dialect, driver, values)
-        self._drivers.append(driver)
+            driver = _taken(self._drivers) or self._driver()
+            try:
+                found = statement.read(self.engine.dialect, driver, values)
+            except BaseException:
+                driver.close()
+                raise
+            _give_back(self._drivers, driver)
         return found
 
     def _driver(self) -> Any:
@@ -163,3 +169,19 @@ class Database:
             driver.close()
         self._keep()
         self.engine.dispose()
+
+
+def _taken[T](kept: list[T]) -> T | None:
+    """Return a connection that is kept, None if there is none."""
+    try:
+        return kept.pop()
+    except IndexError:
+        return None
+
+
+def _give_back(kept: list[Any], connection: Any) -> None:
+    """Keep a connection, or let it go: what is kept is missing from the pool, for those who wait there."""
+    if len(kept) < _KEPT:
+        kept.append(connection)
+    else:
+        connection.close()

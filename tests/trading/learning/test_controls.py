@@ -15,7 +15,7 @@ from trading.learning.evaluation import fit_all
 from trading.learning.protocol.answers import Recipe
 from trading.learning.protocol.gate import Verdict, judge
 from trading.learning.protocol.leaks import truncation_test
-from trading.learning.protocol.power import World, planted, power, wilson
+from trading.learning.protocol.power import World, planted, power
 from trading.learning.protocol.rules import EvaluationRules
 from trading.learning.protocol.run import run_protocol
 from trading.signals.generate import signal_rows
@@ -61,9 +61,9 @@ def test_a_larger_edge_is_promoted_more_often() -> None:
     """The curve rises: none of four without an edge, all of four with a large one."""
     found = power((0.0, 0.02), 4, world=World(48, 40), rules=EvaluationRules(kinds=("logistic",), draws=100))
     assert found["promoted"].to_list() == [0, 4]
-    low, high = wilson(0, 200)
-    # 1.96² / (200 + 1.96²) of Wilson's formula with no hit.
-    assert (low, high) == (0.0, pytest.approx(0.01885, abs=1e-4))
+    # 1.96² / (4 + 1.96²) of Wilson's formula with no hit; the other way round with all four.
+    assert found["low"].to_list() == [0.0, pytest.approx(4 / (4 + 1.96**2), abs=1e-4)]
+    assert found["high"].to_list() == [pytest.approx(1.96**2 / (4 + 1.96**2), abs=1e-4), 1.0]
 
 
 def candles() -> pl.DataFrame:

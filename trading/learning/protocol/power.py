@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
+from scipy.stats import binomtest
 
 from trading.learning.dataset import DatasetRules, TrainingSet, training_set
 from trading.learning.protocol.gate import Verdict, judge
@@ -122,19 +123,9 @@ def power(
             promoted += judge(report).verdict is Verdict.PROMOTED
             if update is not None:
                 update(place * seeds + seed + 1, len(edges) * seeds)
-        low, high = wilson(promoted, seeds)
+        low, high = binomtest(promoted, seeds).proportion_ci(0.95, method="wilson")
         rows.append((_best_decile_bps(edge), seeds, promoted, promoted / seeds, low, high))
     return pl.DataFrame(rows, schema=POWER, orient="row")
-
-
-def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share (Wilson 1927)."""
-    if of == 0:
-        return 0.0, 1.0
-    share, spread = hits / of, z * z / of
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * (share * (1 - share) / of + spread / (4 * of)) ** 0.5 / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _best_decile_bps(edge: float) -> float:

@@ -21,8 +21,9 @@ from trading.market.timeframes import Timeframe, from_ms, to_ms
 from trading.store.order_log import OrderLog
 from trading.store.order_log.records import PENDING
 
-# The kill comes in the middle, and at the latest here, whether or not an order is on the wire just then.
-KILL_FROM, KILL_BY = 0.4, 0.75
+# How much has run when the kill comes: with a set handed over while positions are open, with either of them,
+# in any case. Few pairs are approved, and their signals come early or not at all.
+KILL_WITH_BOTH, KILL_WITH_EITHER, KILL_BY = 0.1, 0.3, 0.75
 KILL_PATIENCE_S = 1.0
 
 
@@ -59,7 +60,7 @@ def trade(
             engine.require_running()
             moment = market.now()
             handed = _tick(line, log, phase, timeframe, moment)
-            if phase.kill is None and _is_time_to_kill(log, 1 - left / seconds, is_handed=handed):
+            if phase.kill is None and is_time_to_kill(log, 1 - left / seconds, is_handed=handed):
                 engine, phase.kill = _kill_and_restart(engine, start_engine, log, market, moment)
             if handed:
                 until_offered(log)
@@ -122,11 +123,12 @@ def _tick(line: Line, log: OrderLog, phase: LivePhase, timeframe: Timeframe, mom
     return log.signal_sets().height > before
 
 
-def _is_time_to_kill(log: OrderLog, progress: float, *, is_handed: bool) -> bool:
-    """In the middle, best with orders on their way or positions open; in the end in any case."""
-    if progress < KILL_FROM:
-        return False
-    return progress > KILL_BY or (is_handed and bool(log.ledger.open_trades()))
+def is_time_to_kill(log: OrderLog, progress: float, *, is_handed: bool) -> bool:
+    """Best with orders on their way and positions open; late in the phase in any case."""
+    if progress < KILL_WITH_BOTH or progress > KILL_BY:
+        return progress > KILL_BY
+    at_stake = (is_handed, bool(log.ledger.open_trades()))
+    return all(at_stake) or (progress > KILL_WITH_EITHER and any(at_stake))
 
 
 def _kill_and_restart(

@@ -12,7 +12,7 @@ import pytest
 
 from interfaces.run import live
 from interfaces.run.line import JobResult
-from interfaces.run.live import KILL_BY, KILL_FROM, trade
+from interfaces.run.live import KILL_BY, KILL_WITH_BOTH, KILL_WITH_EITHER, is_time_to_kill, trade
 from interfaces.run.processes import Engine
 from trading.market.errors import SluiceError
 from trading.market.timeframes import timeframe
@@ -167,9 +167,28 @@ def test_the_engine_is_killed_once_and_another_one_takes_over(log, tmp_path):
     assert not second.was_killed
     assert phase.kill is not None
     assert phase.kill.in_flight == phase.kill.open_positions == 0
-    assert 0 < KILL_FROM < KILL_BY < 1
+    assert 0 < KILL_WITH_BOTH < KILL_WITH_EITHER < KILL_BY < 1
     killed_at = datetime.fromisoformat(phase.kill.at_market)
     assert seen[0][1] <= killed_at <= seen[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("progress", "is_handed", "has_positions", "comes"),
+    [
+        (0.05, True, True, False),  # too early, whatever is at stake
+        (0.15, True, True, True),  # orders on their way and positions open
+        (0.15, True, False, False),
+        (0.15, False, True, False),
+        (0.35, True, False, True),  # orders will be on their way
+        (0.35, False, True, True),  # stops are watched
+        (0.35, False, False, False),
+        (0.80, False, False, True),  # nothing came: it is killed all the same
+    ],
+)
+def test_the_kill_comes_where_most_is_at_stake(log, progress, is_handed, has_positions, comes, monkeypatch):
+    """A kill that nothing was in flight at shows little: it waits for orders and positions, not for ever."""
+    monkeypatch.setattr(log.ledger, "open_trades", lambda: [object()] if has_positions else [])
+    assert is_time_to_kill(log, progress, is_handed=is_handed) is comes
 
 
 def test_time_goes_on_for_the_world_during_the_outage(log, tmp_path):

@@ -1,22 +1,26 @@
 """The life of a model as assets see it: candidate, verdict, shadow period, champion."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import structlog
 
 from resources.learning import Learning
+from resources.settings import load_settings
 from resources.store import Store
 from trading.learning.dataset import TrainingSet
 from trading.learning.evaluation import EVALUATION, Evaluation, EvaluationRules, Verdict, evaluate
 from trading.learning.journal import Standing
+from trading.learning.protocol.run import Context
 from trading.learning.shadow import Shadow, ShadowRules, seen, verdict
 from trading.learning.terms import Terms, terms_of
 from trading.market.errors import SluiceError
+from trading.market.timeframes import timeframe
 from trading.signals.blend import BlendRules
 from trading.signals.features import FEATURE_VERSION
+from trading.store.parts import retried
 
 _log = structlog.get_logger("resources.lifecycle")
 # One row: the candidate of a pass. `model_id` is null where there was nothing to learn from.
@@ -98,7 +102,8 @@ class Lifecycle:
 
     def _judged(self, chosen: TrainingSet, rules: LifeRules) -> tuple[Evaluation, Terms | None]:
         champion, book = self._learning.champion(self._store), self._learning.book
-        found = evaluate(chosen, rules.evaluation, champion, book=book, at=self._at)
+        context = Context(candles=self._closes(chosen))
+        found = evaluate(chosen, rules.evaluation, champion, context=context, book=book, at=self._at)
         if found.candidate is None:
             return found, None
         kind = found.candidate.kind
@@ -115,6 +120,17 @@ class Lifecycle:
         if found.verdict is Verdict.PROMOTED and not fit.is_earned:
             return replace(found, verdict=Verdict.REFUSED, reason=f"{kind}: {said}", table=table), terms
         return replace(found, table=table), terms
+
+    def _closes(self, chosen: TrainingSet) -> pl.DataFrame | None:
+        """Return the daily closes of the symbols decided on, to buy and hold; None without a decision."""
+        first = chosen.frame["decided_at"].min()
+        if not isinstance(first, datetime):
+            return None
+        bar, symbols = timeframe(load_settings(self._store.world).timeframe), chosen.frame["symbol"].unique()
+        about = {"symbols": symbols.to_list(), "start": first - timedelta(days=2), "end": self._at}
+        day, close = pl.col("open_time").dt.truncate("1d"), pl.col("close").sort_by("open_time").last()
+        scan = self._store.candles.scan
+        return retried(lambda: scan(bar.name, **about).group_by("symbol", day).agg(close).collect())
 
     def evaluation(self) -> pl.DataFrame:
         """Return the table of the newest candidate's evaluation, with its verdict on every row."""

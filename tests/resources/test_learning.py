@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from resources import lifecycle
 from resources.learning import Learning
 from resources.lifecycle import Lifecycle, LifeRules
 from resources.store import Store
@@ -164,6 +165,21 @@ def test_two_decisions_are_too_few_and_the_verdict_says_why(store):
     assert verdict["verdict_reason"]
     assert (made["decisions"], now["state"]) == (2, "none")
     assert Learning().champion(store) is None
+
+
+def test_a_model_is_held_against_the_candles_of_what_was_decided_on(store, monkeypatch):
+    """Buying and holding on the line: the day's last close of each symbol decided on, no other's."""
+    research(store, UP, DOWN)
+    asked = []
+    real = lifecycle.evaluate
+    monkeypatch.setattr(
+        lifecycle,
+        "evaluate",
+        lambda *given, context, **about: asked.append(context) or real(*given, context=context, **about),
+    )
+    passed(store)
+    found = asked[0].candles.sort("symbol")
+    assert found.rows() == [(DOWN, FIRST, 100.0), (UP, FIRST, 100.0)]
 
 
 def test_models_of_worlds_do_not_mix(store):

@@ -211,6 +211,21 @@ def test_buying_and_holding_is_measured_where_candles_are_given(pools) -> None:
     assert rule["is_passed"].to_list() == [False, False]
 
 
+def test_a_tested_day_without_candles_leaves_the_market_unmeasured() -> None:
+    """Three tested days: without the second's close its change would be a 0 that nobody measured."""
+    given = told([0.01, 0.01, 0.01], day=[1, 2, 3])
+    closes = pl.DataFrame({"symbol": ["BTC/USDT"] * 4, "ts": [k * 86_400_000 for k in range(4)]})
+    closes = closes.with_columns(close=pl.Series([100.0, 110.0, 121.0, 133.1]))
+    whole = baselines.held(given, closes, 0.0)
+    assert set(whole) == {"buy and hold, all", "buy and hold, BTC"}
+    assert whole["buy and hold, all"][0] == pytest.approx([0.1, 0.1, 0.1])
+    assert baselines.held(given, closes.filter(pl.col("ts") != 2 * 86_400_000), 0.0) == {}
+    # Another pair has the day: the market is measured, BTC is not.
+    other = closes.with_columns(symbol=pl.lit("A/USDT"))
+    both = pl.concat([closes.head(2), other])
+    assert set(baselines.held(given, both, 0.0)) == {"buy and hold, all"}
+
+
 def test_each_challenger_of_a_period_may_spend_less(pools, tmp_path) -> None:
     """The first night of a period gets 44 % of its budget, the second 14 %; trials add up."""
     at = datetime(2026, 4, 1, tzinfo=UTC)

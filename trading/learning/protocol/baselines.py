@@ -78,12 +78,13 @@ def held(predictions: Predictions, candles: pl.DataFrame, cost: float) -> dict[s
     """Return buying and holding over the tested days: all symbols in equal parts, and BTC where it is there.
 
     Daily closes; parts are made equal again each day, without a charge, which flatters it. One side's `cost`
-    is paid on the first and on the last day.
+    is paid on the first and on the last day. What has no candles on one of the days is left out: that day's
+    change would be a 0 nobody measured.
 
     Parameters
     ----------
     candles : DataFrame
-        `symbol`, a time (`open_time` or `ts`), `open`, `close`.
+        `symbol`, a time (`open_time` or `ts`), `close`.
     """
     name = next((one for one in ("open_time", "ts") if one in candles.columns), None)
     if name is None:
@@ -99,15 +100,18 @@ def held(predictions: Predictions, candles: pl.DataFrame, cost: float) -> dict[s
         .with_columns(change=pl.col("close") / pl.col("close").shift(1).over("symbol") - 1)
         .filter(pl.col("change").is_finite() & (pl.col("day") >= int(days[0])))
     )
-    found = {"buy and hold, all": _filled(closes, days, cost)}
     btc = closes.filter(pl.col("symbol").str.contains(r"^(?:BTC|XBT)[/_-]?(?:USD|USDT|USDC)\b"))
-    if not btc.is_empty():
-        found["buy and hold, BTC"] = _filled(btc, days, cost)
-    return {name: (values, None) for name, values in found.items()}
+    found = {
+        "buy and hold, all": _filled(closes, days, cost),
+        "buy and hold, BTC": _filled(btc, days, cost),
+    }
+    return {name: (values, None) for name, values in found.items() if values is not None}
 
 
-def _filled(changes: pl.DataFrame, days: Ints, cost: float) -> Floats:
+def _filled(changes: pl.DataFrame, days: Ints, cost: float) -> Floats | None:
     mean = changes.group_by("day").agg(pl.col("change").mean())
+    if len(mean) < len(days):
+        return None
     values = np.zeros(len(days))
     values[mean["day"].to_numpy() - int(days[0])] = mean["change"].to_numpy()
     values[[0, -1]] -= cost

@@ -109,7 +109,7 @@ def _rows(report: ProtocolReport, one: KindReport) -> list[Row]:
 # What need not be there: without candles, champion, holdout or a shadow period nobody is refused for it.
 _OPTIONAL = {
     "median_fold_over_logistic": "it is the logistic model, or none competes",
-    "median_fold_over_market": "no candles given",
+    "median_fold_over_market": "no candles of every tested day",
     "drawdown_over_champion": "there is no champion",
     "holdout_return": "no holdout was opened",
     "shadow_decisions": "counted live, before the champion is swapped",

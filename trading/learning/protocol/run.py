@@ -29,8 +29,8 @@ class Context:
     champion : Predictor, optional
         The present model, asked about the same decisions; those it was trained on are to its advantage.
     candles : DataFrame, optional
-        `symbol`, `open_time` or `ts`, `open`, `close`: for buying and holding. Without them that baseline is
-        not measured, and the report says so.
+        `symbol`, `open_time` or `ts`, `close`: for buying and holding. Without them, or where a tested day
+        has none, that baseline is not measured.
     level : float, optional
         What each kind may spend of the error budget (`book.level`); the whole `error_rate` divided by the
         kinds where not given.

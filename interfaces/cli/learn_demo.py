@@ -24,7 +24,7 @@ def learn_demo(
         Literal["planted", "none"], Option(help="Whether volume says which dips come back.")
     ] = "planted",
     pairs: Annotated[int, Option(min=10, max=200, help="Pairs of the market.")] = 30,
-    seed: Annotated[int, Option(min=0, help="Of the market; the same seed is the same story.")] = 7,
+    seed: Annotated[int, Option(min=0, help="Of the market: the same candles, in every run.")] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Live through market days: decisions, dataset, candidate, verdict, changed signals, with ids to follow.

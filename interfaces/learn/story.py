@@ -60,8 +60,11 @@ class Story:
 
     @property
     def outcome(self) -> str:
-        """Return promoted or refused, as the journal has it."""
-        return "promoted" if any(row["event"] == "promoted" for row in self.history) else "refused"
+        """Return promoted, refused, or in its shadow period (not ended), as the journal has it."""
+        events = [row["event"] for row in self.history]
+        if "promoted" in events:
+            return "promoted"
+        return "in its shadow period" if events[-1:] == ["shadow_started"] else "refused"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""

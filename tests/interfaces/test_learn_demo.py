@@ -14,6 +14,7 @@ import pytest
 
 from interfaces.learn.paper import USERS, PaperDesk
 from interfaces.learn.planted import CHANCE, declared, write_market
+from interfaces.learn.story import Story
 from trading.users.directory import Directory
 
 ROOT = Path(__file__).parents[2]
@@ -130,3 +131,17 @@ def test_where_nothing_is_to_be_learnt_nothing_is_promoted(tmp_path):
     verdicts = np.array([day["verdict"] for day in story["days"]])
     assert "refused" in verdicts
     assert "promoted" not in verdicts
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome"),
+    [
+        ([], "refused"),
+        (["shadow_started"], "in its shadow period"),
+        (["shadow_started", "shadow_failed"], "refused"),
+        (["shadow_started", "shadow_passed", "promoted"], "promoted"),
+    ],
+)
+def test_a_candidate_that_is_still_watched_is_not_called_refused(events, outcome):
+    """The last days may end before its hundredth decision: nothing was refused then."""
+    assert Story("planted", "", history=[{"event": event} for event in events]).outcome == outcome

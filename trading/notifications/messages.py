@@ -38,8 +38,9 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
     "order_found": lambda p: f"A lost order in {p['symbol']} turned up and was taken over.",
     "exit_held_up": lambda p: f"The exit of {p['symbol']} cannot go on by itself: {p['reason']}",
     "far_below_stop": lambda p: (
-        f"{p['symbol']} of {p['user_id']} was at {p['bid']} when it was looked at, {p['below']} below its "
-        f"stop of {p['stop']}. It is sold now, in steps that widen; nothing waits for the price to recover."
+        f"{p['symbol']} of user {p['user_id']} was at {p['bid']} when it was looked at, {p['below']} below "
+        f"its stop of {p['stop']}. It is sold now, in steps that widen; nothing waits for the price to "
+        "recover."
     ),
     "exit_silence": lambda p: (
         f"Research has said nothing of {p['symbols']} for {p['alert_after_bars']} bars of {p['timeframe']}; "

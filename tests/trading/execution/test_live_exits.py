@@ -306,7 +306,8 @@ async def test_a_price_far_below_the_stop_after_an_outage_is_sold_at_once_and_to
     told = [message for message in world.mailbox.messages.values() if message.kind == "far_below_stop"]
     assert sorted(message.user_id for message in told) == ["operator", "u1"]
     for message in told:
-        assert "AAA/USDT of u1 was at 80 when it was looked at, 15.8% below its stop of 95." in message.text
+        said = "AAA/USDT of user u1 was at 80 when it was looked at, 15.8% below its stop of 95."
+        assert said in message.text
 
 
 async def test_one_print_far_below_the_stop_is_no_alarm(tmp_path):

@@ -4,6 +4,7 @@ Every table with a `user_id` is known here by that column alone, so a new table 
 """
 
 import base64
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -92,9 +93,7 @@ class Leaving:
             told = schema.outbox  # the operator's messages about this user, as `reconciliations` writes them
             other = sa.func.replace(told.c.payload, f'"user_id": "{user_id}"', f'"user_id": "{pseudonym}"')
             connection.execute(told.update().where(told.c.user_id == OPERATOR).values(payload=other))
-            sent = schema_messages.messages  # what operators were told of this user
-            same = sa.func.replace(sent.c.text, f"user {user_id}", f"user {pseudonym}")
-            connection.execute(sent.update().where(sent.c.text.contains(f"user {user_id}")).values(text=same))
+            _rename_in_messages(connection, user_id, pseudonym)
             halts = schema_fleet.halts
             of_user = (halts.c.scope == "user", halts.c.subject == user_id)
             connection.execute(halts.update().where(*of_user).values(subject=pseudonym))
@@ -118,6 +117,16 @@ class Leaving:
 
 def _tables() -> list[sa.Table]:
     return [table for table in schema.metadata.sorted_tables if "user_id" in table.c]
+
+
+def _rename_in_messages(connection: sa.Connection, user_id: str, pseudonym: str) -> None:
+    """Take a user's name out of what operators were told; that of somebody else may begin with it."""
+    sent = schema_messages.messages
+    whole = re.compile(rf"user {re.escape(user_id)}(?![A-Za-z0-9_-])")
+    query = sa.select(sent.c.seq, sent.c.text).where(sent.c.text.contains(f"user {user_id}", autoescape=True))
+    for row in connection.execute(query).all():
+        said = whole.sub(f"user {pseudonym}", row.text)
+        connection.execute(sent.update().where(sent.c.seq == row.seq).values(text=said))
 
 
 def _hindrance(connection: sa.Connection, user_id: str) -> str | None:

@@ -1,5 +1,7 @@
 """The queue of messages and the chats, on SQLite and on Postgres."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -128,6 +130,16 @@ def test_who_leaves_takes_messages_and_links_along_and_leaves_the_audit_nameless
         left = [connection.scalar(sa.select(sa.func.count()).select_from(t)) for t in (messages, chats)]
         named = connection.scalar(sa.select(bot_audit.c.user_id))
     assert (left, named) == ([0, 0], "left-1")
+
+
+def test_who_leaves_is_taken_out_of_what_operators_were_told_and_nobody_else_is(log):
+    """`u1` is the beginning of `u12` and of `u1-b`: those keep their names."""
+    told = "account of user u1, user u12 and user u1-b: frozen; ask user u1."
+    log.messages.add([replace(queued("a", "tg:9"), user_id="operator", text=told)])
+    log.leaving.forget("u1", "left-1")
+    with log.database.read() as connection:
+        text = connection.scalar(sa.select(messages.c.text))
+    assert text == "account of user left-1, user u12 and user u1-b: frozen; ask user left-1."
 
 
 def test_looking_ahead_gives_one_message_a_recipient_in_the_order_of_sending(log):

@@ -19,6 +19,7 @@ from trading.users.telling import Telling
 if TYPE_CHECKING:
     from telegram import Bot, Update
 
+    from interfaces.bot.commands import Answer
     from resources.settings import Settings
     from trading.store.order_log import OrderLog
 
@@ -49,6 +50,7 @@ class Running:
         self._talk = Talk(settings, log, wall.now_ms, time.monotonic)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._answering: set[asyncio.Task[None]] = set()
+        self._newest: dict[int, asyncio.Task[Answer | None]] = {}  # what each person asked last
         self._said = structlog.get_logger("bot")
 
     async def take_in(self) -> None:
@@ -95,20 +97,38 @@ class Running:
         """Answer in a task of its own; more than `MOST_WAITING` at once wait at Telegram."""
         while len(self._answering) >= MOST_WAITING:
             await asyncio.wait(self._answering, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._answer(update))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
-
-    async def _answer(self, update: "Update") -> None:
         asked = incoming(update)
         if asked is None:
             return
+        # One person's commands keep their order: /stop after /start must not be done before it.
+        handled = asyncio.create_task(self._handle(asked, self._newest.get(asked.person)))
+        self._newest[asked.person] = handled
+        handled.add_done_callback(partial(self._handled, asked.person))
+        task = asyncio.create_task(self._answer(update, asked, handled))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _handle(
+        self, asked: "Incoming", before: "asyncio.Task[Answer | None] | None"
+    ) -> "Answer | None":
+        """Do what is asked, after what the same person asked before. Sending answers is not waited for."""
+        if before is not None:
+            await asyncio.wait([before])
         async with self._slots:
-            try:
-                answer = await asyncio.to_thread(self._talk.handle, asked)
-            except StoreError as failed:
-                self._said.warning("order log does not answer", why=str(failed)[:200])
-                return
+            return await asyncio.to_thread(self._talk.handle, asked)
+
+    def _handled(self, person: int, task: "asyncio.Task[Answer | None]") -> None:
+        if self._newest.get(person) is task:
+            del self._newest[person]
+
+    async def _answer(
+        self, update: "Update", asked: "Incoming", handled: "asyncio.Task[Answer | None]"
+    ) -> None:
+        try:
+            answer = await handled
+        except StoreError as failed:
+            self._said.warning("order log does not answer", why=str(failed)[:200])
+            return
         if update.callback_query is not None:
             await self._quietly(update.callback_query.answer())
         if answer is not None:

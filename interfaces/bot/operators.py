@@ -8,6 +8,7 @@ from interfaces.bot.commands import REGISTRY, Answer, Ask
 from trading.market.errors import BadInput
 from trading.notifications.plain import line
 from trading.store.order_log.chats import Role
+from trading.users.directory import Directory
 
 
 def _halt(ask: Ask, kind: str, what: str) -> Answer:
@@ -20,6 +21,7 @@ def _halt(ask: Ask, kind: str, what: str) -> Answer:
     if "/" in name:
         arguments |= {"scope": "symbol", "subject": name.upper()}
     elif name != "all":
+        Directory(ask.log).get(name)  # a halt of a misspelt name would stop nobody
         arguments |= {"scope": "user", "subject": name}
     text = f"{what} for {line(name, 40)} until somebody lifts it? {line(reason, 300)}"
     return Answer(text, (ask.button(what, "halt", **arguments), ask.button("No", "nothing")))

@@ -5,7 +5,7 @@ a policy that lets a page load nothing from anywhere else.
 """
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,19 +64,27 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        if (urlsplit(f"//{host}").hostname or "").lower() not in self._names:
+        if (_split(f"//{host}").hostname or "").lower() not in self._names:
             return 421, "this name is not served here; see sluice ui --name"
         if len(scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
             return 414, "this address is too long"
         if scope["method"] in _READS:
             return None
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _split(origin).netloc.lower() != host.lower():
             return 403, "this came from another page"
         length = headers.get("content-length", "")
         if not length.isdigit() or int(length) > MOST_BYTES:
             return 413, f"a form has a length of at most {MOST_BYTES} bytes"
         return None
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address; none of one that is no address, such as `//[`."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _bounded(receive: Receive) -> Receive:

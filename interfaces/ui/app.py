@@ -99,7 +99,7 @@ def _endpoints(app: FastAPI, desk: Desk) -> None:
         if desk.pulse.viewers >= MOST:
             raise HTTPException(503, f"{MOST} screens follow already")
         token = request.cookies.get(COOKIE)
-        stream = desk.pulse.follow(lambda: desk.sessions.holds(token))
+        stream = desk.pulse.follow(lambda: desk.holds(token))
         return StreamingResponse(stream, media_type="text/event-stream", headers=_EVENTS)
 
     @app.post("/orders/{what}")

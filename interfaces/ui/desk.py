@@ -47,10 +47,18 @@ class Desk:
 
     def session(self, request: Request) -> Session:
         """Return who is there. `Login` if nobody is."""
-        session = self.sessions.get(request.cookies.get(COOKIE))
+        session = self._standing(self.sessions.get(request.cookies.get(COOKIE)))
         if session is None:
             raise Login
         return session
+
+    def holds(self, token: str | None) -> bool:
+        """Whether somebody is still logged in; a screen left open is no use of the session."""
+        return self._standing(self.sessions.look(token)) is not None
+
+    def _standing(self, session: Session | None) -> Session | None:
+        """Return the session unless its account was changed or removed since it logged in."""
+        return session if session is not None and self.accounts.mark(session.name) == session.mark else None
 
     def require_own(self, request: Request, form: Mapping[str, str]) -> Session:
         """Return who is there if the form came from a page of this session; 403 otherwise."""
@@ -74,7 +82,7 @@ class Desk:
         self, request: Request, template: str, values: Mapping[str, Any], status: int = 200
     ) -> HTMLResponse:
         """Return a page; everything in `values` is escaped."""
-        session = self.sessions.get(request.cookies.get(COOKIE))
+        session = self._standing(self.sessions.get(request.cookies.get(COOKIE)))
         text = self._templates.get_template(template).render(
             pages=[page for page in PAGES if page.is_listed],
             linked=" ".join(page.name for page in PAGES),

@@ -54,10 +54,11 @@ def router(desk: "Desk") -> APIRouter:
         fields = await form_of(request)
         name, password = fields.get("name", "")[:_LONGEST], fields.get("password", "")
         is_fresh = forms.take(fields.get("stamp", ""), request.cookies.get(FORM_COOKIE))
-        role = None
+        role, mark = None, ""
         if is_fresh:
             # Each try takes 16 MB and a core for a moment: two at a time.
             async with hashing:
+                mark = desk.accounts.mark(name)
                 role = await asyncio.to_thread(desk.accounts.check, name, password)
         outcome = "in" if role is not None else "wrong" if is_fresh else "old or repeated form"
         desk.audit.note("login", who=name, role=str(role or "none"), address=address, outcome=outcome)
@@ -65,7 +66,7 @@ def router(desk: "Desk") -> APIRouter:
             return shown(request, WRONG, 403)
         desk.sessions.end(request.cookies.get(COOKIE))
         answer = RedirectResponse("/", 303)
-        _keep(answer, desk.sessions.begin(name, role), is_secure=desk.is_secure)
+        _keep(answer, desk.sessions.begin(name, role, mark), is_secure=desk.is_secure)
         answer.delete_cookie(FORM_COOKIE)
         return answer
 

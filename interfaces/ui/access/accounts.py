@@ -29,7 +29,7 @@ class Role(StrEnum):
 
 
 class Accounts:
-    """The file of accounts; read anew when it changed."""
+    """The file of accounts, read at every question: another process may have changed it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,6 +39,11 @@ class Accounts:
     def names(self) -> dict[str, Role]:
         """Return every account with its role."""
         return {name: Role(row["role"]) for name, row in self._read().items()}
+
+    def mark(self, name: str) -> str:
+        """Return what changes with an account's password or role and tells neither; empty for nobody."""
+        row = self._read().get(name)
+        return "" if row is None else hashlib.sha256(f"{row['role']} {row['sealed']}".encode()).hexdigest()
 
     def put(self, name: str, password: str, role: Role) -> None:
         """Add an account or replace its password and role.

@@ -18,13 +18,17 @@ COOKIE = "sluice_session"
 
 @dataclass(slots=True)
 class Session:
-    """One login. `csrf` must come with everything that changes something."""
+    """One login. `csrf` must come with everything that changes something.
+
+    `mark` is the account's when it logged in: another password or role ends the session.
+    """
 
     name: str
     role: Role
     csrf: str
     began_s: float
     seen_s: float
+    mark: str = ""
 
     def is_over(self, now_s: float) -> bool:
         """Whether it was idle or open for too long."""
@@ -41,7 +45,7 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._held)
 
-    def begin(self, name: str, role: Role) -> str:
+    def begin(self, name: str, role: Role, mark: str = "") -> str:
         """Return the token of a new session."""
         own = [key for key, held in self._held.items() if held.name == name]
         for key in own[: max(0, len(own) - MOST_OF_ONE + 1)]:
@@ -49,7 +53,7 @@ class Sessions:
         while len(self._held) >= MOST:
             self._held.popitem(last=False)
         token, now_s = secrets.token_urlsafe(32), self._clock()
-        self._held[_key(token)] = Session(name, role, secrets.token_urlsafe(32), now_s, now_s)
+        self._held[_key(token)] = Session(name, role, secrets.token_urlsafe(32), now_s, now_s, mark)
         return token
 
     def get(self, token: str | None) -> Session | None:
@@ -66,10 +70,10 @@ class Sessions:
         self._held.move_to_end(key)
         return session
 
-    def holds(self, token: str | None) -> bool:
-        """Whether a session holds, without counting as use: a screen left open is idle."""
+    def look(self, token: str | None) -> Session | None:
+        """Return a session that holds, without counting as use: a screen left open is idle."""
         session = self._held.get(_key(token or ""))
-        return session is not None and not session.is_over(self._clock())
+        return None if session is None or session.is_over(self._clock()) else session
 
     def end(self, token: str | None) -> None:
         """Log out."""

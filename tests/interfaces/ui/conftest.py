@@ -58,7 +58,7 @@ def seated(desk, app):
     def seat(name="ada"):
         from interfaces.ui.access.sessions import COOKIE
 
-        token = desk.sessions.begin(name, desk.accounts.names()[name])
+        token = desk.sessions.begin(name, desk.accounts.names()[name], desk.accounts.mark(name))
         client = TestClient(
             app, base_url="http://127.0.0.1:8050", follow_redirects=False, cookies={COOKIE: token}
         )

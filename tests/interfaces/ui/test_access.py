@@ -69,6 +69,23 @@ def test_a_replayed_login_is_refused(client):
     assert client.post("/login", data=body).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "change", [("correct-horse-battery", Role.VIEWER), ("another-long-password", Role.OPERATOR)]
+)
+def test_another_role_or_password_ends_the_sessions_of_the_account(desk, seated, tmp_path, change):
+    """Changed by `sluice ui --account` in another process: at once, not when the week is over."""
+    desk.accounts = Accounts(tmp_path / "ui_accounts.json")
+    desk.accounts.put("ada", "correct-horse-battery", Role.OPERATOR)
+    client, csrf = seated()
+    token = client.cookies["sluice_session"]
+    assert (client.get("/api/standing").status_code, desk.holds(token)) == (200, True)
+    Accounts(tmp_path / "ui_accounts.json").put("ada", *change)
+    order = {"csrf": csrf, "why": "x", "typed": "stop"}
+    assert client.post("/orders/stop-entries", data=order).status_code == 401
+    assert client.get("/api/standing").status_code == 401
+    assert not desk.holds(token)
+
+
 def test_a_form_of_another_browser_is_refused():
     """The stamp must come with the cookie that it was given with."""
     forms = Forms()
@@ -154,6 +171,7 @@ def test_passwords_are_hashed_in_a_file_for_its_owner(tmp_path):
     [
         ({"host": "evil.example:8050"}, 421),
         ({"host": "127.0.0.1.evil.example"}, 421),
+        ({"host": "["}, 421),
         ({"host": "localhost:8050"}, 200),
         ({"host": "[::1]:8050"}, 200),
     ],
@@ -165,7 +183,8 @@ def test_only_known_host_names_are_answered(client, headers, status):
 
 def test_what_is_sent_from_another_page_or_too_large_is_refused(client):
     """The Origin must be ours; a form has at most 20,000 bytes; an address 2,000."""
-    assert client.post("/login", data={}, headers={"origin": "http://evil.example"}).status_code == 403
+    for origin in ("http://evil.example", "http://["):
+        assert client.post("/login", data={}, headers={"origin": origin}).status_code == 403
     assert client.post("/login", content=b"x" * 30_000).status_code == 413
     assert client.get("/login?" + "x" * 3_000).status_code == 414
     assert client.get("/health", headers={"x": "y" * 100}).json() == {"ok": True}

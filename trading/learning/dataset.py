@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from trading.market.errors import BadInput
 from trading.market.frames import UTC_MS
 from trading.market.lineage import content_hash, digest, params_json
-from trading.market.timeframes import to_ms
+from trading.market.timeframes import DAY_MS, to_ms
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-DAY_MS = 86_400_000
 
 # One row per market decision. `bar_time` is the closed bar's open, `group` the decision (pair and bar): rows
 # of one group are never split across folds. `propensity`: how likely it was that this was traded at all.

@@ -8,7 +8,8 @@ import math
 
 import polars as pl
 
-HOUR_MS = 3_600_000
+from trading.market.timeframes import HOUR_MS
+
 _MENTION = {
     "symbol": pl.String,
     "seen_ms": pl.Int64,

@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trading.learning.dataset import DAY_MS
 from trading.learning.evaluation import EvaluationRules, Verdict, evaluate
 from trading.learning.protocol.answers import Answers, Recipe, answers, sample
 from trading.learning.protocol.folds import clock, outer_folds
 from trading.market.errors import BadInput
+from trading.market.timeframes import DAY_MS
 
 QUICK = EvaluationRules(draws=300, seeds=2, is_thorough=False)
 LEAN = EvaluationRules(draws=200, seeds=1, is_thorough=False)

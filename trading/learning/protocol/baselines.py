@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 
 from trading.backtest.figures import ratios
-from trading.learning.dataset import DAY_MS, Floats, Ints
+from trading.learning.dataset import Floats, Ints
 from trading.learning.protocol.money import Bools, calendar, daily, fold_returns
 from trading.learning.scoring import Predictions
 from trading.market.errors import BadInput
+from trading.market.timeframes import DAY_MS
 
 BASELINES: dict[str, pl.DataType | type[pl.DataType]] = {
     "baseline": pl.String,

@@ -25,6 +25,7 @@ from trading.learning.protocol.rules import EvaluationRules
 from trading.learning.scoring import Predictions, auc, break_even
 from trading.market.errors import BadInput
 from trading.market.lineage import content_hash, digest, params_json
+from trading.market.timeframes import DAY_MS
 
 FAMILY = "models"
 _YEAR = 365
@@ -117,7 +118,7 @@ def look(
         inside.y,
         inside.net_return,
         inside.frame["fee_ratio"].fill_null(0.0).to_numpy().astype(np.float64),
-        inside.t0 // 86_400_000,
+        inside.t0 // DAY_MS,
         np.zeros(n, np.int64),
     )
     taken = told.is_taken

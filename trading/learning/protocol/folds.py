@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.backtest.validation.splits import Fold, walk_forward
-from trading.learning.dataset import DAY_MS, Ints, TrainingSet
+from trading.learning.dataset import Ints, TrainingSet
 from trading.learning.protocol.rules import EvaluationRules
+from trading.market.timeframes import DAY_MS
 
 
 @dataclass(frozen=True, slots=True)

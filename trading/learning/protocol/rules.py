@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from trading.learning.models import KINDS
 from trading.market.errors import BadInput
-
-HOUR_MS = 3_600_000
+from trading.market.timeframes import HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 
 from trading.backtest.validation.splits import purged_folds
 from trading.backtest.validation.trials import trial_batch
-from trading.learning.dataset import DAY_MS, Floats, TrainingSet
+from trading.learning.dataset import Floats, TrainingSet
 from trading.learning.protocol import money
 from trading.learning.protocol.answers import Recipe, answers, sample
 from trading.learning.protocol.book import FAMILY, EvaluationBook, part
@@ -32,6 +32,7 @@ from trading.learning.protocol.rules import EvaluationRules
 from trading.learning.protocol.run import Context, run_protocol
 from trading.market.errors import BadInput
 from trading.market.lineage import content_hash, digest, params_json
+from trading.market.timeframes import DAY_MS
 from trading.risk.exits import ExitRules
 from trading.signals.strategy import SignalRules
 

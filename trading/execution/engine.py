@@ -85,7 +85,7 @@ class Engine:
         self._stream = stream
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
-        self.shift = Shift(desk, self.reconcile)
+        self.shift = Shift(desk, self.reconcile, self.exits.reasons.memory)
 
     async def step(self) -> None:
         """Do one round of what owns orders, one after the other (tests and `--once`)."""

@@ -62,6 +62,12 @@ class ExitMemory:
         """Take it that nothing is remembered of a trade that this process just opened."""
         self._known.add(trade_id)
 
+    def doubt(self) -> None:
+        """Read all states again before they count: another process may have written to them meanwhile."""
+        self._known.clear()
+        self._has_read = False
+        self.wake()
+
     def _read(self, trade_id: str) -> None:
         """Read what is remembered of every open trade at first, then of one at a time."""
         if self._has_read:

@@ -5,6 +5,7 @@ from functools import partial
 import structlog
 
 from trading.execution.desk import Desk
+from trading.execution.exit_memory import ExitMemory
 from trading.execution.reconcile import Reconcile
 from trading.store.order_log.news_holds import OPERATOR
 from trading.store.order_log.records import Event
@@ -14,11 +15,12 @@ _log = structlog.get_logger("execution.shift")
 
 
 class Shift:
-    """Keeps `log.scope` at what the leases say."""
+    """Keeps `log.scope` at what the leases say; what others may have changed in taken ones is read anew."""
 
-    def __init__(self, desk: Desk, reconcile: Reconcile) -> None:
+    def __init__(self, desk: Desk, reconcile: Reconcile, memory: ExitMemory) -> None:
         self._desk = desk
         self._reconcile = reconcile
+        self._memory = memory
 
     async def step(self) -> frozenset[int]:
         """Renew, take and give back; return what this process works on now."""
@@ -27,6 +29,8 @@ class Shift:
         held = await self._desk.durably(partial(log.leases.step, alone=alone))
         # At once, whatever comes of the rest: a lease that ended while it was taken is renewed the next time.
         self._reconcile.forget(log.leases.taken)
+        if log.leases.taken:
+            self._memory.doubt()
         for worker, shards in log.leases.bereft.items():
             await self._tell(worker, shards)
         self._work_on(held)

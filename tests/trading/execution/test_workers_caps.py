@@ -9,6 +9,7 @@ from tests.trading.execution.world import D, World
 from trading.execution.settings import EngineSettings
 from trading.execution.shift import Shift
 from trading.risk.fleet import FleetRules
+from trading.store.order_log.exit_states import ExitState
 from trading.store.order_log.leases import LEASE_MS
 from trading.store.order_log.records import Leg
 from trading.store.order_log.shards import shard_of
@@ -27,7 +28,7 @@ async def two(world):
     for name, engine in zip("ab", engines, strict=True):
         engine.desk.log.leases.join(name)
         engine.desk.log.scope.narrow(())
-        engine.shift = Shift(engine.desk, engine.reconcile)
+        engine.shift = Shift(engine.desk, engine.reconcile, engine.exits.reasons.memory)
     for _ in range(4):
         for engine in engines:
             await engine.shift.step()
@@ -185,3 +186,25 @@ async def test_shards_that_somebody_else_served_meanwhile_have_their_accounts_re
     after = engine.desk.log.reconciliations.checks()
     assert all(after[user].at_wall_ms > before[user].at_wall_ms for user in before)
     assert engine.reconcile.ready == {"u1", "u2"}
+
+
+async def test_what_a_dead_worker_told_a_trade_is_known_to_who_takes_it_over(tmp_path):
+    """B remembers A's trade as it was when it looked; then A told it to leave and fell silent."""
+    world = world_of(tmp_path)
+    a, b = await two(world)
+    for _ in range(4):
+        await asyncio.gather(a.step(), b.step())
+        world.wall.advance(400)
+    trade = a.desk.log.ledger.open_trades()[0]
+    known = ExitState(trade.trade_id, trade.user_id, peak=D(101), seen_ms=world.clock.now_ms())
+    a.desk.log.exits.raise_peaks([known])
+    memory = b.exits.reasons.memory
+    memory.doubt()
+    assert memory.state(trade).exit_signal_id is None
+    a.desk.log.exits.tell([replace(known, exit_signal_id="sig-1", exit_set_id="set-1", told_ms=1)])
+    assert memory.state(trade).exit_signal_id is None
+    world.wall.advance(LEASE_MS + 1)
+    await b.shift.step()
+    assert trade.trade_id in {mine.trade_id for mine in b.desk.log.ledger.open_trades()}
+    assert memory.state(trade).exit_signal_id == "sig-1"
+    assert trade.trade_id in memory.leaving

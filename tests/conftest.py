@@ -20,9 +20,11 @@ ROOT = Path(__file__).parent
 # has one more try in `make test`, none in plain `pytest`.
 AGAINST_THE_WALL = (
     "integration/",
+    "interfaces/bot/test_process.py",
     "interfaces/run/",
     "interfaces/test_dev.py",
     "interfaces/test_watch_cli.py",
+    "interfaces/ui/test_browser.py",
     "pipelines/test_daemon.py",
     "trading/exchange/feed/",
     "trading/exchange/test_batches.py",

@@ -70,7 +70,9 @@ heat.addEventListener("mouseleave", () => { if (data?.heat) says.heat.textConten
 heat.addEventListener("click", (event) => { const found = pair(event); if (found) location.assign(`/symbol?symbol=${encodeURIComponent(found.row)}`); });
 
 function draw() {
-  if (!data?.dots.length) return;
+  // Two empty boxes would say nothing; the sentence below says what is missing.
+  document.getElementById("map").hidden = !data?.dots?.length;
+  if (!data?.dots?.length) return;
   document.getElementById("map-said").textContent = data.said;
   drawDots();
   drawHeat();

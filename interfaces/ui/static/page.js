@@ -66,4 +66,8 @@ addEventListener("data", () => {
   }
 });
 
+// On a phone the row of pages is wider than the screen: show where one is.
+const here = document.querySelector("nav [aria-current]");
+if (here) here.closest("nav").scrollLeft = here.offsetLeft - here.closest("nav").offsetLeft - 24;
+
 await refresh();

@@ -58,6 +58,13 @@ def test_every_page_draws_and_asks_nothing_outside(tab, served, traded):
         tab.size(390, 844, phone=True)
         assert tab.js("document.documentElement.scrollWidth") <= 390, page.name
         assert tab.js("document.querySelectorAll('main section').length") > 0
+        # A phone's row of pages shows where one is; a map without dots is no pair of empty boxes.
+        if page.is_listed:
+            visit(tab, served, page)
+            place = "document.querySelector('nav [aria-current]').getBoundingClientRect()"
+            assert 0 <= tab.js(f"{place}.left") < tab.js(f"{place}.right") <= 390, page.name
+        if page.name == "xray":
+            assert tab.js("document.getElementById('map').getClientRects().length") == 0
         # What was put in as HTML is text: no element came of it.
         assert tab.js("document.querySelectorAll('main img[src=x], main script').length") == 0
     assert [url for url in tab.requests if not url.startswith((served, "data:", "about:"))] == []

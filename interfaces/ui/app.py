@@ -157,9 +157,10 @@ def _errors(app: FastAPI, desk: Desk) -> None:
     async def ours(request: Request, error: SluiceError) -> Response:
         return told(request, plain(error, 400), 400)
 
-    @app.exception_handler(ValueError)
-    async def form(request: Request, _error: ValueError) -> Response:
-        return told(request, "that could not be read", 400)
+    @app.exception_handler(Exception)
+    async def broken(request: Request, _error: Exception) -> Response:
+        # The server logs it with its traceback: Starlette raises it again after this answer.
+        return told(request, "that went wrong here; it is in the dashboard's log", 500)
 
 
 def _json(value: Any) -> bytes:

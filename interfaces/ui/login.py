@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from interfaces.ui.access.limits import Limit
@@ -21,7 +21,10 @@ _LONGEST = 200
 async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of an urlencoded form, each cut at a length that no field of ours reaches."""
     body = (await request.body()).decode("utf-8", "replace")
-    fields = parse_qs(body, keep_blank_values=True, max_num_fields=20)
+    try:
+        fields = parse_qs(body, keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        raise HTTPException(400, "that form could not be read") from None
     return {name[:40]: values[0][:1_000] for name, values in fields.items()}
 
 

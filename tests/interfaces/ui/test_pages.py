@@ -32,6 +32,25 @@ def rows(body, title):
     return [dict(zip(keys, row, strict=True)) for row in found["rows"]]
 
 
+def test_a_fault_of_ours_is_a_500_in_the_log_and_no_fault_of_who_asked(seated, monkeypatch):
+    """A page that fails with ValueError is not "could not be read"; a form that cannot be read is."""
+    from interfaces.ui.pages import news
+
+    client, csrf = seated()
+
+    def fail(_world, _asked):
+        raise ValueError("min() of nothing")
+
+    monkeypatch.setattr(news, "data", fail)
+    with pytest.raises(ValueError, match="min"):  # what the server logs
+        client.get("/api/news")
+    client._transport.raise_server_exceptions = False
+    answer = client.get("/api/news")
+    assert (answer.status_code, "went wrong here" in answer.json()["error"]) == (500, True)
+    many = {f"f{number}": "" for number in range(30)} | {"csrf": csrf}
+    assert client.post("/orders/stop-entries", data=many).status_code == 400
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_page_and_its_data_answer(seated, page):
     """Of a world in which one trade was made."""

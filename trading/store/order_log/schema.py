@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect
 from trading.store.order_log.shards import shard_of
 
 # The revision that these tables are at: the newest file in migrations/versions. Raise it with every new one.
-HEAD = "0010"
+HEAD = "0011"
 
 metadata = sa.MetaData()
 

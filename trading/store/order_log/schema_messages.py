@@ -82,3 +82,11 @@ bot_audit = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),  # done | asked | refused | failed | flood, and why
     sqlite_autoincrement=True,
 )
+
+# As revision 0011; on Postgres only the code keeps to it.
+_SAID = "SELECT RAISE(ABORT, 'bot_audit is added to, never changed')"
+_KEPT = "seq, at_wall_ms, update_id, command, arguments, outcome"
+for _name, _event in (("update", f"UPDATE OF {_KEPT}"), ("delete", "DELETE")):
+    _text = f"CREATE TRIGGER bot_audit_{_name} BEFORE {_event} ON bot_audit BEGIN {_SAID}; END"
+    _ddl = sa.DDL(_text)  # type: ignore[no-untyped-call]  # SQLAlchemy has it untyped
+    sa.event.listen(bot_audit, "after_create", _ddl.execute_if(dialect="sqlite"))

@@ -89,6 +89,22 @@ def test_a_log_at_any_revision_between_goes_on_to_head(url, steps):
     assert differences(url) == []
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_row_of_the_bot_s_audit_cannot_be_changed_or_removed(tmp_path, is_old):
+    """By nobody's SQL, in a new log and an upgraded one; only who it was may be made nobody."""
+    url = f"sqlite:///{tmp_path}/orders.db"
+    if is_old:
+        make_old_log(url)
+    OrderLog(url).close()
+    with sqlite3.connect(tmp_path / "orders.db") as file:
+        file.execute("INSERT INTO bot_audit VALUES (1, 5, 7, 42, 'u1', '/stop', '', 'done')")
+        file.execute("UPDATE bot_audit SET user_id = 'left-1', telegram_id = 0")
+        for change in ("UPDATE bot_audit SET outcome = 'refused'", "DELETE FROM bot_audit"):
+            with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+                file.execute(change)
+        assert file.execute("SELECT user_id, outcome FROM bot_audit").fetchall() == [("left-1", "done")]
+
+
 def test_a_copy_of_the_file_is_kept_as_it_was(tmp_path):
     """The copy opens by itself, has no revision and every row."""
     url = old_sqlite(tmp_path)

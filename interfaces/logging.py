@@ -37,7 +37,7 @@ _SECRET_VALUES = (
     re.compile(r"(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/=-]{8,})"),
 )
 # MEXC's keys (mx0...), Telegram's bot tokens, and hex of an HMAC-SHA256, wherever they stand.
-_SECRET_SHAPES = re.compile(r"\bmx0[A-Za-z0-9]{8,}\b|\b\d{8,10}:[A-Za-z0-9_-]{30,}|\b[0-9a-fA-F]{64}\b")
+_SECRET_SHAPES = re.compile(r"\bmx0[A-Za-z0-9]{8,}\b|(?<!\d)\d{8,10}:[A-Za-z0-9_-]{30,}|\b[0-9a-fA-F]{64}\b")
 _MAX_DEPTH = 6
 # First part of our loggers' names: the layers, and two rooms that are named without their layer.
 _OURS = {"interfaces", "pipelines", "assets", "resources", "trading", "bench", "execution", "notifications"}

@@ -121,3 +121,10 @@ def test_a_library_s_chatter_is_dropped_and_its_warnings_pass(log):
     logging.getLogger("ccxt.base").debug("whole signed request")
     logging.getLogger("sqlalchemy.pool").warning("connection lost")
     assert [line["event"] for line in log()] == ["connection lost"]
+
+
+def test_a_bot_s_token_within_an_address_is_masked():
+    """Telegram's addresses hold it behind the word bot, without a gap."""
+    token = f"123456789:{'A' * 35}"
+    address = f"https://api.telegram.org/bot{token}/getUpdates"
+    assert redact_text(address) == f"https://api.telegram.org/bot{MASK}/getUpdates"

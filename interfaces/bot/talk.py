@@ -127,8 +127,9 @@ class Talk:
         command = None if name is None else self._commands.find(name)
         told = " ".join(words)
         if command is None:
+            # Whatever was meant, it may be a mistyped code or a pasted key: the audit keeps none of it.
             shown = f"/{name}" if name else "text"
-            self._note(update, chat.user_id, shown, told, "refused: no such command")
+            self._note(update, chat.user_id, shown, "***" if words else "", "refused: no such command")
             return Answer("I know no such command; /help lists them.")
         if command.role is Role.OPERATOR and chat.role is not Role.OPERATOR:
             self._note(update, chat.user_id, f"/{command.name}", told, "refused: operators only")

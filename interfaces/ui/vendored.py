@@ -1,7 +1,8 @@
 """The browser libraries, by name and hash: which files of which npm package `sluice ui` serves.
 
 `python -m interfaces.ui.vendored` checks them; `--take FOLDER` copies them out of a `node_modules` first.
-They are fetched at set-up (scripts/browser.sh) and never committed.
+They are fetched at set-up (scripts/browser.sh) and never committed. The accessibility checker of the tests
+comes the same way into a folder beside, which is never served.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VENDOR = Path(__file__).with_name("vendor")
+CHECKERS = Path(__file__).with_name("vendor-checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,26 @@ FILES = (
 )
 
 
-def wrong(folder: Path = VENDOR) -> list[str]:
+# For tests alone: nothing that a browser of ours is sent.
+CHECKS = (
+    File("axe.js", "axe-core/axe.min.js", "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"),
+)
+
+
+def wrong(folder: Path = VENDOR, files: tuple[File, ...] = FILES) -> list[str]:
     """Return a sentence for each file that is missing or is not the one that was reviewed; empty is well."""
-    return [said for file in FILES if (said := _wrong(file, folder / file.name))]
+    return [said for file in files if (said := _wrong(file, folder / file.name))]
 
 
-def take(modules: Path, folder: Path = VENDOR) -> None:
+def wrong_checks() -> list[str]:
+    """Return the same of what only tests load."""
+    return wrong(CHECKERS, CHECKS)
+
+
+def take(modules: Path, folder: Path = VENDOR, files: tuple[File, ...] = FILES) -> None:
     """Copy the files out of `modules` into `folder`; one with another hash is not copied."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in FILES:
+    for file in files:
         source = modules / file.source
         if not _wrong(file, source):
             temporary = folder / f".{file.name}.tmp"
@@ -63,7 +76,8 @@ def main(arguments: list[str]) -> int:
     """Take and check; the exit code says whether all is there."""
     if arguments[:1] == ["--take"]:
         take(Path(arguments[1]))
-    found = wrong()
+        take(Path(arguments[1]), CHECKERS, CHECKS)
+    found = wrong() + wrong_checks()
     if "--quiet" not in arguments:
         for said in found:
             print(f"setup: {said}", file=sys.stderr)

@@ -1,10 +1,15 @@
 """A dashboard over the small traded world, with one operator and one viewer."""
 
+import logging
 import re
+import socket
+import threading
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
+from bench import chromium
 from interfaces.ui.access.accounts import Accounts, Role
 from interfaces.ui.app import create_app
 from interfaces.ui.desk import Desk
@@ -12,6 +17,7 @@ from interfaces.ui.world import World
 from resources.settings import load_settings
 
 PASSWORD = "correct-horse-battery"
+SEEN = {"symbol": "AAA/USDT", "user": "u1", "group": ""}
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +71,30 @@ def seated(desk, app):
         return client, desk.sessions.get(token).csrf
 
     return seat
+
+
+@pytest.fixture
+def served(desk):
+    """The dashboard on a free port, in a thread."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(desk), log_level="error", timeout_graceful_shutdown=1))
+    # Open streams are cut at the end of a test, which the server would tell at length.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def tab(tmp_path):
+    with chromium.browser(chromium.found(), tmp_path / "profile") as made:
+        yield made
+
+
+def visit(tab, base, page):
+    asked = "&".join(f"{name}={SEEN[name].replace('/', '%2F')}" for name in page.asks)
+    tab.go(f"{base}{page.path}?{asked}")
+    tab.wait("document.documentElement.dataset.ready === 'yes'")

@@ -1,51 +1,18 @@
 """In a real browser, every address but 127.0.0.1 blocked: pages draw, ask nothing outside, can be used."""
 
-import logging
-import socket
-import threading
-
 import pytest
-import uvicorn
 
 from bench import chromium
 from interfaces.ui import vendored
-from interfaces.ui.app import create_app
 from interfaces.ui.catalogue import PAGES
-from tests.interfaces.ui.conftest import PASSWORD
-from tests.interfaces.ui.test_pages import NAMES, spoil
+from tests.interfaces.ui.conftest import PASSWORD, visit
+from tests.interfaces.ui.test_pages import spoil
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(chromium.found() is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(bool(vendored.wrong()), reason="no browser libraries here: make setup fetches them"),
 ]
-
-
-@pytest.fixture
-def served(desk):
-    """The dashboard on a free port, in a thread."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(desk), log_level="error", timeout_graceful_shutdown=1))
-    # Open streams are cut at the end of a test, which the server would tell at length.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture
-def tab(tmp_path):
-    with chromium.browser(chromium.found(), tmp_path / "profile") as made:
-        yield made
-
-
-def visit(tab, base, page):
-    asked = "&".join(f"{name}={NAMES[name].replace('/', '%2F')}" for name in page.asks)
-    tab.go(f"{base}{page.path}?{asked}")
-    tab.wait("document.documentElement.dataset.ready === 'yes'")
 
 
 def test_every_page_draws_and_asks_nothing_outside(tab, served, traded):

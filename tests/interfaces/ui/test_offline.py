@@ -42,6 +42,17 @@ def test_the_library_here_is_the_one_that_was_reviewed():
     if not vendored.VENDOR.is_dir() or not any(vendored.VENDOR.glob("*.js")):
         pytest.skip("no browser libraries here: `make setup` fetches them from the npm registry")
     assert vendored.wrong() == []
+    if vendored.CHECKERS.is_dir() and any(vendored.CHECKERS.glob("*.js")):
+        assert vendored.wrong_checks() == []
+
+
+def test_the_checker_of_the_tests_is_never_served(client):
+    """It lies beside the folder that is served: 654 kB that no viewer needs."""
+    names = {file.name for file in vendored.CHECKS}
+    assert names == {"axe.js"}
+    assert not names & {file.name for file in vendored.FILES}
+    for path in ("/vendor/axe.js", "/vendor-checks/axe.js", "/vendor/../vendor-checks/axe.js"):
+        assert client.get(path).status_code == 404
 
 
 def test_a_changed_library_is_not_taken(tmp_path):
@@ -63,7 +74,9 @@ def test_the_npm_lock_has_hashes_and_no_addresses():
     packages = {name: row for name, row in json.loads(lock)["packages"].items() if name}
     assert packages
     assert all(row["integrity"].startswith("sha512-") for row in packages.values())
-    wanted = json.loads((FOLDER / "package.json").read_text())["dependencies"]
+    asked = json.loads((FOLDER / "package.json").read_text())
+    wanted = asked["dependencies"] | asked["devDependencies"]
+    assert {"lightweight-charts", "axe-core"} <= wanted.keys()
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
 
 
@@ -73,8 +86,9 @@ def test_libraries_are_never_committed():
     listed = subprocess.run(
         ["git", "ls-files", "interfaces/ui"], cwd=root, capture_output=True, text=True, check=False
     )
-    assert "vendor/" not in listed.stdout.replace("vendored", "")
-    assert "interfaces/ui/vendor/" in (root / ".gitignore").read_text()
+    assert not re.findall(r"/vendor(-checks)?/", listed.stdout)
+    ignored = (root / ".gitignore").read_text().splitlines()
+    assert {"interfaces/ui/vendor/", "interfaces/ui/vendor-checks/"} <= set(ignored)
 
 
 def test_help_imports_neither_framework_nor_pages():

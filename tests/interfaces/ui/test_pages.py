@@ -10,15 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from interfaces.ui.catalogue import PAGES
+from tests.interfaces.ui.conftest import SEEN
 from tests.trading.store.lineage_world import AT
 from trading.store.order_log import schema
 
 HOSTILE = ['<img src=x onerror="alert(1)">/USDT', "\u202eTDSU/CBA", "<script>alert(1)</script>", "Ж" * 10_000]
-NAMES = {"symbol": "AAA/USDT", "user": "u1", "group": ""}
 
 
 def query(page, **names):
-    given = NAMES | names
+    given = SEEN | names
     return {name: given[name] for name in page.asks}
 
 

@@ -31,7 +31,7 @@ ai: $(AI) ## add the optional extra for neural networks and reinforcement learni
 run: $(STAMP) $(MANIFEST) ## the whole line once: 2,610 symbols to paper trades, ends by itself
 	@$(BIN)/sluice run $(ARGS)
 
-dev: $(STAMP) $(MANIFEST) $(BROWSER) ## exchange, Valkey, engine and the Dagster UI on http://127.0.0.1:3000
+dev: $(STAMP) $(MANIFEST) $(BROWSER) ## exchange, Valkey, engine, the dashboard (:8050) and the Dagster UI (:3000)
 	@$(BIN)/sluice dev $(ARGS)
 
 test: $(AI) $(MANIFEST) $(BROWSER) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")

@@ -1,4 +1,4 @@
-"""`sluice dev`: the current world, alive: exchange, Valkey, engine and the Dagster UI, until Ctrl-C.
+"""`sluice dev`: the current world, alive: exchange, Valkey, engine, dashboard and Dagster UI, until Ctrl-C.
 
 It resumes what `sluice run` left, so the UI shows that very run. Every child is ended by pid on the way out.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from interfaces.run.options import World
     from resources.settings import Settings
 
-app = typer.Typer(help="Exchange, Valkey, engine and the Dagster UI on 127.0.0.1:3000.")
+app = typer.Typer(help="Exchange, Valkey, engine, dashboard and the Dagster UI on 127.0.0.1:3000.")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 METRICS_PORT = 9464  # of the engine; taken by another world, it is a warning there
@@ -38,8 +38,12 @@ def dev(
     workers: Annotated[
         int, typer.Option(min=1, max=16, help="Engine processes; one that dies is started again.")
     ] = 1,
+    dashboard_port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Port of the dashboard; a free one where it is taken.")
+    ] = 8050,
 ) -> None:
     """Serve the current world until interrupted; makes the default world if there is none yet."""
+    from interfaces.run import dashboard
     from resources.addresses import require_unserved, serving
     from resources.settings import load_settings
 
@@ -64,7 +68,12 @@ def dev(
         watched = [exchange]
         if trade:
             watched.append(_engine(children, environment, logs, workers))
+        dashboard_port, password = dashboard.port_for(dashboard_port), dashboard.first_password(settings.home)
+        watched.append(dashboard.start(logs, environment, dashboard_port))
+        children.callback(watched[-1].stop)
         ui = _user_interface(children, environment, logs, port)
+        dashboard.wait_until_up(watched[-1], dashboard_port)
+        print(dashboard.said(dashboard_port, password))
         _say(world, port, logs, control.base_url)
         _watch(watched, ui)
 

@@ -11,7 +11,13 @@ from resources.learning import Learning
 from resources.lifecycle import Lifecycle, LifeRules
 from resources.order_log import OrderLogResource
 from resources.retraining import candidate_now
-from resources.standing import alert_of_champion, alert_of_policy, taught_by
+from resources.standing import (
+    alert_of_candidate,
+    alert_of_champion,
+    alert_of_policy,
+    alert_of_shadow,
+    taught_by,
+)
 from resources.store import Store
 from trading.learning.evaluation import EvaluationRules
 from trading.learning.shadow import ShadowRules
@@ -76,6 +82,7 @@ def model_candidate(
     store: Store,
     learning: Learning,
     exchange: Exchange,
+    order_log: OrderLogResource,
 ) -> dg.MaterializeResult[None]:
     """The newest candidate: which kind, from which training set, with which say. **One row.**
 
@@ -83,10 +90,12 @@ def model_candidate(
     under the hash of its bytes. In `research` the row before stands once there is a verdict, and no
     error budget is spent: `retraining_sensor` says when (weekly, new decisions, drift). `weight` is its
     validated say beside the rules, 0 if it earned none. `model_id` is empty where there was nothing to
-    learn from; `model_evaluation` says why. If it fails: `sluice models list`, then the run's log.
+    learn from, or it could not be judged (bad rows, a missing extra: the operator is told once);
+    `model_evaluation` says why. If it fails: `sluice models list`, then the run's log.
     """
     at, rules = exchange.market_time(), life_rules(config)
     found = candidate_now(context.run.job_name, store, learning, at, rules)
+    alert_of_candidate(order_log, learning, found, at)
     version = store.publish(
         "model_candidate",
         found,
@@ -168,6 +177,7 @@ def champion(
     operator is told once. What people overrode is in the table below. Undo: `sluice models rollback`.
     """
     at = exchange.market_time()
+    alert_of_shadow(order_log, learning, at)
     found = Lifecycle(store, learning, at).champion()
     alert_of_champion(order_log, found, at)
     alert_of_policy(order_log, learning, at)
@@ -285,13 +295,13 @@ def model_drift(
     the champion. Empty without a champion.
     """
     from resources.predictions import drifted
+    from trading.learning.drift import in_words as drift_in_words
 
     frame = drifted(store, learning)
     about = {"inputs": ["prediction_outcomes"], "run_id": context.run_id, "at": exchange.market_time()}
     version = store.publish("model_drift", frame, key=["figure", "feature"], **about)
-    worst = frame.filter(pl.col("figure") == "psi")["value"].max() or 0.0
-    alarms = frame.filter("is_alarm").height
-    return materialized(version, {"largest PSI": worst, "alarms": alarms, "figures": table(frame)})
+    told = {"alarms": frame.filter("is_alarm").height, "figures": table(frame)}
+    return materialized(version, drift_in_words(frame) | told)
 
 
 @dg.asset_check(asset=model_drift, blocking=True, description="An alarm is a figure beyond its bound.")

@@ -44,7 +44,7 @@ def known_at(
     return Known(
         at,
         last,
-        had_data=told is not None and told["verdict"] != Verdict.NO_DATA,
+        had_data=told is not None and told["verdict"] not in (Verdict.NO_DATA, Verdict.FAILED),
         new_decisions=_ended_since(store, last, order_log),
         alarms=_alarms(store),
         running=running,

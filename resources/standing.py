@@ -8,9 +8,12 @@ import polars as pl
 from resources.learning import Learning
 from resources.order_log import OrderLogResource
 from resources.store import Store
+from trading.learning.candidacy import failure
 from trading.learning.journal import Deed
 from trading.learning.registry import ModelRegistry
+from trading.learning.succession import shadow_trouble
 from trading.market.errors import SluiceError
+from trading.market.lineage import digest
 from trading.market.timeframes import to_ms
 
 _MADE_CHAMPION = frozenset({Deed.PROMOTED, Deed.FORCED_PROMOTION})
@@ -68,3 +71,21 @@ def alert_of_policy(order_log: OrderLogResource, learning: Learning, at: datetim
     if said and now is not None:
         key = f"policy-refused-{now[0]}-{to_ms(now[1])}"
         order_log.tell(key, "model", f"{said}: rules and model go on without it", at)
+
+
+def alert_of_candidate(
+    order_log: OrderLogResource, learning: Learning, found: pl.DataFrame, at: datetime
+) -> None:
+    """Tell the operator once per reason that no candidate could be judged: nothing else changes."""
+    said = failure(learning.registry, found["evaluation_id"][0])
+    if said:
+        text = f"no candidate could be judged: {said}: rules and champion go on as they were"
+        order_log.tell(f"candidate-failed-{digest(said)}", "model", text, at)
+
+
+def alert_of_shadow(order_log: OrderLogResource, learning: Learning, at: datetime) -> None:
+    """Tell the operator once that the watched model cannot be asked, and that its period ends as failed."""
+    said, now = shadow_trouble(learning.registry), learning.registry.journal.standing().shadow
+    if said and now is not None:
+        key = f"shadow-refused-{now.model_id}-{to_ms(now.started_at)}"
+        order_log.tell(key, "model", f"{said}: its shadow period fails, rules and champion go on", at)

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from resources import lifecycle
 from resources.learning import Learning
 from resources.lifecycle import Lifecycle, LifeRules
+from resources.order_log import OrderLogResource
+from resources.standing import alert_of_candidate
 from resources.store import Store
 from tests.assets.embedded import settings_of
+from trading.learning import candidacy
 from trading.learning.evaluation import EvaluationRules
 from trading.learning.shadow import ShadowRules
 from trading.market.frames import CANDLES, MARKETS, TICKERS
@@ -171,15 +173,35 @@ def test_a_model_is_held_against_the_candles_of_what_was_decided_on(store, monke
     """Buying and holding on the line: the day's last close of each symbol decided on, no other's."""
     research(store, UP, DOWN)
     asked = []
-    real = lifecycle.evaluate
+    real = candidacy.evaluate
     monkeypatch.setattr(
-        lifecycle,
+        candidacy,
         "evaluate",
         lambda *given, context, **about: asked.append(context) or real(*given, context=context, **about),
     )
     passed(store)
     found = asked[0].candles.sort("symbol")
     assert found.rows() == [(DOWN, FIRST, 100.0), (UP, FIRST, 100.0)]
+
+
+def test_what_cannot_be_judged_is_told_once_with_its_reason_and_changes_nothing(store):
+    """A NaN in a pool that was altered by hand: verdict failed, one message, rules go on."""
+    log, learning = OrderLogResource(), Learning()
+    row = dict.fromkeys(POOL) | dict.fromkeys(FEATURES, float("nan"))
+    row |= {"signal_id": "s1", "symbol": UP, "bar_time": FIRST, "source": "paper", "score": 0.5}
+    row |= {"decided_at": FIRST + BAR, "opened_at": FIRST + BAR, "closed_at": FIRST + 2 * BAR}
+    row |= {"net_return": -0.01, "fee_ratio": 0.001}
+    schema = POOL | dict.fromkeys(FEATURES, pl.Float64)
+    store.publish("trade_pool", pl.DataFrame([row], schema=schema), key=["signal_id", "source"])
+    for _ in range(2):
+        made, verdict, now = passed(store)
+        alert_of_candidate(log, learning, store.lake.read("model_candidate"), AT)
+    assert (verdict["verdict"], made["model_id"], now["state"]) == ("failed", None, "none")
+    assert "must be a finite number, was nan in decision s1" in verdict["verdict_reason"]
+    with log.open() as opened:
+        (event,) = opened.outbox.waiting()
+    assert verdict["verdict_reason"] in event.payload["text"]
+    assert learning.champion(store) is None
 
 
 def test_models_of_worlds_do_not_mix(store):

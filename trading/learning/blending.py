@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from trading.backtest.validation.bootstrap import mean_p_value
 from trading.learning.dataset import Floats, Ints
 from trading.learning.scoring import Predictions
 from trading.market.errors import BadInput
@@ -138,14 +139,12 @@ def _later_folds(found: Predictions, regimes: Ints, rules: BlendRules) -> tuple[
 
 
 def chance(gained: Floats, days: Ints, rules: BlendRules) -> float:
-    """Return the share of resamplings of whole days in which nothing was gained; 1 of no rows."""
+    """Return the p-value of "a day gains nothing": the bootstrap of approvals, over daily sums."""
     if not len(gained):
         return 1.0
     names, place = np.unique(days, return_inverse=True)
-    sums = np.bincount(place, gained, len(names))
-    rng = np.random.default_rng(rules.seed)
-    draws = sums[rng.integers(0, len(names), (rules.draws, len(names)))].sum(axis=1)
-    return float((1 + np.sum(draws <= 0)) / (1 + rules.draws))
+    sums = np.bincount(place, gained, len(names)).astype(np.float64)
+    return mean_p_value(sums, rules.draws, np.random.default_rng(rules.seed))
 
 
 def _with_weight(blend: Blend, weight: float) -> Blend:

@@ -122,6 +122,17 @@ def drift_rows(
     return frame.sort("is_alarm", "value", descending=[True, True])
 
 
+def in_words(rows: pl.DataFrame) -> dict[str, float | str | None]:
+    """Return the largest PSI of `DRIFTS`, None where none was measured, and a sentence about it."""
+    measured = rows.filter(pl.col("figure") == "psi").sort("value", descending=True)
+    if measured.is_empty():
+        said = "no champion that can be used, or too few decisions since: PSI was not measured"
+        return {"largest PSI": None, "PSI": said}
+    worst = measured.row(0, named=True)
+    said = f"{worst['feature']} moved most: {worst['value']:.3g} over {worst['rows']} decisions"
+    return {"largest PSI": float(worst["value"]), "PSI": said}
+
+
 def _live_loss(ended: pl.DataFrame, rules: DriftRules) -> tuple[object, ...]:
     p = np.clip(ended["probability"].to_numpy(), 1e-6, 1 - 1e-6)
     gain = ended["net_return"].to_numpy() > 0

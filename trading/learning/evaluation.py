@@ -1,7 +1,8 @@
 """Does a model beat simple things after costs? The protocol is run, the gate judges, the best is fitted.
 
 `promoted` = every rule passed, `refused` = one failed (too few days among them), `no_data` = too little
-to measure anything. Most models deserve to be refused; the rules trade on without them.
+to measure anything, `failed` = bad rows, a damaged file or a missing extra. Most models deserve to be
+refused; the rules trade on without them.
 """
 
 from collections.abc import Mapping

@@ -35,6 +35,8 @@ class TriggerRules:
         if self.every_days <= 0 or self.new_decisions < 1 or self.cool_down_hours < 0:
             was = f"{self.every_days}, {self.new_decisions}, {self.cool_down_hours}"
             raise BadInput(f"every_days > 0, new_decisions >= 1, cool_down_hours >= 0, were {was}")
+        if not self.drift_days >= 0:
+            raise BadInput(f"drift_days must be a number of days, at least 0, was {self.drift_days}")
 
 
 @dataclass(frozen=True, slots=True)

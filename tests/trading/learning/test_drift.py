@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trading.learning.drift import DriftRules, adwin, drift_rows
+from trading.learning.drift import DRIFTS, DriftRules, adwin, drift_rows, in_words
 from trading.learning.psi import Reference, drift, psi, reference_of
 from trading.market.errors import BadInput
 
@@ -160,3 +160,15 @@ def test_bounds_without_meaning_are_refused() -> None:
         DriftRules(psi=0.0)
     with pytest.raises(BadInput, match="delta"):
         DriftRules(delta=1.0)
+
+
+def test_where_no_psi_was_measured_nothing_is_told_to_be_zero() -> None:
+    """0.0 would read as "has not moved": no figure, and words."""
+    loss = ("m", "live_loss", None, 0.0, 0.0, False, 5, "no change found")
+    for frame in (pl.DataFrame(schema=DRIFTS), pl.DataFrame([loss], schema=DRIFTS, orient="row")):
+        told = in_words(frame)
+        assert told["largest PSI"] is None
+        assert "was not measured" in told["PSI"]
+    psis = [("m", "psi", name, value, 0.25, False, 300, "") for name, value in (("f_a", 0.0), ("f_b", 0.1))]
+    told = in_words(pl.DataFrame([loss, *psis], schema=DRIFTS, orient="row"))
+    assert told == {"largest PSI": 0.1, "PSI": "f_b moved most: 0.1 over 300 decisions"}

@@ -73,3 +73,6 @@ def test_rules_without_meaning_are_refused() -> None:
     """Values and bounds are named."""
     with pytest.raises(BadInput, match="new_decisions >= 1"):
         TriggerRules(new_decisions=0)
+    for days in (-0.5, float("nan")):
+        with pytest.raises(BadInput, match=f"drift_days must be .* was {days}"):
+            TriggerRules(drift_days=days)

@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     PROMOTED = "promoted"
     REFUSED = "refused"
     NO_DATA = "no_data"
+    FAILED = "failed"  # what it was to learn from, or on, was refused: the reason says by whom
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMP := $(VENV)/.sluice-setup
 AI := $(VENV)/.sluice-ai
+DOCS := $(VENV)/.sluice-docs
 BROWSER := $(VENV)/.sluice-browser
 MANIFEST := dbt/target/manifest.json
 DBT_SOURCES := $(shell find dbt -name target -prune -o -name logs -prune -o \( -name '*.sql' -o -name '*.yml' \) -print 2>/dev/null)
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ai run dev test test-slow check bench lock clean clean-data
+.PHONY: help setup ai run dev docs test test-slow check bench lock clean clean-data
 
 help: ## list the targets
 	@echo "Sluice: the whole market in, only gold out. First time? make run"
@@ -34,10 +35,14 @@ run: $(STAMP) $(MANIFEST) ## the whole line once: 2,610 symbols to paper trades,
 dev: $(STAMP) $(MANIFEST) $(BROWSER) ## exchange, Valkey, engine, the dashboard (:8050) and the Dagster UI (:3000)
 	@$(BIN)/sluice dev $(ARGS)
 
-test: $(AI) $(MANIFEST) $(BROWSER) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
+docs: $(DOCS) $(MANIFEST) ## the reference from code, then all pages as a site in site/, links checked
+	@$(BIN)/sluice docs reference
+	@$(BIN)/sluice docs site
+
+test: $(AI) $(DOCS) $(MANIFEST) $(BROWSER) ## all tests but the slow ones, on two processes (one: make test ARGS="-n 0")
 	@$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup --reruns 1 -rR $(ARGS)
 
-test-slow: $(AI) $(MANIFEST) $(BROWSER) ## only the slow tests (minutes)
+test-slow: $(AI) $(DOCS) $(MANIFEST) $(BROWSER) ## only the slow tests (minutes)
 	@$(PY) -m pytest -m slow $(ARGS)
 
 check: $(STAMP) $(MANIFEST) ## lint, format, types, layers, dbt, definitions: what CI runs before the tests
@@ -56,7 +61,7 @@ lock: $(STAMP) ## resolve the dependencies anew and write the hashed locks
 
 clean: ## remove what was generated, never data/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dbt/target dbt/logs
-	rm -rf *.egg-info report.html logs
+	rm -rf *.egg-info report.html logs site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find dagster_home -mindepth 1 ! -name dagster.yaml -delete
 
@@ -71,6 +76,12 @@ $(AI): $(STAMP) requirements-ai.lock
 	@echo "setup: adding the extra ai"
 	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(PY) --require-hashes -r requirements-ai.lock
 	@touch $(AI)
+
+# Sphinx with its theme: only for the site and the tests that build it.
+$(DOCS): $(STAMP) requirements-docs.lock
+	@echo "setup: adding the extra docs"
+	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(PY) --require-hashes -r requirements-docs.lock
+	@touch $(DOCS)
 
 # The dashboard's chart library. Without a registry nothing else stops: pages say that charts are missing, and the
 # next make tries again.

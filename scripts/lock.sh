@@ -14,7 +14,7 @@ with open('pyproject.toml', 'rb') as file:
 compile pyproject.toml --extra dev -o requirements.lock
 # The heavy extras come on top of the core, held to the versions it was tested with. They are resolved
 # apart from pyproject.toml: with it, uv 0.13.9 finds no jaxlib wheel for Linux that it finds without.
-for name in ai alerts browser postgres node; do
+for name in ai alerts browser docs postgres node; do
     extra "$name" | compile - --constraint requirements.lock -o "requirements-$name.lock"
 done
 echo uv | compile - -o requirements-uv.lock

@@ -43,6 +43,7 @@ TOGETHER = {
     "dbt/": "the line",
     "pipelines/": "the line",
     "integration/": "processes",
+    "docs/": "the line",
     "interfaces/": "processes",
 }
 

@@ -129,6 +129,45 @@ def import_(
     print(f"{bars:,} candles of {venue} are stored for research; their pairs are refused by rule own_candles")
 
 
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Parquet to write; one that is there is replaced.")],
+    timeframe: Annotated[str, typer.Option(help="Bar length; default: the world's.", metavar="T")] = "",
+    since: From = "",
+    until: To = "",
+    symbols: Annotated[str, Option(metavar="BTC/USDT,…", help="Default: every symbol that is stored.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write stored candles as the file that `sluice backtest`, `search` and `run --candles` read.
+
+    Columns: symbol, ts (opening time, UTC), open, high, low, close, volume.
+    Example: sluice data export candles.parquet
+    """
+    from resources.settings import load_settings
+    from trading.market.errors import BadInput, MissingData
+    from trading.ohlcv.choices import chosen_moment, chosen_timeframes
+    from trading.store.candles import CandleStore
+
+    settings = load_settings()
+    with wrong_use():
+        bar = chosen_timeframes(timeframe, [settings.timeframe])[0].name
+        start = chosen_moment(since, "--from") if since else None
+        end = chosen_moment(until, "--to", is_end=True) if until else None
+        if not file.absolute().parent.is_dir():
+            raise BadInput(f"no folder to write {file} into; make it, or name another")
+        wanted = [name.strip().upper() for name in symbols.split(",") if name.strip()] or None
+    frame = CandleStore(settings.lake_dir).read(bar, start=start, end=end, symbols=wanted)
+    if frame.is_empty():
+        raise MissingData(f"world {settings.world} stores no such {bar} candles. Next: sluice data status")
+    columns = ["symbol", "open_time", "open", "high", "low", "close", "volume"]
+    frame.select(columns).rename({"open_time": "ts"}).write_parquet(file)
+    told = {"file": file, "timeframe": bar, "symbols": frame["symbol"].n_unique(), "bars": frame.height}
+    if as_json:
+        print_json(told)
+    else:
+        print(f"{told['bars']:,} {bar} bars of {told['symbols']:,} symbols: {file}")
+
+
 def _run(task: str, as_json: bool, *words: str, again: bool = False) -> None:
     from interfaces.cli import history_work
 

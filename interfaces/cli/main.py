@@ -134,6 +134,7 @@ COMMANDS = {
     "doctor": Mount(
         "interfaces.cli.doctor", "Check this machine and this project; say what to fix.", _MACHINE
     ),
+    "docs": Mount("interfaces.cli.docs", "The reference from code; all pages as a site, offline.", _MACHINE),
     "version": Mount("interfaces.cli.version", "Version of the project and of what it stands on.", _MACHINE),
 }
 PROJECT_ROOT = Path(__file__).resolve().parents[2]

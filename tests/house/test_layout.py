@@ -173,6 +173,6 @@ def test_extras_are_locked_to_the_core_s_versions():
         return dict(found)
 
     core = pins("requirements.lock")
-    for name in ("ai", "alerts", "browser", "postgres"):
+    for name in ("ai", "alerts", "browser", "docs", "postgres"):
         extra = f"requirements-{name}.lock"
         assert {name: v for name, v in pins(extra).items() if core.get(name, v) != v} == {}

@@ -138,3 +138,21 @@ def test_without_an_address_the_sentence_says_how_to_get_one(tmp_path, capsys):
     with settings_of(tmp_path):
         assert run(["data", "backfill"]) == 1
     assert "sluice exchange serve" in capsys.readouterr().err
+
+
+def test_what_is_stored_leaves_as_the_file_that_a_backtest_reads(home, capsys, tmp_path):
+    """Two days of two pairs are 384 bars, one pair's first day 96; the file passes the backtest's checks."""
+    from trading.backtest.candle_file import read_candles
+
+    run(["data", "backfill", *SPAN])
+    capsys.readouterr()
+    file = tmp_path / "candles.parquet"
+    assert told(capsys, "export", str(file)) == {
+        "file": str(file), "timeframe": "15m", "symbols": 2, "bars": 384,
+    }  # fmt: skip
+    only = ("--symbols", "btc/usdt", "--to", "2025-03-08")
+    assert told(capsys, "export", str(file), *only)["bars"] == 96
+    assert read_candles(file).symbols == ["BTC/USDT"]
+    assert run(["data", "export", str(file), "--symbols", "NONE/USDT"]) == 1
+    assert "no such 15m candles" in capsys.readouterr().err
+    assert "no folder" in refused(capsys, "export", str(tmp_path / "absent" / "c.parquet"))

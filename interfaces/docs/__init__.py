@@ -1,0 +1,1 @@
+"""The documentation as a program: pages made from code, and all pages as a site that asks nothing outside."""

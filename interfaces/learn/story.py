@@ -4,25 +4,24 @@ Nothing here trains, promotes, refuses or trades: jobs, sensors and the engine d
 a driver calls them at virtual times, with the market held still meanwhile.
 """
 
-import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from interfaces.learn.paper import PaperDesk
+from interfaces.learn.paper import paper_desk
 from interfaces.learn.planted import declared
 from interfaces.run.line import Line
 from interfaces.run.market import MarketControl
 from pipelines.windows import days_of_history, days_of_refresh
 from resources.settings import Settings
-from trading.market.timeframes import timeframe
+from trading.market.timeframes import Timeframe, timeframe
 from trading.store.lake import Lake
 
-MOST_SPEED = 20_000.0
+SCAN = 12  # the hour of the scan between two nights
+LOOKS = (3, 6, 9, SCAN, 15, 18, 21)  # hours of market time at which a closed bar is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +81,17 @@ def live_through(
 ) -> Story:
     """Let `days` of market time pass, the whole line at night and a scan at noon; tell what came of it."""
     line, lake = Line(settings.home / "unused", settings.world_dir / "dagster.log"), Lake(settings.lake_dir)
-    desk = PaperDesk.open(line, market, settings.database_url, settings.world_dir / "logs" / "engine.log")
     story, bar = Story(edge, declared(has_edge=edge == "planted")), timeframe(settings.timeframe)
-    with closing(desk.log):
+    with paper_desk(line, market, settings) as desk:
         for number in range(1, days + 1):
-            if number > 1:
-                _run_until(market, 12)
-                line.run("market_scan", tags=days_of_refresh(market.now(), bar))
-                desk.trade()
-            _run_until(market, 0)
+            for hour in LOOKS if number > 1 else ():
+                desk.pass_time(_next(market.now(), hour))
+                _look(line, market.now(), bar, is_scan=hour == SCAN)
+                desk.offer()
+            desk.pass_time(_next(market.now(), 0))
             line.run("research", tags=days_of_history(market.now(), bar, settings.history_bars))
             day = _told(lake, number, market.now(), _sensor(line), desk.closed())
-            desk.trade()
+            desk.offer()
             story.days.append(day)
             on_day(number, days, day)
     story.history = _history()
@@ -146,17 +144,19 @@ def rules(lake: Lake) -> pl.DataFrame:
     return frame.filter(pl.col("model").is_null() | (pl.col("model") == pl.col("chosen")))
 
 
-def _run_until(market: MarketControl, hour: int) -> None:
-    """Let market time run to five minutes past the next such hour, and hold it there."""
-    now = market.now()
+def _next(now: datetime, hour: int) -> datetime:
+    """Return five minutes past the next such hour."""
     target = now.replace(hour=hour, minute=5, second=0, microsecond=0)
-    if target <= now:
-        target += timedelta(days=1)
-    while (left := (target - market.now()).total_seconds()) > 0:
-        # The last stretch is walked: a late reading at full speed would be hours past midnight.
-        market.set_speed(min(MOST_SPEED, max(left / 0.5, 60.0)))
-        time.sleep(min(left / MOST_SPEED, 0.25))
-    market.set_speed(0.0)
+    return target if target > now else target + timedelta(days=1)
+
+
+def _look(line: Line, at: datetime, bar: Timeframe, *, is_scan: bool) -> None:
+    """Look at the bar that has closed: all survivors by a scan, approved pairs alone between two of them."""
+    if is_scan:
+        line.run("market_scan", tags=days_of_refresh(at, bar))
+        return
+    quick = {"config": {"only_approved": True}}
+    line.run("signal_tick", tags=days_of_refresh(at, bar), ops={"ohlcv": quick, "indicators": quick})
 
 
 def _sensor(line: Line) -> str:

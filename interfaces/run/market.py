@@ -1,12 +1,13 @@
 """The embedded exchange as the driver sees it: is it there, what is it, and how fast does its time run."""
 
 import json
+import time
 import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from trading.market.errors import Unreachable
-from trading.market.timeframes import from_ms
+from trading.market.timeframes import from_ms, to_ms
 
 TIMEOUT_S = 10.0
 
@@ -37,6 +38,14 @@ class MarketControl:
     def set_speed(self, speed: float) -> None:
         """Let market time run `speed` times as fast as the wall's; 0 freezes it."""
         self._post("/sluice/clock", {"speed": speed})
+
+    def run_until(self, moment: datetime, speed: float) -> None:
+        """Let market time run at `speed` up to `moment` and stand there, to the millisecond."""
+        target_ms = to_ms(moment)
+        self._post("/sluice/clock", {"speed": speed, "until_ms": target_ms})
+        while (left_ms := target_ms - to_ms(self.now())) > 0:
+            time.sleep(left_ms / 1000 / speed)
+        self.set_speed(0.0)
 
     def set_round_trip(self, milliseconds: float) -> None:
         """Let every answer take about this long, as a distant venue's would (±20 %, seeded)."""

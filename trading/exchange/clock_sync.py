@@ -70,6 +70,14 @@ class SyncedClock:
         self._doubt = inf  # the rate is known to this share
         self._reference: Sample | None = None
         self._lock = asyncio.Lock()
+        self._is_held = False
+
+    def hold(self) -> None:
+        """From now on the time is what the venue told last: for who moves the venue's time himself.
+
+        Nothing is estimated between two looks, so that the same moves give the same times in every run.
+        """
+        self._is_held = True
 
     @property
     def rate(self) -> float:
@@ -154,6 +162,11 @@ class SyncedClock:
 
     async def _take(self) -> None:
         sample = await self._sample()
+        if self._is_held:
+            self._samples.clear()
+            self._samples.append(sample)
+            self._rate, self._reference = 0.0, sample
+            return
         if self._fits(sample):
             self._extend(sample)
             return

@@ -1,10 +1,12 @@
 """Market time: wall time, stretched. Nothing here knows orders or rate limits.
 
-Market time is a piecewise-linear function of wall time; each change of speed starts a new piece.
+Market time is a piecewise-linear function of wall time; each change of speed starts a new piece. A piece may
+have an end, at which market time stands: to the millisecond, however late somebody looks.
 Windows that the venue measures in wall time (recvWindow) but receives in market time (timestamps
 of signed requests) are converted back through those pieces.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +26,7 @@ class _Piece(NamedTuple):
     wall_ns: int
     market_ms: float
     speed: float
+    until_ms: float = math.inf
 
 
 class MarketClock:
@@ -52,8 +55,9 @@ class MarketClock:
 
     @property
     def speed(self) -> float:
-        """Present speed; 0 while frozen."""
-        return self._pieces[-1].speed
+        """Present speed; 0 while frozen, and at the end of a piece."""
+        piece = self._pieces[-1]
+        return piece.speed if self._exact_ms(self._wall_ns()) < piece.until_ms else 0.0
 
     def now_ms(self) -> int:
         """Return market time in whole ms since the epoch."""
@@ -63,17 +67,28 @@ class MarketClock:
         """Return market time as an aware UTC datetime."""
         return from_ms(self.now_ms())
 
-    def set_speed(self, speed: float) -> None:
+    def set_speed(self, speed: float, until_ms: int | None = None) -> None:
         """Go on from this moment at `speed`; 0 freezes. Market time itself never jumps.
+
+        Parameters
+        ----------
+        speed : float
+            Market seconds per wall second.
+        until_ms : int, optional
+            Market time at which it stands again, exactly; not before now.
 
         Raises
         ------
         BadInput
-            If `speed` is negative, not finite, or above `MAX_SPEED`.
+            If `speed` is negative, not finite, or above `MAX_SPEED`, or `until_ms` has passed.
         """
         _check_speed(speed)
         wall_ns = self._wall_ns()
-        self._pieces.append(_Piece(wall_ns, self._exact_ms(wall_ns), speed))
+        now_ms = self._exact_ms(wall_ns)
+        if until_ms is not None and until_ms < now_ms:
+            raise BadInput(f"until_ms must not be before market time {now_ms:.0f}, was {until_ms}")
+        end_ms = math.inf if until_ms is None else float(until_ms)
+        self._pieces.append(_Piece(wall_ns, now_ms, speed, end_ms))
         if speed > 0:
             self._nominal = speed
 
@@ -100,7 +115,7 @@ class MarketClock:
 
     def _exact_ms(self, wall_ns: int) -> float:
         piece = self._pieces[-1]
-        return piece.market_ms + (wall_ns - piece.wall_ns) / _NS_PER_MS * piece.speed
+        return min(piece.until_ms, piece.market_ms + (wall_ns - piece.wall_ns) / _NS_PER_MS * piece.speed)
 
 
 def _check_speed(speed: float) -> None:

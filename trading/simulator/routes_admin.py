@@ -70,7 +70,10 @@ def _set_clock(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, objec
     speed = raw.get("speed")
     if not isinstance(speed, int | float) or isinstance(speed, bool):
         raise BadInput(f"speed must be a number, was {speed!r}")
-    exchange.clock.set_speed(float(speed))
+    until_ms = raw.get("until_ms")
+    if until_ms is not None and (not isinstance(until_ms, int) or isinstance(until_ms, bool)):
+        raise BadInput(f"until_ms must be market time in whole ms, was {until_ms!r}")
+    exchange.clock.set_speed(float(speed), until_ms)
     exchange.catch_up()
     return {"market_time_ms": exchange.clock.now_ms(), "speed": exchange.clock.speed}
 

@@ -148,3 +148,17 @@ async def test_there_is_no_time_before_the_first_answer(instant_sleep: list[Venu
         with pytest.raises(Unreachable, match="market time is unknown"):
             ask()
     assert clock.age_s == float("inf")
+
+
+def test_a_held_clock_tells_what_the_venue_told_last_and_asks_once() -> None:
+    """Whoever moves the venue sees its times exactly: no rate, no second look, no estimate between."""
+    venue = Venue(900.0)
+    clock = SyncedClock(venue.sample, wall=lambda: venue.wall)
+    clock.hold()
+    asyncio.run(clock.sync())
+    told = clock.now_ms()
+    venue.wall += 5.0
+    assert (clock.now_ms(), clock.rate, venue.asked) == (told, 0.0, 1)
+    asyncio.run(clock.sync())
+    assert clock.now_ms() == int(clock.known_ms()) > told
+    assert venue.asked == 2

@@ -55,6 +55,21 @@ def test_frozen_clock_stands_and_keeps_its_nominal_speed() -> None:
     assert clock.wall_age_ms(START - 9000) == pytest.approx(10)
 
 
+def test_market_time_stands_at_the_end_of_a_piece_however_late_somebody_looks() -> None:
+    """At speed 1,000 up to a minute ahead: 30 ms later half of it, after any longer time the minute."""
+    wall = Wall()
+    clock = MarketClock(START, 1.0, wall_ns=wall)
+    clock.set_speed(1_000.0, START + 60_000)
+    wall.pass_ms(30)
+    assert (clock.now_ms(), clock.speed) == (START + 30_000, 1_000.0)
+    wall.pass_ms(5_000.7)
+    assert (clock.now_ms(), clock.speed) == (START + 60_000, 0.0)
+    clock.set_speed(0.0)
+    assert clock.now_ms() == START + 60_000
+    with pytest.raises(BadInput, match="until_ms"):
+        clock.set_speed(1.0, START)
+
+
 def test_age_is_wall_time_not_market_time() -> None:
     """A request stamped 4.5 market seconds ago at speed 900 is 5 wall ms old."""
     wall = Wall()

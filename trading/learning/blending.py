@@ -5,7 +5,7 @@ folds, would on later ones have earned more than the rules, and more than leavin
 rules lose, any veto looks like a gain. Otherwise its weight is 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from trading.market.thresholds import REGIMES, shrunk
 from trading.signals.blend import Blend, BlendRules
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_REGIME = "f_regime"
 _SMALLEST = 1e-4  # a gain or loss below a hundredth of a percent is no figure to divide by
 # One row per weight that was tried; `mean_return` counts what is not entered as 0.
 TRIED = {"weight": pl.Float64, "mean_return": pl.Float64, "taken": pl.Int64, "is_chosen": pl.Boolean}
@@ -67,6 +68,21 @@ def fit_blend(predictions: Predictions, regimes: Ints, rules: BlendRules | None 
     is_earned = p_value <= rules.error_rate and uplift > 0
     weight = shrunk(blend.weight, len(regimes), 0.0, prior_bars=rules.prior) if is_earned else 0.0
     return BlendFit(_with_weight(blend, weight), uplift, p_value, tried)
+
+
+def blend_of(predictions: Predictions, regimes: Ints, rows: NDArray[np.bool_], rules: BlendRules) -> Blend:
+    """Return the blend that a champion would be traded with if nothing but `rows` were known of it."""
+    blend, _ = _chosen(predictions, regimes, rows, rules)
+    return _with_weight(blend, shrunk(blend.weight, int(rows.sum()), 0.0, prior_bars=rules.prior))
+
+
+def regimes_of(x: Floats, names: Sequence[str]) -> Ints:
+    """Return the regime of each row by its feature; normal (1) where it is unknown, or no feature."""
+    if _REGIME not in names:
+        return np.ones(len(x), np.int64)
+    told = x[:, list(names).index(_REGIME)]
+    found: Ints = np.where(np.isnan(told), 1, told).astype(np.int64)
+    return found
 
 
 def taken(blend: Blend, probability: Floats, regimes: Ints) -> NDArray[np.bool_]:

@@ -63,7 +63,8 @@ class Judge:
         SluiceError
             If a kind cannot be trained here (its extra is missing), or a file is damaged.
         """
-        rules, context = self.rules, Context(candles=self.closes(chosen))
+        rules = self.rules
+        context = Context(candles=self.closes(chosen), blend=rules.blend)
         found = evaluate(chosen, rules.evaluation, self.champion, context=context, book=self.book, at=at)
         if found.candidate is None:
             return found, None

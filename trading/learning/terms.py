@@ -4,16 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
-from trading.learning.blending import BlendFit, fit_blend
-from trading.learning.dataset import Ints, TrainingSet
+from trading.learning.blending import BlendFit, fit_blend, regimes_of
+from trading.learning.dataset import TrainingSet
 from trading.learning.evaluation import EvaluationRules, out_of_sample
 from trading.learning.psi import Reference, reference_of
 from trading.learning.shadow import Limits, ShadowRules, limits
 from trading.signals.blend import Blend, BlendRules
-
-_REGIME = "f_regime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +51,6 @@ def terms_of(
     if found is None:
         return None
     names = training.features
-    regimes: Ints = np.ones(len(found.rows), np.int64)
-    if _REGIME in names:
-        told = training.x[found.rows, names.index(_REGIME)]
-        regimes = np.where(np.isnan(told), 1, told).astype(np.int64)
-    fit = fit_blend(found.predictions, regimes, blend_rules)
+    fit = fit_blend(found.predictions, regimes_of(training.x[found.rows], names), blend_rules)
     allowed = limits(found.predictions, shadow_rules or ShadowRules())
     return Terms(fit.blend, allowed, reference_of(training.x, names)), fit

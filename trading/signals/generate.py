@@ -26,7 +26,7 @@ from trading.signals.features import (
 )
 from trading.signals.line_columns import LINE_COLUMNS
 from trading.signals.news_gate import with_news
-from trading.signals.opinion import ADVICE, NOVELTY, OPINION, predicted, with_forced, with_opinion
+from trading.signals.opinion import ADVICE, IS_BELOW, NOVELTY, OPINION, predicted, with_forced, with_opinion
 from trading.signals.peers import with_relative
 from trading.signals.predictor import Predictor
 from trading.signals.strategy import SignalRules
@@ -213,9 +213,8 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.D
     in_panic = (pl.col("regime") == "turbulent") & rules.is_turbulent_blocked
     off_peg = pl.col("is_depegged") & rules.is_depeg_blocked
     in_news = (pl.col("block_age_hours") < rules.news_block_hours).fill_null(False)
-    is_below = (pl.col("probability") < pl.col("model_threshold")).fill_null(False)
     is_forced = pl.col("forced_by").is_not_null()
-    is_doubted = is_below & ~is_forced
+    is_doubted = IS_BELOW & ~is_forced
     said = pl.format("{} < {}", _shown("probability", 3), _shown("model_threshold", 3))
     is_in = pl.col("is_candidate")
     entered, left = _words(strategy)
@@ -231,7 +230,7 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.D
         .then(pl.format("news: {} {} h ago, no entries", "block_event", _shown("block_age_hours", 1)))
         .when(is_doubted)
         .then(pl.format("model: {}", said))
-        .when(is_below)
+        .when(IS_BELOW)
         .then(pl.format("{}; model overridden ({}) by {}", entered, said, "forced_by"))
         .when(pl.col("is_novel").fill_null(value=False))
         .then(unlike)

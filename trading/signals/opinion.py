@@ -40,27 +40,39 @@ FORCED = {"symbol": pl.String, "since": UTC_MS, "until": UTC_MS, "by": pl.String
 TOP = 5
 
 
+# An entry that the model stops: its probability is below the bound; one without a probability is the rules'.
+IS_BELOW = (pl.col("probability") < pl.col("model_threshold")).fill_null(value=False)
+
+
 def with_opinion(rows: pl.DataFrame, model: Predictor | None) -> pl.DataFrame:
     """Add `probability`, `model_id`, `OPINION` and `NOVELTY`, and blend `score` with the probability.
 
     `rows` need `is_candidate`, `decided_ms`, `regime`, `score` and the features; only candidates are asked.
     """
-    place = np.flatnonzero(rows["is_candidate"].to_numpy())
-    named = pl.lit(None if model is None else model.model_id, pl.String)
-    asked = pl.Series(is_known(rows, model))
-    found = rows.with_columns(
-        *answered(rows, place, model), model_id=pl.when(asked).then(named).otherwise(None)
-    )
     if model is None:
-        nothing = OPINION | ADVICE
+        place, nothing = np.zeros(0, np.int64), OPINION | ADVICE
+        named = pl.lit(None, pl.String).alias("model_id")
+        found = rows.with_columns(*answered(rows, place, None), named)
         return found.with_columns(pl.lit(None, kind).alias(name) for name, kind in nothing.items())
-    found = found.with_columns(advised(found, model))
-    told = found.with_columns(_figures(model)).with_columns(top_features(found, model))
+    found = judged(rows, model)
+    told = found.with_columns(top_features(found, model))
     is_told = pl.col("probability").is_not_null()
     kept = [pl.when(is_told).then(pl.col(name)).otherwise(None).alias(name) for name in OPINION]
     weight = pl.col("model_weight")
     blended = (1 - weight) * pl.col("score") + weight * pl.col("probability")
     return told.with_columns(kept).with_columns(pl.coalesce(blended, "score").alias("score"))
+
+
+def judged(rows: pl.DataFrame, model: Predictor) -> pl.DataFrame:
+    """Add `probability`, `model_id`, `NOVELTY`, `ADVICE`, the bounds of the blend: what is entered and why.
+
+    The one path from features to an entry (`IS_BELOW`): signals are made by it, and models are evaluated by
+    it (`trading.learning.traded`).
+    """
+    place, asked = np.flatnonzero(rows["is_candidate"].to_numpy()), pl.Series(is_known(rows, model))
+    named = pl.when(asked).then(pl.lit(model.model_id, pl.String)).otherwise(None)
+    found = rows.with_columns(*answered(rows, place, model), model_id=named)
+    return found.with_columns(advised(found, model)).with_columns(_figures(model))
 
 
 def is_known(rows: pl.DataFrame, model: Predictor | None) -> NDArray[np.bool_]:
@@ -86,7 +98,7 @@ def answered(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | No
     place = place[is_known(rows, model)[place]]
     told = pl.DataFrame(schema=NOVELTY)
     if model is not None and len(place):
-        features = rows.select(FEATURES.keys())[place]
+        features = _features(rows)[place]
         said = model.novelty(features)
         is_usual = np.ones(len(place), np.bool_)
         if said is not None:
@@ -96,6 +108,12 @@ def answered(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | No
         if not ((given >= 0) & (given <= 1)).all():
             raise BadInput(f"model {model.model_id} must answer probabilities in [0, 1]")
     return [pl.Series("probability", values).fill_nan(None), *_spread(told, place, len(rows))]
+
+
+def _features(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the features in their order; of a stored training set with others, whatever features it has."""
+    is_ours = FEATURES.keys() <= set(rows.columns)
+    return rows.select(FEATURES.keys()) if is_ours else rows.select(pl.col("^f_.*$"))
 
 
 def _spread(told: pl.DataFrame, place: NDArray[np.int64], count: int) -> list[pl.Series]:
@@ -122,7 +140,7 @@ def advised(rows: pl.DataFrame, model: Predictor) -> list[pl.Series]:
         is_asked &= rows["decided_ms"].to_numpy() >= to_ms(policy.known_at)
         asked = rows.filter(is_asked)
         if len(asked):
-            values[is_asked] = policy.expected(asked.select(FEATURES.keys()), asked["probability"].to_numpy())
+            values[is_asked] = policy.expected(_features(asked), asked["probability"].to_numpy())
     is_said = ~np.isnan(values)
     share = 0.0 if policy is None or model.blend is None else model.blend.beside(policy.weight).policy_weight
     named = None if policy is None else policy.policy_id
@@ -137,7 +155,7 @@ def top_features(rows: pl.DataFrame, model: Predictor) -> pl.Series:
     """Return the column `top_features` of the rows with a probability, null elsewhere."""
     words: list[str | None] = [None] * len(rows)
     place = np.flatnonzero(rows["probability"].is_not_null().to_numpy())
-    table = model.explain(rows.select(FEATURES.keys())[place]) if len(place) else pl.DataFrame()
+    table = model.explain(_features(rows)[place]) if len(place) else pl.DataFrame()
     if table.width:
         names, shares = table.columns, table.to_numpy()
         values = rows.select(names)[place].to_numpy()

@@ -130,13 +130,16 @@ def test_an_empty_pool_is_no_data(pools) -> None:
 class Oracle:
     """A champion that knows the outcome: no honest model can beat it."""
 
-    model_id, threshold, known_at = "mdl-oracle", 0.5, None
+    model_id, threshold, known_at, blend, policy = "mdl-oracle", 0.5, None, None, None
 
     def __init__(self, frame: pl.DataFrame, features: tuple[str, ...]) -> None:
         self.known = {tuple(row[:-1]): row[-1] for row in frame.select(*features, "net_return").rows()}
 
     def predict(self, features: pl.DataFrame) -> np.ndarray:
         return np.array([float(self.known[row] > 0) for row in features.rows()])
+
+    def novelty(self, features: pl.DataFrame) -> None:
+        return None
 
 
 def test_a_challenger_must_beat_the_champion_on_the_same_decisions(pools) -> None:

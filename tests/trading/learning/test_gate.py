@@ -73,6 +73,18 @@ def test_a_figure_just_beyond_its_bound_refuses_by_its_own_rule(promoted, rule, 
     assert f": {rule} " in judged.reason
 
 
+def test_a_kind_that_failed_nothing_goes_before_one_that_passed_more_rules(promoted) -> None:
+    """LightGBM is held against logistic, too: losing there must not hide a logistic model without a failure.
+
+    Both pass as many rules, LightGBM earns more and fails one; logistic alone is held against one rule less.
+    """
+    one = promoted.kinds[0]
+    logistic = replace(one, kind="logistic", figures={**one.figures, "logistic_median_fold": None})
+    more = {**one.figures, "logistic_median_fold": one.figures["median_fold"], "total_return": 9.0}
+    judged = judge(replace(promoted, kinds=(logistic, replace(one, kind="lightgbm", figures=more))))
+    assert (judged.verdict, judged.kind) == (Verdict.PROMOTED, "logistic")
+
+
 def test_a_figure_at_its_bound_passes(promoted) -> None:
     """`>=` and `<=` hold at the bound itself."""
     assert promoted.level == 0.025

@@ -10,6 +10,7 @@ from trading.learning.dataset import Floats, Ints, TrainingSet
 from trading.learning.models import fit_classifier
 from trading.learning.protocol.folds import Clock
 from trading.learning.scoring import Predictions, break_even
+from trading.learning.traded import FoldModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,13 @@ class Recipe:
 class Answers:
     """Predictions over all folds that could be trained; `rows` are row numbers of the training set.
 
-    `trained` has one (fold number, rows trained on) per such fold.
+    `trained` has one (fold number, rows trained on) per such fold, `models` what it trained.
     """
 
     rows: Ints
     predictions: Predictions
     trained: tuple[tuple[int, int], ...] = field(repr=False)
+    models: tuple[FoldModel, ...] = field(repr=False)
 
 
 def answers(given: Sample, folds: Sequence[Fold], recipe: Recipe, seed: int) -> Answers | None:
@@ -65,20 +67,21 @@ def answers(given: Sample, folds: Sequence[Fold], recipe: Recipe, seed: int) -> 
 
     None when no fold had gains and losses to learn from.
     """
-    rows, probability, threshold, base, number, trained = [], [], [], [], [], []
+    rows, probability, threshold, base, number, trained, models = [], [], [], [], [], [], []
     for place, fold in enumerate(folds):
         train, test = fold.train, fold.test
         if len(test) == 0 or len(np.unique(given.y[train])) < 2:
             continue
         y, weight = given.y[train], given.weight[train]
         model = fit_classifier(recipe.kind, given.x[train], y, weight, seed, settings=recipe.settings)
-        n = len(test)
+        n, bound = len(test), break_even(given.net[train], weight) + recipe.margin
         rows.append(test)
         probability.append(model.predict(given.x[test]))
-        threshold.append(np.full(n, break_even(given.net[train], weight) + recipe.margin))
+        threshold.append(np.full(n, bound))
         base.append(np.full(n, np.average(y, weights=weight)))
         number.append(np.full(n, place))
         trained.append((place, len(train)))
+        models.append(FoldModel(place, model, bound, train))
     if not rows:
         return None
     index = np.concatenate(rows)
@@ -92,4 +95,4 @@ def answers(given: Sample, folds: Sequence[Fold], recipe: Recipe, seed: int) -> 
         given.times.day[index],
         np.concatenate(number),
     )
-    return Answers(index, found, tuple(trained))
+    return Answers(index, found, tuple(trained), tuple(models))

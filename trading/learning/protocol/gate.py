@@ -51,7 +51,7 @@ def judge(report: ProtocolReport) -> Judgement:
         why = "; ".join(row[6] for row in short) or "no fold had gains and losses to learn from"
         return Judgement(Verdict.NO_DATA, why, None, _frame(table))
     rows = {one.kind: _rows(report, one) for one in report.kinds}
-    best = max(report.kinds, key=lambda one: (_passed(rows[one.kind]), _number(one, "total_return"))).kind
+    best = max(report.kinds, key=lambda one: (*_passed(rows[one.kind]), _number(one, "total_return"))).kind
     failed = [*short, *(row for row in rows[best] if row[5] is False)]
     table += [row for own in rows.values() for row in own]
     if failed:
@@ -59,8 +59,9 @@ def judge(report: ProtocolReport) -> Judgement:
     return Judgement(Verdict.PROMOTED, f"{best}: every rule passed", best, _frame(table))
 
 
-def _passed(rows: list[Row]) -> int:
-    return sum(row[5] is True for row in rows)
+def _passed(rows: list[Row]) -> tuple[bool, int]:
+    """Whether no rule failed, which goes before how many passed: one more may only mean one more measured."""
+    return all(row[5] is not False for row in rows), sum(row[5] is True for row in rows)
 
 
 def _number(one: KindReport, name: str) -> float:
@@ -97,7 +98,7 @@ def _rows(report: ProtocolReport, one: KindReport) -> list[Row]:
         ("overfitting", told["overfitting"], "<=", rules.max_overfitting),
         ("return_at_stressed_cost", told["stressed_return"], ">", 0.0),
         ("max_drawdown", told["max_drawdown"], "<=", rules.max_drawdown),
-        ("drawdown_over_champion", told["max_drawdown"], "<=", fall),
+        ("drawdown_over_champion", told["traded_drawdown"], "<=", fall),
         ("lead_over_incumbent", told["lead_low"], ">", 0.0),
         ("brier_skill", told["brier_skill"], ">", 0.0),
         ("calibration_excess", told["calibration_excess"], "<=", rules.max_calibration_error),

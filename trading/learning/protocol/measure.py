@@ -17,6 +17,7 @@ from trading.learning.protocol.leaks import leak_meter
 from trading.learning.protocol.report import ABLATIONS, FOLDS, SEEDS, STRESS, KindReport
 from trading.learning.protocol.rules import EvaluationRules
 from trading.learning.scoring import Predictions, auc
+from trading.learning.traded import Entries
 
 MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 # Features by the beginning of their names; each group must earn its place.
@@ -29,12 +30,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a kind is held against: daily series, None where there is none, and the trials."""
+    """What a kind is held against: daily series, None where there is none, and the trials.
+
+    `champion` is the champion as it is traded, `own` what would be entered were this kind champion.
+    """
 
     champion: Floats | None
     logistic: Floats | None
     market: Mapping[str, Floats]
     tried: float
+    own: Entries
 
 
 def measured(
@@ -53,7 +58,6 @@ def measured(
     rule = baselines.take_all(predictions, rules.slots)
     drawn = baselines.random_days(predictions, taken, rules.slots, rules.draws, rng)
     columns = _columns(predictions, rules) | {"take all": rule, "cash": np.zeros(len(series))}
-    incumbent = rule if beside.champion is None else beside.champion
     seeds = _seeds(given, folds, recipe, found, rules)
     table = _baselines(predictions, series, rule, drawn, beside, int(done.sum()), rules.slots)
     excess = money.excess(predictions, taken, rules.slots)
@@ -62,14 +66,13 @@ def measured(
         **skill.figures(predictions, rng),
         **evidence.luck(series, excess, tried=beside.tried, draws=rules.draws, rng=rng),
         **evidence.overfitting(columns, drawn),
-        **evidence.over_incumbent(series, incumbent, level=rules.incumbent_level, draws=rules.draws, rng=rng),
+        **_as_traded(predictions, rule, beside, rules, rng),
         "tested": float(len(taken)),
         "full_folds": float(np.sum(money.fold_taken(predictions, done) >= rules.min_fold_taken)),
         "random_percentile": baselines.percentile(series, drawn),
         "stressed_return": _stressed(predictions, rules, rules.stress_multiple),
         "break_even_bps": _break_even_bps(predictions, done),
         "seed_median_return": float(np.median(seeds["total_return"].to_numpy())),
-        "champion_drawdown": None if beside.champion is None else ratios.max_drawdown(beside.champion),
         **_medians(predictions, rule, beside),
         **(leak_meter(given, recipe, rules) if rules.is_thorough else {}),
     }
@@ -84,6 +87,29 @@ def measured(
         seeds,
         _ablations(given, folds, recipe, figures, rules),
     )
+
+
+def _as_traded(
+    predictions: Predictions, rule: Floats, beside: Beside, rules: EvaluationRules, rng: np.random.Generator
+) -> dict[str, float | None]:
+    """Return what the kind would earn as champion, and its lead over the present one, both as traded.
+
+    The lead is that of the second fold and later ones: before, no blend could have been chosen.
+    """
+    ours = money.daily(predictions, beside.own.is_in, rules.slots)
+    theirs = rule if beside.champion is None else beside.champion
+    since = int(predictions.day[predictions.fold > predictions.fold.min()].min(initial=predictions.day.max()))
+    later = money.calendar(predictions) >= since
+    found = evidence.over_incumbent(
+        ours[later], theirs[later], level=rules.incumbent_level, draws=rules.draws, rng=rng
+    )
+    return found | {
+        "traded_return": float(np.prod(1 + ours) - 1),
+        "traded_drawdown": ratios.max_drawdown(ours),
+        "traded_coverage": float(beside.own.is_in.mean()),
+        "novel_share": float(beside.own.is_novel.mean()),
+        "champion_drawdown": None if beside.champion is None else ratios.max_drawdown(beside.champion),
+    }
 
 
 def _named(beside: Beside) -> dict[str, Floats]:

@@ -14,7 +14,9 @@ from trading.learning.protocol.folds import clock, outer_folds
 from trading.learning.protocol.measure import Beside, measured
 from trading.learning.protocol.report import KindReport, ProtocolReport
 from trading.learning.protocol.rules import EvaluationRules
+from trading.learning.traded import Asked, candidate_entries, entries
 from trading.market.timeframes import to_ms
+from trading.signals.blend import BlendRules
 from trading.signals.predictor import Predictor
 
 type Update = Callable[[int, int], None]
@@ -40,6 +42,8 @@ class Context:
         Folds begin there or later: days before it were used to choose something.
     recipes : mapping of kind to Recipe
         Settings and margin of kinds that do not stand at their defaults.
+    blend : BlendRules
+        By which a champion would be weighed beside the rules.
     """
 
     champion: Predictor | None = None
@@ -48,6 +52,7 @@ class Context:
     tried: float | None = None
     test_from: datetime | None = None
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    blend: BlendRules = field(default_factory=BlendRules)
 
 
 def run_protocol(
@@ -125,18 +130,16 @@ def _beside(
     context: Context,
     tried: float,
 ) -> Beside:
-    told = one.predictions
-    champion = None if context.champion is None else _champion(training, one, context.champion, rules)
+    told, x, names = one.predictions, training.x, training.features
+    champion: Floats | None = None
+    if context.champion is not None:
+        theirs = entries(Asked.of(context.champion), x[one.rows], names)
+        champion = money.daily(told, theirs.is_in, rules.slots)
     market: dict[str, Floats] = {}
     if context.candles is not None:
         side = float(np.median(told.cost)) / 2
         market = {name: series for name, (series, _) in baselines.held(told, context.candles, side).items()}
     line = None if logistic is None else logistic.predictions
     beside = None if line is None else money.daily(line, line.is_taken, rules.slots)
-    return Beside(champion, beside, market, tried)
-
-
-def _champion(training: TrainingSet, one: Answers, champion: Predictor, rules: EvaluationRules) -> Floats:
-    features = training.frame.select(training.features)[one.rows]
-    taken = champion.predict(features) >= champion.threshold
-    return money.daily(one.predictions, taken, rules.slots)
+    own = candidate_entries(one.models, told, one.rows, x, names, context.blend)
+    return Beside(champion, beside, market, tried, own)

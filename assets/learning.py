@@ -207,25 +207,25 @@ def champion_is_accounted_for(store: Store, learning: Learning) -> dg.AssetCheck
     )
 
 
-@dg.asset(group_name=GROUP, deps=[champion, "signals"], kinds={"polars"}, owners=["team:trading"])
+@dg.asset(group_name=GROUP, deps=[champion, "decision_snapshots"], kinds={"polars"}, owners=["team:trading"])
 def predictions(
     context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
 ) -> dg.MaterializeResult[None]:
     """What models said of which decision, as first said. **One row per model and decision, of 90 days.**
 
-    Source: `signals` for the champion (what it answered then, never asked again); a model in its shadow
-    period is asked about the same feature rows and trades nothing. `signal_id` leads to the signal. What is
-    novel to a model it says nothing of: those are counted below, and have a `novel_why` in `signals`.
+    Source: the ledger of decisions, rows as they were decided on: what the champion answered then (never
+    asked again); a model in its shadow period is asked about the same rows and trades nothing. `decision_id`
+    leads to the decision. What is novel to a model it says nothing of: those are counted below.
     """
-    from resources.predictions import novel_rows
     from resources.predictions import predictions as said
+    from trading.learning.predictions import novel_rows
 
     frame = said(store, learning, exchange.market_time())
     version = store.publish(
         "predictions",
         frame,
-        key=["model_id", "symbol", "open_time"],
-        inputs=["champion", "signals"],
+        key=["model_id", "decision_id"],
+        inputs=["champion", "decision_snapshots"],
         run_id=context.run_id,
         at=exchange.market_time(),
     )
@@ -242,19 +242,21 @@ def predictions_are_probabilities(store: Store) -> dg.AssetCheckResult:
     """Fail on an answer outside 0..1, and on two answers of one model to one decision."""
     frame = store.lake.read("predictions")
     wild = frame.filter(~pl.col("probability").is_between(0, 1).fill_null(value=False)).height
-    repeated = frame.height - frame.select("model_id", "symbol", "open_time").n_unique()
+    repeated = frame.height - frame.select("model_id", "decision_id").n_unique()
     return verdict(wild + repeated == 0, rows=frame.height, outside_range=wild, repeated=repeated)
 
 
-@dg.asset(group_name=GROUP, deps=[predictions, training_set], kinds={"polars"}, owners=["team:trading"])
+@dg.asset(
+    group_name=GROUP, deps=[predictions, "decision_outcomes"], kinds={"polars"}, owners=["team:trading"]
+)
 def prediction_outcomes(
     context: dg.AssetExecutionContext, store: Store, exchange: Exchange
 ) -> dg.MaterializeResult[None]:
     """Each prediction with what became of its decision. **One row per model and decision.**
 
-    Source: `predictions` and the outcomes in `training_set` (really traded before labelled on candles). Null
-    until known; a known outcome never changes. A shadow period reads this table once, at its end; drift
-    (`model_drift`) is computed from it.
+    Source: `predictions` and `decision_outcomes` of the same decision id (really traded before labelled on
+    candles). Null until known; a known outcome never changes. A shadow period reads this table once, at its
+    end; drift (`model_drift`) is computed from it.
     """
     from resources.predictions import prediction_outcomes as ended
 
@@ -262,8 +264,8 @@ def prediction_outcomes(
     version = store.publish(
         "prediction_outcomes",
         frame,
-        key=["model_id", "symbol", "open_time"],
-        inputs=["predictions", "training_set"],
+        key=["model_id", "decision_id"],
+        inputs=["predictions", "decision_outcomes"],
         run_id=context.run_id,
         at=exchange.market_time(),
     )

@@ -46,7 +46,7 @@ def shown(
     drift: list[dict[str, Any]],
     novel: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return everything that is known of one model; `novel` as `resources.predictions.novel_rows` counts."""
+    """Return everything that is known of one model; `novel` as `learning.predictions.novel_rows` counts."""
     manifest = registry.manifest(model_id)
     core = manifest["core"]
     terms = core.get("terms", {})

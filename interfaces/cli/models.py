@@ -239,8 +239,8 @@ def _table(asset: str) -> list[dict[str, Any]]:
 
 
 def _novel() -> list[dict[str, Any]]:
-    from resources.predictions import novel_rows
     from resources.store import Store
+    from trading.learning.predictions import novel_rows
 
     lake = Store().lake
     return [] if lake.latest("signals") is None else novel_rows(lake.read("signals")).to_dicts()

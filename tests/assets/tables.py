@@ -194,8 +194,8 @@ def champion() -> pl.DataFrame:
 
 
 def predictions() -> pl.DataFrame:
-    rows = [("mdl-1", "AAA/USDT", NEWEST, 0.0), ("mdl-1", "BBB/USDT", NEWEST, 1.0)]
-    schema = {"model_id": pl.String, **SMALL, "probability": pl.Float64}
+    rows = [("mdl-1", "dec-1", "AAA/USDT", NEWEST, 0.0), ("mdl-1", "dec-2", "BBB/USDT", NEWEST, 1.0)]
+    schema = {"model_id": pl.String, "decision_id": pl.String, **SMALL, "probability": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -204,8 +204,11 @@ def test_a_signal_is_explained_as_it_was_decided(world, capsys):
 
 def test_a_planted_outlier_is_counted_and_shown_from_signals_to_the_command_line(world, capsys):
     """Three usual rows and one with f_rsi at 99: not asked, one of four novel; explained in words."""
-    from resources.predictions import novel_rows, predictions
+    from resources.decisions import ledger
+    from resources.predictions import predictions
+    from trading.learning.predictions import novel_rows
     from trading.signals.opinion import with_opinion
+    from trading.trade_pool.snapshots import DECISIONS, Snapshots
 
     store, registry, (first, second) = world
     registry.promote(first, AT, by="ann", why="drill")
@@ -224,7 +227,13 @@ def test_a_planted_outlier_is_counted_and_shown_from_signals_to_the_command_line
     (counted,) = novel_rows(store.lake.read("signals")).to_dicts()
     assert (counted["model_id"], counted["candidates"], counted["novel"]) == (first, 4, 1)
     registry.start_shadow(Shadow(second, AT, 100, 0.3, 0.0))
-    said = predictions(store, Learning(), AT)
+    about = {"bar_time": AT, "decided_at": AT + timedelta(minutes=15), "strategy": "rsi", "timeframe": "15m"}
+    about |= {"is_taken": False, "is_explored": False, "feature_version": FEATURE_VERSION, "propensity": 1.0}
+    about |= dict.fromkeys(("stage", "reason", "exits", "signals_version"), "x")
+    given = [pl.lit(value).alias(name) for name, value in about.items()]
+    lacks = [pl.lit(None, k).alias(n) for n, k in DECISIONS.items() if n not in {*signals.columns, *about}]
+    Snapshots(ledger("")).write(signals.with_columns(given).with_columns(lacks), list(FEATURES))
+    said = predictions(store, Learning(), AT + timedelta(hours=1))
     assert said.group_by("role").len().sort("role").rows() == [("champion", 3), ("shadow", 3)]
     assert told(capsys, "models", "show", first)["about"]["veto"].endswith(
         "1 of 4 candidates novel, not asked"

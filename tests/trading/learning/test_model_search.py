@@ -9,7 +9,7 @@ import pytest
 
 from trading.learning.evaluation import EvaluationRules
 from trading.learning.protocol.book import FAMILY, EvaluationBook
-from trading.learning.protocol.search import SearchRules, _Bench, search_models
+from trading.learning.protocol.search import SearchRules, _Bench, _study, run_trials, search_models, suggested
 from trading.market.errors import BadInput
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -77,3 +77,35 @@ def test_too_few_days_are_refused_before_anything_is_searched(tmp_path: Path) ->
     """Twelve days of candles cannot be cut into four folds and days aside."""
     with pytest.raises(BadInput, match="days with decisions"):
         search_models(market(288), SearchRules(2), EvaluationBook(tmp_path), at=AT, evaluation=LEAN)
+
+
+def test_a_study_that_was_killed_and_resumed_asks_what_one_that_ran_through_asks(tmp_path: Path) -> None:
+    """Sixteen trials, six of them past the random start: in one go; or killed in the 4th and the 13th."""
+
+    def asked(file: Path, kills: set[int]) -> list[dict]:
+        rules, left = SearchRules(16, 5, file), set(kills)
+
+        def one(trial) -> float:
+            values = suggested(trial)
+            ended = sum(each.value is not None for each in study.trials)
+            if ended in left:
+                left.discard(ended)
+                raise KeyboardInterrupt
+            return values["take_profit"] - values["stop_loss"] + 0.001 * values["max_hold_bars"]
+
+        for _ in range(len(kills) + 1):
+            study = _study(rules, "data", AT)
+            try:
+                run_trials(study, rules, one)
+            except KeyboardInterrupt:
+                continue
+        return [dict(each.params) | {"": each.value} for each in study.trials if each.value is not None]
+
+    through = asked(tmp_path / "a.db", set())
+    assert len(through) == 16
+    assert len({str(each) for each in through}) > 12
+    assert asked(tmp_path / "b.db", {3, 12}) == through
+    other = SearchRules(2, 6, None)
+    study = _study(other, "data", AT)
+    run_trials(study, other, lambda trial: suggested(trial)["take_profit"])
+    assert study.trials[0].params != {k: v for k, v in through[0].items() if k}

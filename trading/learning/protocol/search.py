@@ -131,12 +131,10 @@ def search_models(
         params = digest(params_json(dict(trial.params)))
         book.ledger.record([trial_batch(FAMILY, params, data_id, np.array([sharpe]), at=at)])
         if update is not None:
-            update(trial.number + 1, rules.trials)
+            update(_done(study) + 1, rules.trials)
         return score
 
-    done = sum(trial.state == TrialState.COMPLETE for trial in study.trials)
-    if done < rules.trials:
-        study.optimize(one, n_trials=rules.trials - done)
+    run_trials(study, rules, one)
     best = study.best_trial
     tried = max(1.0, book.ledger.total(FAMILY).effective)
     report = _tested(candles, best.params, evaluation or EvaluationRules(), test_from, tried, book, at)
@@ -144,13 +142,28 @@ def search_models(
     book.record(report, judged, at)
     table = pl.DataFrame(
         [
-            {"number": trial.number, "objective": trial.value} | {k: str(v) for k, v in trial.params.items()}
-            for trial in study.trials
-            if trial.value is not None
+            {"number": number, "objective": trial.value} | {k: str(v) for k, v in trial.params.items()}
+            for number, trial in enumerate(t for t in study.trials if t.value is not None)
         ],
         infer_schema_length=None,
     ).sort("objective", descending=True)
     return SearchOutcome(best.params, float(best.value or 0.0), table, report, judged, test_from, tried)
+
+
+def run_trials(study: optuna.Study, rules: SearchRules, one: Callable[[optuna.Trial], float]) -> None:
+    """Run what is missing of `rules.trials`: the same trials, however often the study was interrupted.
+
+    Each trial has a sampler of its own, seeded by the seed and how many trials ended before it: what it asks
+    is a function of those alone. One that a kill left unfinished is no trial and is asked for again.
+    """
+    while (done := _done(study)) < rules.trials:
+        seed = int(np.random.SeedSequence([rules.seed, done]).generate_state(1)[0])
+        study.sampler = TPESampler(seed=seed)
+        study.optimize(one, n_trials=1)
+
+
+def _done(study: optuna.Study) -> int:
+    return sum(trial.state == TrialState.COMPLETE for trial in study.trials)
 
 
 def suggested(trial: optuna.Trial) -> Values:
@@ -271,9 +284,7 @@ def _study(rules: SearchRules, data_id: str, test_from: datetime) -> optuna.Stud
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = None if rules.storage is None else f"sqlite:///{rules.storage}"
     name = f"models seed {rules.seed}"
-    # A resumed sampler must not draw what it drew before: the seed goes on with the number of trials.
     study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-    study.sampler = TPESampler(seed=rules.seed + 7919 * len(study.trials))
     fingerprint = f"{data_id} {test_from.isoformat()} {rules.inner_folds}"
     if study.user_attrs.get("fingerprint", fingerprint) != fingerprint:
         raise BadInput(f"study {name!r} in {rules.storage} is of other candles or days: it cannot be resumed")

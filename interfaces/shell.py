@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from trading.market.errors import BadInput
+from trading.market.errors import InTheWay
 
 # Nothing is loaded, nothing runs: even text that slipped through as markup could do nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -52,5 +52,5 @@ def write_whole(text: str, path: Path) -> Path:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+        raise InTheWay(f"{path} cannot be written: {error.strerror}") from None
     return path

@@ -31,7 +31,7 @@ from pydantic_settings import (
 from resources.addresses import running_addresses
 from resources.exchange_config import ExchangeConfig, rate_of_world
 from resources.risk_config import RiskConfig
-from trading.market.errors import BadInput
+from trading.market.errors import BadInput, InTheWay
 from trading.market.timeframes import timeframe as known_timeframe
 from trading.trade_pool.exploration import ExplorationRules
 
@@ -203,7 +203,7 @@ class Settings(BaseSettings):
         if self.exchange.kind == "mexc":
             base_url = None
         elif self.exchange.base_url is None:
-            raise BadInput(
+            raise InTheWay(
                 "no exchange address: start one with `sluice exchange serve` and set "
                 "SLUICE_EXCHANGE__BASE_URL, or use `make run`, which starts its own"
             )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from trading.market.errors import BadInput
+from trading.market.errors import InTheWay
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def only_poller(token: str, folder: Path | None = None) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise BadInput(
+            raise InTheWay(
                 "another `sluice bot run` polls this token on this machine; end it first"
             ) from None
         yield

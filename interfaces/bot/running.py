@@ -13,7 +13,7 @@ from interfaces.bot.sender import Sender
 from interfaces.bot.talk import Incoming, Talk
 from interfaces.bot.wire import TelegramWire
 from trading.market.clock import SystemClock
-from trading.market.errors import BadInput, StoreError
+from trading.market.errors import BadInput, InTheWay, StoreError
 from trading.users.telling import Telling
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Running:
                 # After a kill -9 Telegram still holds the dead process's poll for a while. A process that
                 # never got through gives way; the one that did stays, or both would go.
                 if not has_polled and time.monotonic() - since > YIELD_S:
-                    raise BadInput("another process polls this token; Telegram allows one") from None
+                    raise InTheWay("another process polls this token; Telegram allows one") from None
                 self._said.warning("another poll of this token")
                 await asyncio.sleep(3)
                 continue
@@ -169,7 +169,7 @@ async def run(settings: "Settings", log: "OrderLog") -> None:
 
     token = settings.telegram_token.get_secret_value()
     if not token:
-        raise BadInput(
+        raise InTheWay(
             "no token: set SLUICE_TELEGRAM_TOKEN (docs/how-to/telegram.md), or try `sluice bot fake`"
         )
     urls = [url.get_secret_value() for url in settings.alert_urls]

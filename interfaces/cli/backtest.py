@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Option
 
-from interfaces.cli.output import AsJson, print_json, print_table, wrong_use
+from interfaces.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +23,6 @@ app = typer.Typer(
 
 
 @app.callback()
-@wrong_use
 def backtest(  # noqa: PLR0917 - Typer's options are one parameter each
     candles: Annotated[
         Path, Option(help="Parquet: symbol, ts, open, high, low, close, volume.", metavar="FILE")

@@ -1,7 +1,6 @@
 """`sluice data`: what candles are stored, holes mended, history fetched. The work is `trading.ohlcv`'s."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,8 +40,7 @@ def status(timeframe: Lengths = "", as_json: AsJson = False) -> None:
     """
     from interfaces.cli import history_work
 
-    with wrong_use():
-        report = history_work.status(timeframe)
+    report = history_work.status(timeframe)
     if as_json:
         print_json(report)
         return
@@ -149,13 +147,12 @@ def export(
     from trading.store.candles import CandleStore
 
     settings = load_settings()
-    with wrong_use():
-        bar = chosen_timeframes(timeframe, [settings.timeframe])[0].name
-        start = chosen_moment(since, "--from") if since else None
-        end = chosen_moment(until, "--to", is_end=True) if until else None
-        if not file.absolute().parent.is_dir():
-            raise BadInput(f"no folder to write {file} into; make it, or name another")
-        wanted = [name.strip().upper() for name in symbols.split(",") if name.strip()] or None
+    bar = chosen_timeframes(timeframe, [settings.timeframe])[0].name
+    start = chosen_moment(since, "--from") if since else None
+    end = chosen_moment(until, "--to", is_end=True) if until else None
+    if not file.absolute().parent.is_dir():
+        raise BadInput(f"no folder to write {file} into; make it, or name another")
+    wanted = [name.strip().upper() for name in symbols.split(",") if name.strip()] or None
     frame = CandleStore(settings.lake_dir).read(bar, start=start, end=end, symbols=wanted)
     if frame.is_empty():
         raise MissingData(f"world {settings.world} stores no such {bar} candles. Next: sluice data status")
@@ -177,8 +174,7 @@ def _run(task: str, as_json: bool, *words: str, again: bool = False) -> None:
         from interfaces.logging import in_sentences
 
         in_sentences()
-    with wrong_use():
-        report = history_work.run(task, asked, settings)
+    report = history_work.run(task, asked, settings)
     if as_json:
         print_json(report)
         return
@@ -187,20 +183,6 @@ def _run(task: str, as_json: bool, *words: str, again: bool = False) -> None:
     failures = [{"symbol": name, "reason": reason} for name, reason in report["failed"].items()]
     if failures:
         print_table(failures[:20], title=f"Failed: {len(failures):,} symbols (the next run asks again)")
-
-
-@contextmanager
-def wrong_use() -> Iterator[None]:
-    """End with code 2 and one sentence when what was asked for cannot be meant."""
-    from sys import stderr
-
-    from trading.market.errors import BadInput
-
-    try:
-        yield
-    except BadInput as error:
-        print(f"sluice: {error}", file=stderr)
-        raise typer.Exit(2) from None
 
 
 def _said(row: Mapping[str, Any]) -> str | None:

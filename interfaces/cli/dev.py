@@ -240,14 +240,14 @@ def _interruptible() -> Iterator[None]:
 def _require_free(port: int) -> None:
     import socket
 
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise BadInput(
+            raise InTheWay(
                 f"port {port} on {HOST} is in use; end what listens there or give --port"
             ) from None
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from interfaces.cli.output import AsJson, print_json, wrong_use
+from interfaces.cli.output import AsJson, print_json
 
 app = typer.Typer(help="Write the reference from code; build all pages as a site.", no_args_is_help=True)
 
@@ -37,7 +37,6 @@ def reference(
 
 
 @app.command()
-@wrong_use
 def site(
     out: Annotated[Path, typer.Option(help="Folder of the site; replaced.", metavar="FOLDER")] = Path("site"),
     as_json: AsJson = False,

@@ -5,31 +5,21 @@ Each check is a function that returns a `Finding`; none changes anything.
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
 import typer
 
+from interfaces.cli import doctor_machine, doctor_world
+from interfaces.cli.doctor_finding import Finding
 from interfaces.cli.output import AsJson, print_json, print_table
 
 app = typer.Typer(help="Check this machine and this project; say what to fix.")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-UI_PORT = 3000
 _MIN_FREE_GB = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what was looked at, whether it is in order, what was seen, what to do."""
-
-    check: str
-    is_ok: bool
-    found: str
-    advice: str = ""
 
 
 @app.command()
@@ -56,10 +46,14 @@ def doctor(as_json: AsJson = False) -> None:
 
 def examine() -> list[Finding]:
     """Run all checks; one that breaks is a finding of its own."""
+    from trading.market.errors import SluiceError
+
     found = []
     for check in CHECKS:
         try:
             found.append(check())
+        except SluiceError as error:
+            found.append(Finding(check.__name__, False, str(error), "docs/how-to/incident-day.md"))
         except Exception as error:  # a doctor must finish the round
             found.append(Finding(check.__name__, False, f"{type(error).__name__}: {error}", "report this"))
     return found
@@ -118,6 +112,8 @@ def order_log() -> Finding:
     from trading.store.lake import Lake
 
     found = load_settings()
+    if not doctor_world.revision().is_ok:
+        return Finding("order log", False, "not looked at: opening it would upgrade it", "sluice log upgrade")
     seen = report(found, Lake(found.lake_dir))
     problems = seen["problems"]
     said = problems[0] if problems else f"{len(seen['users'])} users, {seen['closed_trades']} closed trades"
@@ -160,14 +156,6 @@ def dbt_manifest() -> Finding:
     )
 
 
-def ui_port() -> Finding:
-    """Somebody listens on the UI's port, or nobody does: both are fine, but worth knowing."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        is_taken = probe.connect_ex(("127.0.0.1", UI_PORT)) == 0
-    return Finding("port 3000", True, "in use (make dev runs?)" if is_taken else "free")
-
-
 def locked(path: Path) -> dict[str, str]:
     """Return the pins of a lock that apply here: name -> version."""
     from packaging.requirements import Requirement
@@ -192,5 +180,6 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     dbt_manifest,
     order_log,
     cache,
-    ui_port,
+    *doctor_machine.CHECKS,
+    *doctor_world.CHECKS,
 )

@@ -48,30 +48,35 @@ def serve(  # noqa: PLR0917 - Typer reads one parameter per option
     admin_token: Annotated[str, Option(help="Opens POST /sluice/*.", envvar="SLUICE_ADMIN_TOKEN")] = "",
 ) -> None:
     """Serve a market that ccxt's mexc class can trade on; prints what to point ccxt at."""
+    from trading.market.errors import BadInput, InTheWay
     from trading.simulator.launch import Launch, launch
 
-    launch(
-        Launch(
-            host=host,
-            port=port,
-            symbols=symbols,
-            seed=seed,
-            edge=edge,
-            candles=candles,
-            start=start,
-            speed=speed,
-            rate=rate,
-            burst=burst,
-            json_log=json_log,
-            state=state,
-            faults=faults,
-            accounts=accounts,
-            impact=impact,
-            durable=durable,
-            fee_asset=fee_asset,
-            admin_token=admin_token or None,
+    try:
+        launch(
+            Launch(
+                host=host,
+                port=port,
+                symbols=symbols,
+                seed=seed,
+                edge=edge,
+                candles=candles,
+                start=start,
+                speed=speed,
+                rate=rate,
+                burst=burst,
+                json_log=json_log,
+                state=state,
+                faults=faults,
+                accounts=accounts,
+                impact=impact,
+                durable=durable,
+                fee_asset=fee_asset,
+                admin_token=admin_token or None,
+            )
         )
-    )
+    except BadInput as error:
+        # Documented so for scripts: 1 for a value or a port, 2 for an option that there is not.
+        raise InTheWay(str(error)) from error
 
 
 app.command()(verify)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from typer import BadParameter, Option
 
 from interfaces.cli.output import AsJson, print_json, print_table
-from trading.market.errors import BadInput, Unreachable
+from trading.market.errors import BadInput, InTheWay, Unreachable
 
 _TIMEOUT_S = 10.0
 _EXAMPLE = """
@@ -110,7 +110,7 @@ def _ask(url: str, body: dict[str, Any] | None = None, token: str = "") -> dict[
             said = json.loads(said)["msg"]
         except (json.JSONDecodeError, KeyError, TypeError):
             said = said or refused.reason
-        raise BadInput(f"{url} refused: {said}") from None
+        raise InTheWay(f"{url} refused: {said}") from None
     except (OSError, json.JSONDecodeError) as error:
         raise Unreachable(f"no embedded exchange answers at {url} ({error})") from None
     return found

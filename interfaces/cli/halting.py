@@ -52,16 +52,16 @@ def confirm(word: str, what: str, *, yes: bool) -> None:
     BadInput
         If something else was typed, or nobody is there to type.
     """
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
 
     if yes:
         return
     if not sys.stdin.isatty():
-        raise BadInput(f"nobody is there to confirm: {what} needs --yes in a script")
+        raise InTheWay(f"nobody is there to confirm: {what} needs --yes in a script")
     print(what, file=sys.stderr)
     typed = input(f"Type {word} to go on: ").strip()
     if typed != word:
-        raise BadInput(f"not confirmed: {word} had to be typed, was {typed!r}; nothing was done")
+        raise InTheWay(f"not confirmed: {word} had to be typed, was {typed!r}; nothing was done")
 
 
 def order(kind: "HaltKind", word: str, what: str, options: dict[str, Any]) -> None:

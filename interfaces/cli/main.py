@@ -134,6 +134,9 @@ COMMANDS = {
     "doctor": Mount(
         "interfaces.cli.doctor", "Check this machine and this project; say what to fix.", _MACHINE
     ),
+    "completion": Mount(
+        "interfaces.cli.completion", "The script that completes `sluice` in bash, zsh or fish.", _MACHINE
+    ),
     "docs": Mount("interfaces.cli.docs", "The reference from code; all pages as a site, offline.", _MACHINE),
     "version": Mount("interfaces.cli.version", "Version of the project and of what it stands on.", _MACHINE),
 }
@@ -176,13 +179,14 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run `arguments` and return the exit code; errors of ours become one sentence on stderr."""
-    from trading.market.errors import SluiceError
+    from trading.market.errors import BadInput, InTheWay, SluiceError
 
     try:
         app(arguments, prog_name="sluice")
     except SluiceError as error:
-        print(f"sluice: {error}", file=sys.stderr)
-        return 1
+        print(f"sluice: {_with_next(str(error), arguments)}", file=sys.stderr)
+        is_wrong_use = isinstance(error, BadInput) and not isinstance(error, InTheWay)
+        return 2 if is_wrong_use else 1
     except KeyboardInterrupt:
         print("sluice: interrupted", file=sys.stderr)
         return 130
@@ -193,3 +197,11 @@ def run(arguments: list[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+def _with_next(sentence: str, arguments: list[str]) -> str:
+    """Return an error with the next command to try, unless it names one itself."""
+    if "`" in sentence or "sluice " in sentence or "make " in sentence or "Next:" in sentence:
+        return sentence
+    asked = [word for word in arguments if word in COMMANDS][:1]
+    return f"{sentence.rstrip('.')}. Next: sluice {' '.join([*asked, '--help'])}"

@@ -101,21 +101,21 @@ def read_csv(source: Path) -> "pl.DataFrame":
     """Return a CSV with every column as text. BadInput naming the file and what is wrong with it."""
     import polars as pl
 
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
 
     try:
         # Bytes that we read: given a path, Polars would also take patterns and addresses.
         return pl.read_csv(source.read_bytes(), infer_schema=False)
     except OSError as error:
-        raise BadInput(f"{source} cannot be read: {error.strerror or error}") from None
+        raise InTheWay(f"{source} cannot be read: {error.strerror or error}") from None
     except (pl.exceptions.PolarsError, UnicodeError) as error:
         why = "it is empty" if isinstance(error, pl.exceptions.NoDataError) else str(error).splitlines()[0]
-        raise BadInput(f"{source} cannot be read as CSV in UTF-8: {why[:200]}") from None
+        raise InTheWay(f"{source} cannot be read as CSV in UTF-8: {why[:200]}") from None
 
 
 def write_csv(frame: "pl.DataFrame", target: Path) -> None:
     """Write whole or not at all: a reader never sees half a file."""
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
 
     part = target.with_name(f".{target.name}.part")
     try:
@@ -123,7 +123,7 @@ def write_csv(frame: "pl.DataFrame", target: Path) -> None:
         part.replace(target)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise BadInput(f"{target} cannot be written: {error.strerror or error}") from None
+        raise InTheWay(f"{target} cannot be written: {error.strerror or error}") from None
 
 
 @app.command()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,26 +15,6 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 Row = Mapping[str, Any]
-
-
-def wrong_use[**P, R](command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command end with exit code 2 where a value given to it was wrong (BadInput), not with 1.
-
-    For commands that do nothing but judge what they are given. Elsewhere BadInput may also say that the
-    world is in the way (a port that is taken), which is a failure.
-    """
-
-    @wraps(command)
-    def judged(*arguments: P.args, **options: P.kwargs) -> R:
-        from trading.market.errors import BadInput
-
-        try:
-            return command(*arguments, **options)
-        except BadInput as error:
-            print(f"sluice: {error}", file=sys.stderr)
-            raise SystemExit(2) from error
-
-    return judged
 
 
 def print_json(value: object) -> None:

@@ -119,10 +119,10 @@ def demo_keys(record: Path, seed: int | None) -> Callable[[int], tuple[str, str]
         If neither a seed is given nor a record is there.
     """
     from interfaces.run.options import World
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
     from trading.simulator.accounts import demo_credentials
 
     if seed is None and not record.is_file():
-        raise BadInput(f"no world record at {record}: run `sluice run` first, or give --seed of the exchange")
+        raise InTheWay(f"no world record at {record}: run `sluice run` first, or give --seed of the exchange")
     known = World.read(record).seed if seed is None else seed
     return lambda number: demo_credentials(known, number)

@@ -71,14 +71,14 @@ def _serve(
     from interfaces.ui.app import create_app
     from interfaces.ui.desk import Desk
     from interfaces.ui.world import World
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
 
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
     except OSError as error:
-        raise BadInput(f"{host} port {port} cannot be listened on: {error.strerror}; give --port") from None
+        raise InTheWay(f"{host} port {port} cannot be listened on: {error.strerror}; give --port") from None
     desk = Desk(World(settings), accounts, is_secure=is_secure)
     password = accounts.ensure_one()
     for said in vendored.wrong():

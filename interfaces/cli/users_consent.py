@@ -98,25 +98,25 @@ def _require_live(settings: "Settings", log: "OrderLog", user: "User") -> None:
     import asyncio
 
     from interfaces.cli.users_keys import check_all
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
     from trading.users.consent import missing, read_text
     from trading.users.key_store import ACCOUNT, EXCHANGE
 
     user_id = user.user_id
     key = log.keys.get(user_id, EXCHANGE)
     if user.account != ACCOUNT or key is None:
-        raise BadInput(f"live needs the user's own key: `sluice users link {user_id} --ip-bound`")
+        raise InTheWay(f"live needs the user's own key: `sluice users link {user_id} --ip-bound`")
     if not key.is_ip_bound:
-        raise BadInput("live needs a key that is bound to this address: link one with --ip-bound")
+        raise InTheWay("live needs a key that is bound to this address: link one with --ip-bound")
     lacking = missing(log.wishes, user_id, read_text())
     if lacking is not None:
-        raise BadInput(f"live needs consent: {lacking}")
+        raise InTheWay(f"live needs consent: {lacking}")
     proof = asyncio.run(check_all(settings, log, [user]))[user_id]
     if not proof.is_passed:
-        raise BadInput(f"live needs a key that passes: {proof.reason}")
+        raise InTheWay(f"live needs a key that passes: {proof.reason}")
     alone = proof.found("alone")
     if alone is not None and alone.verdict != "ok":
-        raise BadInput(f"live is refused: {alone.sentence}")
+        raise InTheWay(f"live is refused: {alone.sentence}")
     phrase = f"trade live with {user_id}"
     if typed(f"Type '{phrase}' to go on: ") != phrase:
-        raise BadInput(f"nothing was changed: live is chosen by typing {phrase!r}")
+        raise InTheWay(f"nothing was changed: live is chosen by typing {phrase!r}")

@@ -106,7 +106,7 @@ def check(
     import asyncio
 
     from resources.settings import load_settings
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
     from trading.users.directory import Directory
     from trading.users.key_store import ACCOUNT
 
@@ -116,7 +116,7 @@ def check(
         users = [directory.get(user_id)] if user_id else directory.all()
         linked = [user for user in users if user.account == ACCOUNT and log.keys.get(user.user_id, "mexc")]
         if user_id and not linked:
-            raise BadInput(f"user {user_id} has no key linked: `sluice users link {user_id}`")
+            raise InTheWay(f"user {user_id} has no key linked: `sluice users link {user_id}`")
         proofs = asyncio.run(check_all(settings, log, linked)) if linked else {}
         rows = key_rows(log, [user.user_id for user in linked])
     checks = [_row(name, check) for name, proof in proofs.items() for check in proof.checks]
@@ -217,12 +217,12 @@ async def venue(settings: "Settings") -> "AsyncIterator[tuple[GatewayPool, Bench
     """Open the exchange that orders go to, with its listing."""
     from resources.accounts import order_exchange
     from trading.exchange.pool import GatewayPool
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
     from trading.users.check import Bench
 
     exchange = order_exchange(settings)
     if exchange.base_url is None:
-        raise BadInput("no exchange is running: start `sluice dev`, or set SLUICE_EXCHANGE__BASE_URL")
+        raise InTheWay("no exchange is running: start `sluice dev`, or set SLUICE_EXCHANGE__BASE_URL")
     async with GatewayPool(exchange) as pool:
         markets = {market.symbol: market for market in await pool.public.markets()}
         yield (

@@ -151,10 +151,10 @@ def _market_now_ms(log: "OrderLog", wall_ms: int) -> int:
 
 
 def _confirm(user_id: str, *, yes: bool) -> None:
-    from trading.market.errors import BadInput
+    from trading.market.errors import InTheWay
 
     if not yes and typed(f"Type '{user_id}' to go on: ") != user_id:
-        raise BadInput(f"nothing was changed: {user_id!r} was not typed")
+        raise InTheWay(f"nothing was changed: {user_id!r} was not typed")
 
 
 def write_private(path: Path, found: dict[str, Any]) -> None:

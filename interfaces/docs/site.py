@@ -11,7 +11,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from trading.market.errors import BadInput, MissingData
+from trading.market.errors import BadInput, InTheWay, MissingData
 
 ROOT = Path(__file__).resolve().parents[2]
 # Pages outside docs/ that are part of the site: path in the repository -> path in the site.
@@ -120,5 +120,5 @@ def _sphinx(sources: Path, target: Path) -> list[str]:
     ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise BadInput(f"Sphinx could not build the site: {run.stderr.strip()[-500:]}")
+        raise InTheWay(f"Sphinx could not build the site: {run.stderr.strip()[-500:]}")
     return [line.replace(f"{sources}/", "") for line in run.stderr.splitlines() if line.strip()]

@@ -61,7 +61,7 @@ def test_without_the_token_nothing_is_set(venue, tmp_path, capsys):
     ("arguments", "code", "words"),
     [
         (["--clear"], 2, "--at"),
-        (["--at", "file:///etc"], 1, "http"),
+        (["--at", "file:///etc"], 2, "http"),
         (["--at", "http://127.0.0.1:1"], 1, "no embedded"),
     ],
 )

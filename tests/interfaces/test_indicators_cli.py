@@ -41,5 +41,5 @@ def test_the_explanation_reads_as_text(capsys):
 
 def test_a_typing_error_is_answered_with_the_nearest(capsys):
     """One sentence on stderr, exit code 1."""
-    assert run(["indicators", "show", "supertrnd_7"]) == 1
+    assert run(["indicators", "show", "supertrnd_7"]) == 2
     assert "near names: supertrend_7" in capsys.readouterr().err

@@ -85,7 +85,7 @@ def test_funnel_of_a_symbol_is_its_way_with_value_and_bound(small, capsys):
 
 def test_funnel_of_an_unknown_symbol_names_near_ones(small, capsys):
     """A typing error is answered with what was probably meant."""
-    assert run(["funnel", "AA/USDT"]) == 1
+    assert run(["funnel", "AA/USDT"]) == 2
     assert "AAA/USDT" in capsys.readouterr().err
 
 

@@ -129,7 +129,7 @@ def test_wrong_use_is_exit_code_2():
 def test_an_error_of_ours_is_one_sentence_and_exit_code_1(capsys, monkeypatch):
     """No traceback for what the person can put right."""
     monkeypatch.setenv("SLUICE_HISTORY_BARS", "3")
-    assert run(["config", "show"]) == 1
+    assert run(["config", "show"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1

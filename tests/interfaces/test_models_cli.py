@@ -173,7 +173,7 @@ def test_a_forced_entry_is_listed_and_reaches_the_signals(world, capsys):
     (row,) = told(capsys, "models", "overrides")
     assert (row["symbol"], row["by"], row["until"]) == ("AAA/USDT", "ann", "2026-06-01T08:00:00+00:00")
     assert Learning().registry.journal.forced()["symbol"].to_list() == ["AAA/USDT"]
-    assert run(["models", "force-entry", "AAA/USDT", "--hours", "0", "--why", "x"]) == 1
+    assert run(["models", "force-entry", "AAA/USDT", "--hours", "0", "--why", "x"]) == 2
 
 
 def test_drift_says_whether_a_retraining_is_due(world, capsys):
@@ -199,7 +199,7 @@ def test_a_signal_is_explained_as_it_was_decided(world, capsys):
     assert (found["signal"]["model_threshold"], found["model"]["dataset_id"]) == (0.55, "ds-1")
     assert run(["explain", signal_id]) == 0
     assert "model: 0.4 < 0.55" in capsys.readouterr().out
-    assert run(["explain", "trd-1"]) == 1
+    assert run(["explain", "trd-1"]) == 2
 
 
 def test_a_planted_outlier_is_counted_and_shown_from_signals_to_the_command_line(world, capsys):

@@ -58,7 +58,7 @@ def test_the_input_is_never_overwritten(headlines, tmp_path, capsys):
     before = headlines.read_bytes()
     (tmp_path / "link.csv").symlink_to(headlines)
     for out in (headlines, tmp_path / "link.csv"):
-        assert run(["news", "score", "--in", str(headlines), "--out", str(out)]) == 1
+        assert run(["news", "score", "--in", str(headlines), "--out", str(out)]) == 2
         assert "another file than --in" in capsys.readouterr().err
     assert headlines.read_bytes() == before
 
@@ -143,7 +143,7 @@ def test_held_symbols_are_listed_and_released_with_a_reason(traded, capsys):
     assert run(["news", "holds", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["symbol"], row["event"], row["reason"]) == ("BTC/USDT", "hack", "hacked")
-    assert run(["news", "release", "BTC/USDT", "--reason", " "]) == 1
+    assert run(["news", "release", "BTC/USDT", "--reason", " "]) == 2
     assert "must say why" in capsys.readouterr().err
     assert run(["news", "release", "BTC/USDT", "--reason", "a rumour", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["holds_ended"] == 1

@@ -91,7 +91,7 @@ def test_a_list_is_read_from_a_file(known, tmp_path, capsys):
     names.write_text("")
     assert found(capsys, *asked, "--list", f"futures={names}")["kept"] == []
     assert run([*asked, "--list", "futures"]) == 2
-    assert run([*asked, "--list", f"futures={tmp_path / 'none.txt'}"]) == 1
+    assert run([*asked, "--list", f"futures={tmp_path / 'none.txt'}"]) == 2
     assert "cannot be read" in capsys.readouterr().err
 
 
@@ -150,11 +150,11 @@ def test_every_filter_and_every_shipped_chain_can_be_looked_up(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--chain", "nowhere.toml"], 1, "a chain is a TOML file or one of default, owner; there is no"),
-        (["--show", "mine"], 1, "preset must be one of default, owner, was 'mine'"),
+        (["--chain", "nowhere.toml"], 2, "a chain is a TOML file or one of default, owner; there is no"),
+        (["--show", "mine"], 2, "preset must be one of default, owner, was 'mine'"),
         (["--at", "yesterday"], 2, "must be a UTC day"),
         (["--at", "2019-01-01T00:00Z"], 1, "nothing is known of 2019-01-01T00:00Z"),
-        (["--at", "2025-03-02T12:00Z", "--symbol", "AAB/USDT"], 1, "near ones: AAA/USDT"),
+        (["--at", "2025-03-02T12:00Z", "--symbol", "AAB/USDT"], 2, "near ones: AAA/USDT"),
     ],
 )
 def test_a_wrong_question_gets_one_sentence(known, capsys, arguments, code, words):
@@ -166,13 +166,13 @@ def test_a_wrong_question_gets_one_sentence(known, capsys, arguments, code, word
 def test_a_mistake_in_a_file_names_its_line(known, mine, capsys):
     """And the near name."""
     mine.write_text(CHAIN.replace("min = ", "mni = "))
-    assert run(["screen", "--chain", str(mine)]) == 1
+    assert run(["screen", "--chain", str(mine)]) == 2
     assert "mine.toml, line 6: unknown key of filter volume 'mni'; near ones: min" in capsys.readouterr().err
     mine.write_bytes(b"\xff\xfe\x00")
-    assert run(["screen", "--chain", str(mine)]) == 1
+    assert run(["screen", "--chain", str(mine)]) == 2
     assert "mine.toml cannot be read" in capsys.readouterr().err
     mine.write_text("#" * 100_001)
-    assert run(["screen", "--chain", str(mine)]) == 1
+    assert run(["screen", "--chain", str(mine)]) == 2
     assert "must have at most 100,000 bytes" in capsys.readouterr().err
 
 

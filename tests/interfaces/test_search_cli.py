@@ -150,7 +150,7 @@ def test_walking_forward_prints_folds_and_writes_a_page(
     assert len(told["folds"]) == 3
     assert told["verdict"].startswith("3 folds, ")
     assert "Inside and outside" in (files / "walk.html").read_text()
-    assert ask(files, "walk-forward", "--train", "soon") == 1
+    assert ask(files, "walk-forward", "--train", "soon") == 2
     assert "--train must be like 30d, 12h or 90m, was 'soon'" in capsys.readouterr().err
 
 
@@ -161,7 +161,7 @@ def test_optuna_counts_in_the_same_ledger_and_trials_shows_all(
     study = ["--storage", str(files / "study.db"), "--trials", "3"]
     assert ask(files, "optuna", *study, "--json") == 0
     tried = json.loads(capsys.readouterr().out)["tried"]
-    assert ask(files, "optuna", *study) == 1
+    assert ask(files, "optuna", *study) == 2
     assert "--resume goes on with it" in capsys.readouterr().err
     assert run(["trials", "--ledger", str(files / "trials.jsonl"), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -187,7 +187,7 @@ def test_a_mistake_is_one_sentence(
 ) -> None:
     """Exit code 1, and the sentence names the bound."""
     (files / "space.toml").write_text(space)
-    assert ask(files, "grid", *more) == 1
+    assert ask(files, "grid", *more) == 2
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1

@@ -21,7 +21,7 @@ def test_show_prints_the_file_as_it_stands(capsys: pytest.CaptureFixture[str]) -
     """A copy of what is printed is the file; an unknown name lists those there are."""
     assert run(["strategies", "show", "ema_trend"]) == 0
     assert capsys.readouterr().out == shipped.text_of("ema_trend")
-    assert run(["strategies", "show", "nothing"]) == 1
+    assert run(["strategies", "show", "nothing"]) == 2
     assert "no strategy 'nothing'; shipped: bollinger_breakout" in capsys.readouterr().err
 
 

@@ -122,7 +122,7 @@ def test_junk_row_is_refused_by_name_and_the_others_go_on(at, line, words):
 def test_file_that_is_none_is_one_sentence(at, name, text, words):
     """Said with what was expected; nothing is written."""
     path = str(at.home / name) if text is None else write(at, name, text)
-    assert at.users("import", path) == 1
+    assert at.users("import", path) == 2
     assert words in at.err
     assert at.err.count("\n") == 1
 
@@ -229,7 +229,7 @@ def test_old_cache_comes_in_by_a_mapping(at):
 def test_mapping_error_is_named(at, old, new, words):
     """Before any row is read: which line of the mapping, and what there is instead."""
     dump, mapping = write(at, "dump.json", json.dumps(DUMP)), write(at, "map.toml", MAPPING.replace(old, new))
-    assert at.users("import", dump, "--mapping", mapping) == 1
+    assert at.users("import", dump, "--mapping", mapping) == 2
     assert words in at.err
 
 

@@ -155,7 +155,7 @@ def test_source_address_that_is_not_this_machines_is_named(at, monkeypatch):
 def test_addresses_that_cannot_be_are_refused(at, monkeypatch, source, standby, words):
     """A name is no address; a standby that is the same is none."""
     egress(monkeypatch, source, standby)
-    assert at.users("check") == 1
+    assert at.users("check") == 2
     assert words in at.err
 
 
@@ -230,7 +230,7 @@ def test_secret_on_the_command_line_is_no_option(at):
     assert at.users("link", "ada", "--secret", "x") == 2
     path = at.home / "two"
     path.write_text("one\n")
-    assert at.users("link", "ada", "--file", str(path)) == 1
+    assert at.users("link", "ada", "--file", str(path)) == 2
     assert "two lines" in at.err
     path.write_text("\n".join(at.open_key()))
     assert at.users("link", "ada", "--file", str(path)) == 0
@@ -265,7 +265,7 @@ def test_symbols_are_written_alike_however_they_are_typed(at):
     """DOGEUSDT, doge_usdt and DOGE/USDT block the same pair; what is no symbol is refused."""
     at.users("set", "ada", "--block", "DOGEUSDT", "--block", "shib_usdt")
     assert at.json("show", "ada")["user"]["blocked"] == ["DOGE/USDT", "SHIB/USDT"]
-    assert at.users("set", "ada", "--block", "doge") == 1
+    assert at.users("set", "ada", "--block", "doge") == 2
     assert "must look like BTC/USDT" in at.err
     at.users("set", "ada", "--block", "none")
     assert at.json("show", "ada")["user"]["blocked"] == []
@@ -301,7 +301,7 @@ def test_live_needs_own_bound_key_consent_and_the_typed_sentence(at):
     at.users("link", "ada", "--ip-bound", typed=lines(at.open_key()))
     assert at.users("mode", "ada", "live") == 1
     assert "never accepted" in at.err
-    assert at.users("consent", "ada", typed="yes\n") == 1
+    assert at.users("consent", "ada", typed="yes\n") == 2
     assert at.users("consent", "ada", typed="I can lose everything and I accept it\n") == 0
     assert at.users("mode", "ada", "live", typed="yes\n") == 1
     assert at.json("mode", "ada")["mode"] == "paper"

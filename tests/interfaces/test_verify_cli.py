@@ -62,7 +62,7 @@ def test_rehearsal_is_recorded_and_opens_nothing(home, tmp_path, monkeypatch, ca
     assert len(json.loads(told.out)) >= 18
     assert secret not in told.out + told.err
     assert [path.name.split("-")[0] for path in (home / "verification").iterdir()] == ["rehearsal"]
-    assert run(["users", "add", "u1", "--account", "demo:1", "--mode", "live"]) == 1
+    assert run(["users", "add", "u1", "--account", "demo:1", "--mode", "live"]) == 2
     assert "live trading is off" in capsys.readouterr().err
 
 

@@ -8,7 +8,8 @@
     │   ├── InvalidExpression     a condition that cannot be read; the message names the place
     │   ├── UnknownSymbol
     │   ├── UnknownTimeframe
-    │   └── HoldoutSpent          this stretch of time has been looked at once already
+    │   └── InTheWay              well asked, and not possible as things stand (a port is taken)
+    │       └── HoldoutSpent      this stretch of time has been looked at once already
     ├── MissingData               something needed has not been made yet
     │   └── NoVersion             a lineage id or table that nobody published
     ├── StoreError                lake, warehouse, order log or cache refused
@@ -61,7 +62,14 @@ class UnknownTimeframe(BadInput):
     """No such timeframe; the message lists those that exist."""
 
 
-class HoldoutSpent(BadInput):
+class InTheWay(BadInput):
+    """What was asked for is understood and cannot be done as things stand; asked again later, it may be.
+
+    The command line ends with 1 on it, with 2 on any other BadInput.
+    """
+
+
+class HoldoutSpent(InTheWay):
     """A locked holdout was opened before: what a second look shows is no longer out of sample."""
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import polars as pl
 
-from trading.market.errors import BadInput
+from trading.market.errors import BadInput, InTheWay
 from trading.news.events import event_of
 from trading.news.linking import Linker
 from trading.news.sentiment import mood, tone, with_event
@@ -89,7 +89,7 @@ def scored(
     """
     if "headline" not in frame.columns:
         present = ", ".join(repr(name[:40]) for name in frame.columns[:20]) or "none"
-        raise BadInput(f"a column 'headline' is needed; columns present: {present}")
+        raise InTheWay(f"a column 'headline' is needed; columns present: {present}")
     taken = [name for name in ADDED if name in frame.columns and f"{name}_in" in frame.columns]
     if taken:
         raise BadInput(

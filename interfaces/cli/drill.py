@@ -88,6 +88,7 @@ def _finish_simulated(points: int, seed: int, *, as_json: bool) -> None:
 
     with progress("crash points", points) as told:
         result = simulate(points, seed, progress=told)
+    _keep(result)
     _show(result, as_json=as_json)
     if not result.passed:
         raise typer.Exit(1)
@@ -142,9 +143,21 @@ def _run(name: str, **options: Any) -> "DrillResult":
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with progress(name) as told:
-            return DRILLS[name].run(say=_speaker(), progress=told, **options)
+            result = DRILLS[name].run(say=_speaker(), progress=told, **options)
     finally:
         signal.signal(signal.SIGTERM, before)
+    _keep(result)
+    return result
+
+
+def _keep(result: "DrillResult") -> None:
+    """Keep it for the dashboard, with the world that is selected."""
+    from datetime import UTC, datetime
+
+    from interfaces.drill.shelf import keep
+    from resources.settings import load_settings
+
+    keep(load_settings().world_dir, result.as_dict(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from interfaces.ui.answers import to_bytes
+from interfaces.ui.foreign import clean
+from trading.market.errors import SluiceError
 
 PERIOD_S = 1.0
 MOST = 500
@@ -83,7 +85,9 @@ class Pulse:
                 if str(error) != trouble:  # the same every second would bury the log
                     _log.warning("the dashboard's pulse failed: %s", error)
                 trouble = str(error)
-                told = {"trouble": type(error).__name__}
+                told = {
+                    "trouble": clean(trouble, 200) if isinstance(error, SluiceError) else type(error).__name__
+                }
             self._last = b"event: pulse\ndata: " + to_bytes(told) + b"\n\n"
             self.made += 1
             for viewer in self._viewers:

@@ -1,10 +1,11 @@
 """What a page is made of, as plain data: the browser draws it (static/render.js), tests read it.
 
 A section has a `kind`, a `title` and words for whoever cannot see it. Cells are raw values; a column's `kind`
-says how they are shown: text, number, percent, price, money, time, age, symbol, user, group, mode, tag.
+says how they are shown: text, number, percent, price, money, time, age, mode, tag; or what they lead to:
+symbol, user, group, run, table, page, evaluation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from interfaces.ui.foreign import clean
@@ -47,10 +48,12 @@ def table(
     }
 
 
-def bars(title: str, rows: Iterable[tuple[str, float, float, str]], said: str = "") -> Section:
-    """Bars of parts of a whole: (name, part, whole, words)."""
+def bars(
+    title: str, rows: Iterable[tuple[str, float, float, str]], said: str = "", bad: Collection[str] = ()
+) -> Section:
+    """Bars of parts of a whole: (name, part, whole, words); names in `bad` stand out."""
     drawn = [
-        {"name": clean(name, 60), "part": part, "whole": whole, "words": clean(words)}
+        {"name": clean(name, 60), "part": part, "whole": whole, "words": clean(words), "is_bad": name in bad}
         for name, part, whole, words in rows
     ]
     return {"kind": "bars", "title": title, "said": said, "bars": drawn}
@@ -71,6 +74,18 @@ def line(
         "shown": kind,
         "ends": [known[0], known[-1], min(known), max(known)] if known else [],
     }
+
+
+def points(
+    title: str,
+    values: Iterable[tuple[float, float, int, str]],
+    across: str,
+    up: str,
+    said: str = "",
+) -> Section:
+    """Points of shares against shares (both 0 to 1), sized by their count, each with its words."""
+    drawn = [[x, y, count, clean(told)] for x, y, count, told in values]
+    return {"kind": "points", "title": title, "said": said, "points": drawn, "across": across, "up": up}
 
 
 def words(title: str, lines: Iterable[str], *, tone: str = "") -> Section:

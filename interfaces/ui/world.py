@@ -38,6 +38,7 @@ class World:
         self._lock = threading.Lock()
         self._log: OrderLog | None = None
         self._tables: dict[str, tuple[str, pl.DataFrame]] = {}
+        self._versions: dict[str, pl.DataFrame] = {}
 
     @property
     def settings(self) -> "Settings":
@@ -83,6 +84,18 @@ class World:
             with self._lock:
                 self._tables[name] = (newest.version_id, frame)
         return frame
+
+    def version(self, name: str, version_id: str) -> "pl.DataFrame":
+        """Return one version of a table, an old one too; a version never changes, so some are kept."""
+        with self._lock:
+            held = self._versions.get(version_id)
+        if held is None:
+            held = self.lake.read(name, version_id)
+            with self._lock:
+                self._versions[version_id] = held
+                while sum(frame.height for frame in self._versions.values()) > _KEPT_ROWS:
+                    self._versions.pop(next(iter(self._versions)))
+        return held
 
     def close(self) -> None:
         """Close the order log."""

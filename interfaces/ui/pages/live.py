@@ -187,7 +187,9 @@ def _workers(log: Any) -> Section:
 def _streams(engine: Mapping[str, Any]) -> list[Section]:
     streams = engine.get("streams")
     if isinstance(streams, dict):
-        boxes = [(str(name), str(value), "") for name, value in streams.items()]
+        boxes = [
+            (str(name).replace("_", " ").capitalize(), str(value), "") for name, value in streams.items()
+        ]
         return [sections.figures("Streams", boxes)]
     return []
 

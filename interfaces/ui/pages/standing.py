@@ -79,7 +79,8 @@ def funnel_of(stages: list[dict[str, Any]]) -> Section:
         if dry is None
         else f"The funnel ran dry at {STAGES.get(dry['stage'], dry['stage'])}: {clean(dry['main_reason'])}."
     )
-    return sections.bars("Where the symbols went", rows, said)
+    dried = [name for name, out, _, _ in rows if out == 0]
+    return sections.bars("Where the symbols went", rows, said, dried)
 
 
 def _fell(stage: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 BARS = 600
+LOOKED_BACK = 20  # versions of the table of indicators
 OVER = ("ema_20", "ema_50", "ema_200", "bb_upper", "bb_lower")
 UNDER = ("rsi_14", "macd_hist", "adx_14", "atr_14")
 
@@ -68,19 +69,37 @@ def first(world: World) -> str:
 
 
 def _bars(world: World, symbol: str) -> "pl.DataFrame":
-    """Return the newest bars with stored indicators; bars alone where none are stored."""
+    """Return the newest bars with stored indicators.
+
+    A pair that is not approved is in no new table of indicators: its candles go on without, beside the newest
+    indicators that an older version holds.
+    """
     import polars as pl
 
-    if world.lake.latest("indicators") is not None:
-        path = world.lake.data_path("indicators")
+    known = _indicators(world, symbol, 1)
+    if not known.is_empty():
+        return known
+    newest = world.lake.looked_at("tickers") or world.lake.looked_at("ohlcv_days")
+    if newest is None:
+        return pl.DataFrame()
+    bars = world.candles.last_bars(world.settings.timeframe, BARS, until=newest, symbols=[symbol])
+    older = _indicators(world, symbol, LOOKED_BACK)
+    if bars.is_empty() or older.is_empty():
+        return bars
+    fresh = [name for name in older.columns if name not in bars.columns]
+    return bars.join(older.select("open_time", *fresh), on="open_time", how="left").sort("open_time")
+
+
+def _indicators(world: World, symbol: str, versions: int) -> "pl.DataFrame":
+    """Return a pair's rows of the newest of so many versions that holds it."""
+    import polars as pl
+
+    for version in reversed(world.lake.versions("indicators")[-versions:]):
+        path = world.lake.data_path("indicators", version.version_id)
         rows = pl.scan_parquet(path, hive_partitioning=False).filter(pl.col("symbol") == symbol).collect()
         if not rows.is_empty():
             return rows.sort("open_time").unique("open_time", maintain_order=True).tail(BARS)
-    newest = world.lake.looked_at("tickers") or world.lake.looked_at("ohlcv_days")
-    timeframe = world.settings.timeframe
-    if newest is None:
-        return pl.DataFrame()
-    return world.candles.last_bars(timeframe, BARS, until=newest, symbols=[symbol])
+    return pl.DataFrame()
 
 
 def _chart(bars: "pl.DataFrame", marks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""System: how old every table is, which processes run and what they take, disk, and the audit."""
+"""System: how old every table is, checks, drills, which processes run and what they take, disk, the audit."""
 
 import json
 import os
@@ -10,15 +10,26 @@ from typing import Any
 from interfaces.cli import vitals
 from interfaces.ui import sections
 from interfaces.ui.audit import Audit
+from interfaces.ui.pages import checks
 from interfaces.ui.world import World
 
 _WORDS = ("sluice", "interfaces.cli", "dagster", "valkey")
 
 
 def data(world: World, asked: Mapping[str, str]) -> dict[str, Any]:
-    """Return freshness, processes, disk and the newest lines of the audit."""
+    """Return signs of life, disk, processes, checks, drills, freshness and the newest lines of the audit."""
     del asked
-    return {"sections": [_signs(world), _disk(world), _processes(), _freshness(world), _audit(world)]}
+    return {
+        "sections": [
+            _signs(world),
+            _disk(world),
+            _processes(),
+            checks.section(world),
+            checks.drills(world),
+            _freshness(world),
+            _audit(world),
+        ]
+    }
 
 
 def _signs(world: World) -> sections.Section:
@@ -48,7 +59,8 @@ def _disk(world: World) -> sections.Section:
 
 def _processes() -> sections.Section:
     columns = [("pid", "Process", "number"), ("name", "What", "text"), ("rss_mb", "Memory, MB", "number"),
-               ("cpu_s", "CPU, s", "number")]  # fmt: skip
+               ("cpu_s", "CPU, s", "number"), ("written_mb", "Written to disk, MB", "number"),
+               ("read_mb", "Read from disk, MB", "number")]  # fmt: skip
     return sections.table(
         "Processes of this user",
         columns,
@@ -64,6 +76,8 @@ def _running() -> Iterator[dict[str, Any]]:
             if folder.stat().st_uid != os.getuid():
                 continue
             words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            # The program text of `python -c` is no name of a process.
+            words = [word for word in words[:5] if word and not set(word) & set(" \n;()")]
             if not any(mark in word for word in words[:4] for mark in _WORDS):
                 continue
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
@@ -72,10 +86,22 @@ def _running() -> Iterator[dict[str, Any]]:
         tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
         yield {
             "pid": int(folder.name),
-            "name": " ".join(Path(word).name for word in words[:5] if word),
+            "name": " ".join(Path(word).name for word in words),
             "rss_mb": round(int(fields[21]) * page / 1e6, 1),
             "cpu_s": round((int(fields[11]) + int(fields[12])) / tick, 1),
+            "written_mb": _moved(folder, "write_bytes"),
+            "read_mb": _moved(folder, "read_bytes"),
         }
+
+
+def _moved(folder: Path, name: str) -> float | None:
+    """Return the MB that a process moved to or from a disk; None where the kernel does not tell."""
+    try:
+        lines = (folder / "io").read_text().splitlines()
+    except OSError:
+        return None
+    found = next((line for line in lines if line.startswith(f"{name}:")), None)
+    return None if found is None else round(int(found.split()[1]) / 1e6, 1)
 
 
 def _freshness(world: World) -> sections.Section:
@@ -95,12 +121,12 @@ def _freshness(world: World) -> sections.Section:
         for name, version, at in found
     ]
     columns = [
-        ("table", "Table", "text"),
+        ("table", "Table", "table"),
         ("rows", "Rows", "number"),
         ("as_of", "Looked at (market time)", "time"),
         ("behind_h", "Behind the newest, hours", "number"),
         ("version", "Version", "text"),
-        ("run", "Run", "text"),
+        ("run", "Run", "run"),
     ]
     return sections.table("Freshness of every table", columns, rows, empty="No table yet. Next: sluice run")
 

@@ -1,10 +1,13 @@
 """Tables of the lake shown as they are: columns by their types, for pages whose tables others define."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interfaces.ui import sections
 from interfaces.ui.sections import Section
 from interfaces.ui.world import World
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MOST = 3_000
 _HIDDEN = ("lineage_id", "data_id", "code_id", "parameters_id", "universe_id", "backtest_id")
@@ -16,6 +19,7 @@ _KINDS = {
     "mood": "tag",
     "event": "tag",
     "verdict": "tag",
+    "run_id": "run",
 }
 
 
@@ -26,7 +30,14 @@ def whole(world: World, name: str, title: str, *, said: str = "", empty: str = "
         return sections.table(
             title, [], [], empty=empty or f"No table {name} yet. Next: sluice run", said=said
         )
-    shown = [column for column in frame.columns if column not in _HIDDEN]
+    return of_frame(frame, title, said=said)
+
+
+def of_frame(frame: "pl.DataFrame", title: str, *, said: str = "") -> Section:
+    """Return the first rows of a frame; nested columns, which no cell can show, are left out."""
+    shown = [
+        column for column in frame.columns if column not in _HIDDEN and not frame[column].dtype.is_nested()
+    ]
     columns = [
         (column, column.replace("_", " "), kind_of(column, str(frame[column].dtype))) for column in shown
     ]

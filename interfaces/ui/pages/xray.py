@@ -42,7 +42,10 @@ def data(world: World, asked: Mapping[str, str]) -> dict[str, Any]:
             "sections": [sections.words("X-ray", ["No groups yet. Next: sluice run"])],
         }
     group = _group(asked["group"], clusters)
-    ordered = clusters.sort("size", "cluster", "similarity", descending=[True, False, True], nulls_last=True)
+    ordered = clusters.sort(
+        pl.col("cluster") == _NOBODY, "size", "cluster", "similarity",
+        descending=[False, True, False, True], nulls_last=True,
+    )  # fmt: skip
     chosen = ordered if group is None else ordered.filter(pl.col("cluster") == group)
     dots = places.join(clusters.select("symbol", "cluster", "cluster_name"), on="symbol").select(
         "symbol", "x", "y", "cluster"
@@ -156,7 +159,8 @@ def _groups(clusters: "pl.DataFrame") -> Section:
             pl.col("similarity").mean().alias("similarity"),
             pl.col("symbol").sort_by("similarity", descending=True, nulls_last=True).first().alias("typical"),
         )
-        .sort("symbols", descending=True)
+        .with_columns(pl.col("cluster_name").fill_null("by themselves"))
+        .sort(pl.col("cluster") == _NOBODY, "symbols", "cluster", descending=[False, True, False])
     )
     columns = [
         ("cluster", "Group", "group"),

@@ -38,7 +38,7 @@ export function shown(value, kind) {
   if (kind === "percent") return percent(value);
   if (kind === "price") return price(value);
   if (kind === "money") return typeof value === "number" ? money.format(value) : DASH;
-  if (kind === "time") return String(value).replace("T", " ").replace(/:\d\dZ$/, "");
+  if (kind === "time") return String(value).replace("T", " ").replace(/:\d\d(\.\d+)?Z$/, "");
   if (kind === "age") return typeof value === "number" ? `${number(value)} s` : DASH;
   return String(value);
 }
@@ -47,14 +47,16 @@ export const isNumber = (kind) => ["number", "percent", "price", "money", "age"]
 
 // Pages that names can lead to, as the server knows them.
 const linked = new Set((document.body.dataset.linked ?? "").split(" "));
-const PLACES = { symbol: "/symbol?symbol=", user: "/user?user=", group: "/xray?group=" };
+const PLACES = { symbol: "/symbol?symbol=", user: "/user?user=", group: "/xray?group=", run: "/run?run=", table: "/run?table=", evaluation: "/models?evaluation=" };
+const PAGE = { group: "xray", table: "run", evaluation: "models" };
 export function cell(value, kind) {
   const text = shown(value, kind);
   if (text === DASH) return text;
   const name = el("bdi", {}, text);
-  if (PLACES[kind] && text.length <= 100 && linked.has(kind === "group" ? "xray" : kind)) {
+  if (PLACES[kind] && text.length <= 100 && linked.has(PAGE[kind] ?? kind) && !(kind === "table" && text.includes("/"))) {
     return el("a", { href: PLACES[kind] + encodeURIComponent(text) }, name);
   }
+  if (kind === "page" && linked.has(text)) return el("a", { href: `/${text}` }, name);
   if (kind === "mode" || kind === "tag") return el("span", { class: `tag ${kind}-${/^[\w-]+$/.test(text) ? text.toLowerCase() : "other"}` }, name);
   return kind === "text" ? name : text;
 }

@@ -52,7 +52,7 @@ export function grid(section, kept) {
 
   function draw(at = 0) {
     heads.forEach((head, place) => head.setAttribute("aria-sort", place !== state.by ? "none" : state.down ? "descending" : "ascending"));
-    const said = section.total > section.rows.length ? ` (the newest of ${section.total.toLocaleString("en-US")})` : "";
+    const said = section.total > section.rows.length ? ` (the first of ${section.total.toLocaleString("en-US")})` : "";
     count.textContent = `${order.length.toLocaleString("en-US")} of ${section.rows.length.toLocaleString("en-US")} rows${said}`;
     const whole = order.length <= ALL;
     const first = whole ? 0 : Math.max(0, Math.min(order.length - 1, Math.floor(at / ROW) - 6));

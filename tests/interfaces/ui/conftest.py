@@ -17,7 +17,8 @@ from interfaces.ui.world import World
 from resources.settings import load_settings
 
 PASSWORD = "correct-horse-battery"
-SEEN = {"symbol": "AAA/USDT", "user": "u1", "group": ""}
+SEEN = {"symbol": "AAA/USDT", "user": "u1", "group": "", "run": "", "table": "approved_symbols"}
+SEEN |= {"one": "", "two": "", "evaluation": ""}
 
 
 @pytest.fixture(scope="session")

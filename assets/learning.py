@@ -19,6 +19,7 @@ from resources.standing import (
     taught_by,
 )
 from resources.store import Store
+from resources.teaching import in_words, taught, taught_model
 from trading.learning.evaluation import EvaluationRules
 from trading.learning.shadow import ShadowRules
 from trading.signals.blend import BlendRules
@@ -38,7 +39,11 @@ def life_rules(config: EvaluationConfig) -> LifeRules:
     group_name=GROUP, deps=["trade_pool", "decision_outcomes"], kinds={"parquet"}, owners=["team:trading"]
 )
 def training_set(
-    context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
+    context: dg.AssetExecutionContext,
+    store: Store,
+    learning: Learning,
+    order_log: OrderLogResource,
+    exchange: Exchange,
 ) -> dg.MaterializeResult[None]:
     """Decisions with known outcomes, labelled net of costs. **One row per decision and source.**
 
@@ -58,10 +63,10 @@ def training_set(
         run_id=context.run_id,
         at=at,
     )
-    sources = chosen.frame.group_by("source").len("decisions")
-    return materialized(
-        version, {"dataset id": chosen.dataset_id, "days": chosen.days, "by source": table(sources)}
-    )
+    traded, sources = taught(order_log, chosen.frame), chosen.frame.group_by("source").len("decisions")
+    told = {"dataset id": chosen.dataset_id, "days": chosen.days, "by source": table(sources)}
+    told |= {"taught by users": traded.height, "trades that teach": table(in_words(traded))}
+    return materialized(version, told)
 
 
 @dg.asset_check(
@@ -209,7 +214,11 @@ def champion_is_accounted_for(store: Store, learning: Learning) -> dg.AssetCheck
 
 @dg.asset(group_name=GROUP, deps=[champion, "decision_snapshots"], kinds={"polars"}, owners=["team:trading"])
 def predictions(
-    context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
+    context: dg.AssetExecutionContext,
+    store: Store,
+    learning: Learning,
+    order_log: OrderLogResource,
+    exchange: Exchange,
 ) -> dg.MaterializeResult[None]:
     """What models said of which decision, as first said. **One row per model and decision, of 90 days.**
 
@@ -233,8 +242,9 @@ def predictions(
         pl.len().alias("decisions"), pl.col("probability").mean()
     )
     novel = table(novel_rows(store.lake.read("signals")))
+    teachers = taught_model(learning, order_log, learning.registry.journal.standing().model_id)
     told = {"by model": table(by_model), "novel, not asked": novel, "newest": table(frame.reverse())}
-    return materialized(version, told)
+    return materialized(version, {**told, "trades that taught the champion": table(in_words(teachers))})
 
 
 @dg.asset_check(asset=predictions, blocking=True, description="Probabilities, one word per decision.")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What models learnt from: list, show, verify.", no_args_is_help=True)
 Name = Annotated[str, Argument(help="Which set; `sluice datasets list` names them.", metavar="DATASET")]
+_NEWEST = 20
 _LISTED = ("dataset_id", "rows", "days", "symbols", "gains", "losses", "cutoff", "feature_version")
 
 
@@ -29,17 +30,22 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(dataset: Name, as_json: AsJson = False) -> None:
-    """Show what is in one set: sources with their weights, balance, features, and whether it can teach.
+    """Show what is in one set: sources with their weights, balance, whether it can teach, and users' trades.
+
+    The newest twenty decisions that users traded are named with their trades; --json has all of them.
 
     Example: sluice datasets show ds-1f2e3d4c5b6a7988
     """
+    from resources.order_log import OrderLogResource
+    from resources.teaching import in_words, taught
     from trading.learning.shelf import why_untrainable
 
     chosen = _shelf().load(dataset)
     why = why_untrainable(chosen)
-    told = {**chosen.manifest, "can_teach": why is None, "why_not": why}
+    traded = taught(OrderLogResource(), chosen.frame)
+    told = {**chosen.manifest, "can_teach": why is None, "why_not": why, "traded": traded.height}
     if as_json:
-        print_json(told)
+        print_json(told | {"trades_that_teach": traded.to_dicts()})
         return
     figures = {name: value for name, value in told.items() if not isinstance(value, dict | list)}
     print_table([{"what": name, "value": value} for name, value in figures.items()], title=dataset)
@@ -47,6 +53,8 @@ def show(dataset: Name, as_json: AsJson = False) -> None:
     weights = dict(chosen.frame.group_by("source").agg(weight=_total()).iter_rows())
     rows = [row | {"weight_of_source": weights[row["source"]]} for row in by_source.to_dicts()]
     print_table(rows, title="by source", empty="no rows")
+    shown = in_words(traded.head(_NEWEST)).to_dicts()
+    print_table(shown, title=f"Decisions that users traded: {traded.height}", empty="none: candles alone")
 
 
 @app.command()

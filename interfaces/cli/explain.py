@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from trading.store.lake import Lake
 
 app = typer.Typer(help="Why a signal said what it said: features, bound, regime, model.")
+_NEWEST = 5
 _TOLD = (
     *("symbol", "open_time", "strategy", "is_candidate", "is_entry", "is_exit", "reason", "score", "close"),
     *("regime", "regime_why", "threshold", "threshold_why", "probability", "model_threshold"),
@@ -29,10 +30,14 @@ def explain(
     Example: sluice explain sig-0011223344556677-0123456789ab
     """
     from resources.learning import Learning
+    from resources.order_log import OrderLogResource
     from resources.store import Store
+    from resources.teaching import taught_model
 
     found = explained(Store().lake, signal_id)
-    found["model"] = _model(Learning(), found["signal"].get("model_id"))
+    asked = found["signal"].get("model_id")
+    found["model"] = _model(Learning(), asked)
+    found["taught_by"] = taught_model(Learning(), OrderLogResource(), asked).to_dicts()
     if as_json:
         print_json(found)
         return
@@ -43,7 +48,20 @@ def explain(
     )
     if found["model"] is not None:
         print_table([{"": name, "is": value} for name, value in found["model"].items()], title="The model")
+        _print_taught(found)
     print(f"what it came from and led to: sluice lineage {found['signal_id']}")
+
+
+def _print_taught(found: dict[str, Any]) -> None:
+    """Name the newest decisions that taught the model and were traded, with the trades; say how to go on."""
+    rows = [row | {"trades": ", ".join(row["trades"])} for row in found["taught_by"][:_NEWEST]]
+    names = ("signal_id", "symbol", "decided_at", "source", "net_return", "users", "exits", "trades")
+    count = len(found["taught_by"])
+    print_table(rows, names, title=f"Trades that taught it: {count} decisions", empty="none: candles alone")
+    print(f"all it was taught: sluice datasets show {found['model'].get('dataset_id', 'DATASET')}")
+    if rows:
+        print(f"one of them: sluice explain {rows[0]['signal_id']}")
+        print(f"its trades, orders and fills: sluice lineage {rows[0]['signal_id']}")
 
 
 def explained(lake: "Lake", signal_id: str) -> dict[str, Any]:

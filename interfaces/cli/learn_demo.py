@@ -62,6 +62,9 @@ def _print(story: "Story") -> None:
         print_table(rows, title="One signal, back to what taught it")
         print(f"follow it: sluice explain {story.trace['lineage_id']}")
         print(f"           sluice lineage {story.trace['lineage_id']}")
+        for name in story.trace.get("newest_traded", [])[:1]:
+            print(f"           sluice datasets show {story.trace['dataset_id']}")
+            print(f"           sluice lineage {name}")
     print(f"outcome: {story.outcome}")
 
 

@@ -116,14 +116,16 @@ def trace(lake: Lake) -> dict[str, Any]:
     if row["model_id"] is None:
         return found
     from resources.learning import Learning
+    from resources.order_log import OrderLogResource
     from resources.standing import taught_by
     from resources.store import Store
+    from resources.teaching import taught_model
 
     core = Learning().registry.manifest(row["model_id"])["core"]
     taught = taught_by(Store(), core["dataset_id"])
     rows = lake.read("training_set", taught[0]) if taught else None
     ids = [] if rows is None else rows["signal_id"].to_list()
-    traded = [] if rows is None else rows.filter(pl.col("source") == "paper")["signal_id"].to_list()
+    traded = taught_model(Learning(), OrderLogResource(), row["model_id"])
     return found | {
         "top_features": row["top_features"],
         "model_threshold": row["model_threshold"],
@@ -132,8 +134,9 @@ def trace(lake: Lake) -> dict[str, Any]:
         "training_set": taught[0] if taught else None,
         "decisions": len(ids),
         "first_decisions": ids[:3],
-        "traded_on_paper": len(traded),
-        "first_traded": traded[:3],
+        "traded_on_paper": traded.height,
+        "newest_traded": traded["signal_id"].head(3).to_list(),
+        "its_trades": [] if traded.is_empty() else traded["trades"][0].to_list(),
         "champion_table": lake.latest("champion").version_id,  # type: ignore[union-attr]  # a model implies it
     }
 

@@ -1,6 +1,7 @@
 """The live feed against the embedded exchange: its websockets, its REST, and its faults on purpose."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -276,6 +277,15 @@ async def test_accounts_beyond_the_cap_are_polled(venue: Running, pool: GatewayP
     assert (event.source, event.value.order_id) == (Origin.POLL, order_id)
     assert "at most 2 private connections" in str(feed.health()[0].last_error)
     await feeds.close()
+
+
+def test_private_connections_leave_files_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """6,000 where the system allows it, else what it allows less 256, never below none."""
+    found = []
+    for files in (20_000, 1_024, 100, resource.RLIM_INFINITY):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
+        found.append(FeedSettings().most_accounts)
+    assert found == [6_000, 768, 0, 6_000]
 
 
 async def test_stopped_market_is_no_dead_stream(venue: Running, pool: GatewayPool) -> None:

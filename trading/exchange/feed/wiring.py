@@ -8,7 +8,8 @@ Not here: which keys there are (users know).
 """
 
 import asyncio
-from dataclasses import dataclass
+import resource
+from dataclasses import dataclass, field
 
 from trading.exchange.feed.account import AccountFeed
 from trading.exchange.feed.bounds import Bounds
@@ -20,6 +21,17 @@ from trading.exchange.feed.watched import WatchedAccount
 from trading.exchange.pool import GatewayPool
 from trading.market.errors import BadInput
 
+MOST_ACCOUNTS = 6_000  # 51 MB and 3 % of a core for each thousand that is idle
+_FILES_LEFT = 256  # of those that the process may open: log, budget, REST, public streams
+
+
+def most_accounts() -> int:
+    """Return how many private connections this process may keep: each is an open file of its own."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MOST_ACCOUNTS
+    return max(0, min(MOST_ACCOUNTS, files - _FILES_LEFT))
+
 
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
@@ -30,13 +42,14 @@ class FeedSettings:
     url : str or None
         Where the streams are; None = MEXC's, or path ``/ws`` of the pool's own base URL.
     most_accounts : int
-        Private connections of this process. An account beyond is polled only: its feed says so.
+        Private connections of this process; default `most_accounts()`. An account beyond is polled only:
+        its feed says so.
     listen_key_life_s : float
         How long the venue keeps a listen key alive without a word (wall seconds).
     """
 
     url: str | None = None
-    most_accounts: int = 1000
+    most_accounts: int = field(default_factory=most_accounts)
     listen_key_life_s: float = LIFE_S
 
     def __post_init__(self) -> None:

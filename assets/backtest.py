@@ -29,6 +29,11 @@ def backtest_results(
     A signal counts only on bars at which the pair was in the universe **of that bar**, by recorded looks
     where there are any, else by candles (`universe_source`, `universe_share`); never by today's list. Spread,
     tick and fee are those of the newest look: costs as of the date are not recorded per bar.
+
+    - Source: `indicators` and `signals`, over candles held in the lake.
+    - Units: returns and shares are fractions, money in quote units, times UTC.
+    - Fresh: every research pass (nightly).
+    - If it fails: a failed check blocks approval: nothing new is traded; its metadata names the pair and bar.
     """
     from resources.backtests import backtest_signals
 
@@ -93,6 +98,11 @@ def approved_symbols(
     pair's trades still earn at twice the costs and find room in half of their bars.
     **None approved is a normal outcome** and says why. `approved_symbols_sensor` watches this table; the
     ids of data, code and parameters it rests on travel to every order.
+
+    - Source: `backtest_results`, the ledger of trials, suspensions in the order log.
+    - Units: fractions; `capacity_quote` in quote units.
+    - Fresh: every research pass (nightly).
+    - If it fails: yesterday's approvals expire, so entries end by themselves; exits go on.
     """
     from resources.gate import decide_tonight
 

@@ -45,6 +45,11 @@ def correlations(
     newest bar. `rho` stands on the `bars` that both have; `rho_shrunk` is pulled towards 0 by how little
     the window says about so many pairs (Ledoit and Wolf). A pair that shares too little of a window has
     no row there. The peers of one pair at any past moment: `trading.xray.peers.peers_at`.
+
+    - Source: log returns of the closes in `ohlcv`.
+    - Units: correlation from -1 to 1; windows in bars.
+    - Fresh: every research pass (nightly).
+    - If it fails: the table of the pass before stands; signals carry older clusters.
     """
     from trading.xray.peers import ROW_GROUP, peer_table, windows_summary
     from trading.xray.returns import log_returns
@@ -104,6 +109,11 @@ def correlation_alerts(
     correlation does by itself, with the drop of the whole market taken off and the number of pairs tested
     taken into account: of the alerts of one look at most `false_share` are expected to be false. `symbol`
     is who left, `peers_lost` how many of its peers say so; `effective_bars` is what the window is worth.
+
+    - Source: `ohlcv`: the newest window against earlier ones.
+    - Units: correlation from -1 to 1; times UTC.
+    - Fresh: every research pass (nightly).
+    - If it fails: no alert is raised; nothing that trades reads them but a filter of yours.
     """
     from trading.xray.decoupling import decoupled_pairs
     from trading.xray.returns import log_returns
@@ -161,6 +171,11 @@ def clusters(
     that belongs to no group, which is a finding and not a failure; `soft_cluster` guesses the nearest one.
     A group keeps its number and its name (a central member) from look to look, and is `since` its birth.
     The picture behind the click: correlations of what is left without the market, ordered by group.
+
+    - Source: returns in `ohlcv` without the market's own move.
+    - Units: cluster number, -1 is noise; probability 0 to 1.
+    - Fresh: every research pass (nightly).
+    - If it fails: the fleet's cap per cluster goes by the clusters of the pass before.
     """
     from trading.xray.clusters import cluster_symbols
     from trading.xray.continuity import carried_on
@@ -229,6 +244,11 @@ def cluster_quality(
     other centre; `persistence` is HDBSCAN's; `stability` is how much of a group is found again on resampled
     bars (below 0.5 it dissolves, from 0.75 on it is stable). The picture behind the click: a map on which
     neighbours are alike, turned as little as possible from look to look (table `cluster_map`).
+
+    - Source: `clusters`.
+    - Units: cohesion and separation from -1 to 1, members counted.
+    - Fresh: every research pass (nightly).
+    - If it fails: look whether the market is one block today; groups are then few and poor.
     """
     from trading.xray.cluster_quality import cluster_quality as judged
     from trading.xray.pictures import group_map

@@ -39,6 +39,11 @@ def indicators(
     Here is every pair that was in the universe on any bar of the history and whose candles are held, also
     those that have fallen out or were delisted since: a backtest of today's list knows who survived. What a
     name meant before its present instrument is a series of its own, named by the instrument's id.
+
+    - Source: `ohlcv`.
+    - Units: RSI, ADX 0 to 100; OBV base units; others quote units.
+    - Fresh: every scan (15 minutes) and every research pass.
+    - If it fails: no signals are made; a check names the pair whose candles are broken: `sluice data repair`.
     """
     from resources.held import with_held
     from resources.universe import research_series

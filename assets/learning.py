@@ -50,6 +50,10 @@ def training_set(
     Source: `trade_pool`, and decisions of earlier passes labelled on candles at a fifth of the weight; a
     decision that was really traded wins over its candle label. Features are those written at the
     decision, never recomputed. Empty until something has been decided and has ended.
+    - Source: `decision_snapshots` and `decision_outcomes`.
+    - Units: returns are fractions, net of costs; times UTC.
+    - Fresh: every research pass and every retraining.
+    - If it fails: no candidate is trained; the champion stays.
     """
     at = exchange.market_time()
     chosen = learning.training_set(store, at)
@@ -96,7 +100,11 @@ def model_candidate(
     error budget is spent: `retraining_sensor` says when (weekly, new decisions, drift). `weight` is its
     validated say beside the rules, 0 if it earned none. `model_id` is empty where there was nothing to
     learn from, or it could not be judged (bad rows, a missing extra: the operator is told once);
-    `model_evaluation` says why. If it fails: `sluice models list`, then the run's log.
+    `model_evaluation` says why.
+    - If it fails: the champion stays; `sluice models list`, then the run's log.
+    - Source: `training_set`.
+    - Units: probabilities 0 to 1; returns are fractions.
+    - Fresh: every research pass and every retraining.
     """
     at, rules = exchange.market_time(), life_rules(config)
     found = candidate_now(context.run.job_name, store, learning, at, rules)
@@ -134,6 +142,11 @@ def model_evaluation(
     Source: the evaluation that `model_candidate` ran: each rule with value and bound, against taking every
     signal, against random and against the present champion, costs paid. **"refused" is the common outcome**
     and changes nothing for trading. The last rule asks whether the model adds anything to the rules at all.
+
+    - Source: `model_candidate`.
+    - Units: each rule in its own unit, beside its bound.
+    - Fresh: every research pass and every retraining.
+    - If it fails: nothing is promoted; the rules trade on.
     """
     found = Lifecycle(store, learning, exchange.market_time()).evaluation()
     version = store.publish(
@@ -180,6 +193,11 @@ def champion(
     once. Then it is champion: canary users trade it first, then all. `state` in_use; none; expired; refused
     (a byte altered, other features, extra missing): in the last three **the rules trade on alone** and the
     operator is told once. What people overrode is in the table below. Undo: `sluice models rollback`.
+
+    - Source: the registry's journal.
+    - Units: ages in days; returns are fractions.
+    - Fresh: every research pass and every retraining.
+    - If it fails: the rules trade alone; `sluice models list`, docs/how-to/models.md.
     """
     at = exchange.market_time()
     alert_of_shadow(order_log, learning, at)
@@ -225,6 +243,11 @@ def predictions(
     Source: the ledger of decisions, rows as they were decided on: what the champion answered then (never
     asked again); a model in its shadow period is asked about the same rows and trades nothing. `decision_id`
     leads to the decision. What is novel to a model it says nothing of: those are counted below.
+
+    - Source: what `signals` and shadows answered.
+    - Units: probabilities 0 to 1.
+    - Fresh: every research pass (nightly).
+    - If it fails: outcomes cannot be judged; signals are not held up.
     """
     from resources.predictions import predictions as said
     from trading.learning.predictions import novel_rows
@@ -267,6 +290,11 @@ def prediction_outcomes(
     Source: `predictions` and `decision_outcomes` of the same decision id (really traded before labelled on
     candles). Null until known; a known outcome never changes. A shadow period reads this table once, at its
     end; drift (`model_drift`) is computed from it.
+
+    - Source: `predictions` and `decision_outcomes`.
+    - Units: returns are fractions, net of costs.
+    - Fresh: every research pass and every retraining.
+    - If it fails: drift is not measured, and says so.
     """
     from resources.predictions import prediction_outcomes as ended
 
@@ -305,6 +333,11 @@ def model_drift(
     Source: `prediction_outcomes`; PSI of each feature in the training set's own deciles, ADWIN over
     log losses in order of their ends. An alarm starts a candidate (`retraining_sensor`), it never swaps
     the champion. Empty without a champion.
+
+    - Source: `prediction_outcomes` and the training set.
+    - Units: PSI, loss in nats.
+    - Fresh: every research pass and every retraining.
+    - If it fails: look at `sluice models drift`; a champion past its age loses its say by itself.
     """
     from resources.predictions import drifted
     from trading.learning.drift import in_words as drift_in_words

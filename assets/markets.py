@@ -49,6 +49,11 @@ def validated_markets(context: dg.AssetExecutionContext, store: Store) -> dg.Mat
 
     Source: `markets`. Each rejected pair keeps its reason in the table `funnel_markets`.
     If it shrinks suddenly: look at the reasons table on this page; a venue-wide halt shows as status.
+
+    - Source: `markets`.
+    - Units: as in `markets`: tick in quote, step in base, fees as fractions.
+    - Fresh: every research pass (nightly).
+    - If it fails: nothing after it runs; the reasons table says what the venue changed.
     """
     from trading.screening.filters import validate_markets
 
@@ -80,6 +85,11 @@ def tickers(
 
     A price beyond the bound since the look before suspends its pair for review (`sluice universe suspended`):
     no new entries until somebody has looked. If many jump at once, the look is not believed and nobody is.
+
+    - Source: 24-hour tickers of the whole venue, one call.
+    - Units: prices in quote, volumes over 24 h, change a fraction.
+    - Fresh: every scan (15 minutes) and every research pass.
+    - If it fails: the venue does not answer: `sluice doctor`; nothing new is signalled meanwhile.
     """
     from trading.universe.jump_scan import believed_jumps
 

@@ -24,6 +24,11 @@ def raw_tables(warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """Copies of the newest lake tables and of the order log in a fresh DuckDB file. **One table per stage.**
 
     Built beside the published file, so that nobody who reads it waits or sees half of it.
+
+    - Source: the newest lake tables and the order log.
+    - Units: as in the tables copied.
+    - Fresh: hourly.
+    - If it fails: people see old marts; no trading decision waits. A program holds the file: `sluice doctor`.
     """
     rows = warehouse.fill()
     return dg.MaterializeResult(
@@ -70,7 +75,13 @@ def dbt_marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
     ],
 )
 def warehouse(warehouse: Warehouse) -> dg.MaterializeResult[None]:
-    """The published DuckDB file: open it read-only with any client. **Replaced as a whole.**"""
+    """The published DuckDB file: open it read-only with any client. **Replaced as a whole.**
+
+    - Source: `raw_tables` and dbt's marts.
+    - Units: as in the marts.
+    - Fresh: hourly.
+    - If it fails: the file published before stays; see the failed dbt test above it.
+    """
     size = warehouse.publish()
     return dg.MaterializeResult(
         metadata={"path": dg.MetadataValue.path(str(warehouse.published)), "MB": size / 1e6}

@@ -24,6 +24,11 @@ def live_against_backtest(
     backtest of the pass that approved the trade lets expect (mean return shrunk toward all pairs, because
     approved ones are the best of many). `drift` says whether live is worse by more than chance: one
     observation is a market day, by a confidence sequence that may be asked every day (decision 41).
+
+    - Source: the order log and `backtest_results`.
+    - Units: rates are fractions, slippage in basis points.
+    - Fresh: hourly.
+    - If it fails: nobody compares live with tested: `sluice replay-day` does it by hand.
     """
     frame = figures(rows_of(store, order_log))
     told = {"at": compared_at(store), "run_id": context.run_id}
@@ -80,6 +85,11 @@ def missed_trades(
 
     A user's own limit, a cap of the fleet, a halt, a price that had moved, a refusal of the venue, an order
     that met no offer: with the number of signals and users, and one of the reasons in words.
+
+    - Source: offers and skips in the order log.
+    - Units: counted; shares are fractions.
+    - Fresh: hourly.
+    - If it fails: `sluice users show ID --timeline` says it for one user.
     """
     frame = missed(rows_of(store, order_log))
     told = {"at": compared_at(store), "run_id": context.run_id}
@@ -114,6 +124,11 @@ def slippage_by_place(
     Users are served in an order drawn anew for each signal set, so that a place is nobody's for long.
     `behind_first` is the price paid over that of the first who bought on the same signal, less 1; `slippage`
     the same over the open of the bar, as the backtest marks it; `waited_s` is market time.
+
+    - Source: fills in the order log, minutes in the lake.
+    - Units: basis points; seconds.
+    - Fresh: hourly.
+    - If it fails: `sluice status --queue` prints the same.
     """
     from trading.monitoring.pictures import places_picture
 

@@ -65,6 +65,10 @@ def candles_tidied(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
     | Months | files by symbol, once they are over: one symbol over a month is one small read |
     | Readers | see the same bars before, during and after |
     | If it fails | nothing is lost; the next run finishes what a killed one left |
+
+    - Source: candle files of days that are over.
+    - Units: files and megabytes.
+    - Fresh: nightly.
     """
     from resources.history import tidy_history
 

@@ -5,10 +5,27 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 import polars as pl
 
+from resources.settings import load_settings
 from trading.market.lineage import Version
 
 # Inline tables are for a glance; the lake holds the rest.
 MAX_TABLE_ROWS = 25
+# Page of the dashboard that shows what a table holds; every other table is on System, with its age.
+_PAGES = {
+    "market": (
+        "markets",
+        "validated_markets",
+        "tickers",
+        "liquid_symbols",
+        "screened_symbols",
+        "instruments",
+    ),
+    "xray": ("correlations", "correlation_alerts", "clusters", "cluster_quality", "market_regime"),
+    "research": ("signals", "backtest_results", "approved_symbols"),
+    "models": ("training_set", "model_candidate", "model_evaluation", "champion", "model_drift"),
+    "news": ("news_events",),
+    "live": ("trade_pool", "missed_trades", "slippage_by_place", "live_against_backtest"),
+}
 
 
 def table(
@@ -34,10 +51,17 @@ def materialized(
         "market time": version.created_at.isoformat(),
         "lineage id": version.version_id,
         "content hash": version.content_hash,
+        "dashboard": dg.MetadataValue.url(dashboard_page(version)),
     }
     return dg.MaterializeResult(
         metadata={**figures, **(metadata or {})}, data_version=dg.DataVersion(version.version_id)
     )
+
+
+def dashboard_page(version: Version) -> str:
+    """Return the address of the dashboard's page for this version's table."""
+    page = next((page for page, tables in _PAGES.items() if version.asset in tables), "system")
+    return f"{load_settings().dashboard_url.rstrip('/')}/{page}?version={version.version_id}"
 
 
 def verdict(

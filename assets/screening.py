@@ -14,14 +14,17 @@ from resources.store import Store
 from trading.screening.rules import ScreeningRules, preset
 
 GROUP = "screening"
-ScreeningConfig = launchpad(ScreeningRules, "ScreeningConfig", preset=(str, ""))
+_PRESET = Field(
+    default="", description="default (the values shown here) or owner; empty: what the settings name."
+)
+ScreeningConfig = launchpad(ScreeningRules, "ScreeningConfig", preset=(str, _PRESET))
 MoreFilters = Field(
     default=[],
     description="Filters that follow these rules: tables as in docs/reference/screening.md, such as "
     '{name: expression, keep: "rsi_14 < 40 AND adx_14 > 20"}.',
 )
 ScreenedConfig = launchpad(
-    ScreeningRules, "ScreenedConfig", preset=(str, ""), filters=(list[dict[str, Any]], MoreFilters)
+    ScreeningRules, "ScreenedConfig", preset=(str, _PRESET), filters=(list[dict[str, Any]], MoreFilters)
 )
 ALL_DAYS = dg.AssetDep("ohlcv", partition_mapping=dg.AllPartitionMapping())
 
@@ -41,6 +44,11 @@ def liquid_symbols(
     Every dropped pair keeps the rule that dropped it, what was measured, what it was held against and one
     sentence. Survivors are capped by volume. Thresholds: the launchpad (`preset: owner` takes the old
     bot's numbers). If empty: is the venue halted, or are all quotes stale?
+
+    - Source: `validated_markets` and `tickers`.
+    - Units: value and bound in the unit of the rule.
+    - Fresh: every research pass (nightly).
+    - If it fails: no candles are fetched for new pairs; the funnel on this page says which rule met none.
     """
     from trading.ohlcv.shelf import Shelf
     from trading.scan.candles import births
@@ -86,6 +94,11 @@ def screened_symbols(
     condition on indicators or a news gate: `filters` in the launchpad; every threshold that they held a pair
     against is in the table `screening_decisions`.
     If empty: look at `market_regime` first; in a dead-calm market nothing moves enough to pay its costs.
+
+    - Source: `ohlcv` and `tickers`.
+    - Units: value and bound in the unit of the rule.
+    - Fresh: every research pass (nightly).
+    - If it fails: nothing is backtested; a check names a pair that vanished without a reason.
     """
     from trading.screening.filters import screen
 

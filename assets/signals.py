@@ -30,6 +30,11 @@ def signals(
     with this table to backtest and live engine. `is_candidate`: it wanted in; `is_entry`: and nothing
     (regime, news, model) stopped it. `is_novel`: the row resembles nothing the model was taught, so that it
     was not asked and the rules decided alone.
+
+    - Source: `indicators`, `market_regime`, `news_events`, the champion.
+    - Units: prices in quote units; probability 0 to 1.
+    - Fresh: every scan (15 minutes) and every research pass.
+    - If it fails: no entry is handed over; exits of what is held go on in the engine.
     """
     from resources.signals import signal_table
     from resources.strategies import signal_params

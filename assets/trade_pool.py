@@ -23,6 +23,11 @@ def trade_pool(
     because the roadmap is a circle and the graph is cut at live trading. The fills of a thousand users on
     one signal are one row: one market decision, not a thousand. Features are those of the decision.
     Empty on the first pass: nothing has been traded yet.
+
+    - Source: the SQL order log.
+    - Units: money in quote units, returns are fractions, times UTC.
+    - Fresh: every research pass and every retraining.
+    - If it fails: nothing is learnt from newer trades; trading goes on. Log in doubt: `sluice verify`.
     """
     from trading.trade_pool.pool import build_pool
 
@@ -71,6 +76,11 @@ def decision_snapshots(context: dg.AssetExecutionContext, store: Store) -> dg.Ma
     signals, approval, listing, or the size of a set. A later pass that computes other values changes nothing:
     the difference is counted. Bars that were not decided in time are history, not decisions. The ledger
     (`decisions.sqlite` of the world) holds all of them; this table is the newest bar.
+
+    - Source: `signals`, at the bar that just closed.
+    - Units: features as in docs/reference/learning-data.md.
+    - Fresh: every scan (15 minutes) and every research pass.
+    - If it fails: the bar's decisions are lost to learning: they are never made up later.
     """
     from resources.decisions import write_decisions
 
@@ -122,6 +132,11 @@ def decision_outcomes(
     they paid), and `candles`, where it would have ended by stop, target or time in the one exit machine. Read
     from the ledger of decisions; no edge from `decision_snapshots`: the circle is cut here. Written once; a
     correction is a new version with its reason. `skip_rules` says why users did not follow.
+
+    - Source: the order log, else candles after the decision.
+    - Units: returns are fractions, net of all costs.
+    - Fresh: every research pass and every retraining.
+    - If it fails: nothing newer is learnt.
     """
     from resources.decisions import attach_outcomes
 

@@ -20,6 +20,11 @@ def instruments(context: dg.AssetExecutionContext, store: Store) -> dg.Materiali
     or step, delistings). `instrument_id` is the name with its listing epoch, UTC. Everything below reads
     only bars of the newest instrument of a name; `instrument_flags` holds crashes and surges, which cut
     nothing. If many start at once: look at `evidence`; more likely the candles are wrong than the market.
+
+    - Source: `ohlcv` and the listing.
+    - Units: epochs are times UTC.
+    - Fresh: every scan (15 minutes) and every research pass.
+    - If it fails: names may mean two things: nothing new is approved; `sluice universe suspended`.
     """
     from resources.universe import publish_instruments
 

@@ -33,6 +33,11 @@ def market_regime(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
     Thresholds of `signals` follow the regime between a floor and a ceiling; a dollar coin off its peg is
     a condition of its own (`is_depegged`). `why` says what made a bar what it is.
     The picture behind the click: the conditions over time, before the colours of their regimes.
+
+    - Source: closes of all pairs in `ohlcv`.
+    - Units: conditions as shares and percentiles, 0 to 1.
+    - Fresh: every scan (15 minutes) and every research pass.
+    - If it fails: signals use the regime of the bar before, and none once it is too old.
     """
     from trading.xray.condition_words import sentence, told
     from trading.xray.regime import market_regime as regimes
@@ -103,6 +108,11 @@ def news_events(
     Hack, delisting and halt close their symbols to new entries for a day, and tell the operator and whoever
     holds them; a delisting here that says when trading ends (`effective`) has positions left before.
     `same_as` names the item that another feed had told in nearly the same words: it counts once.
+
+    - Source: the configured feeds; offline the embedded desk.
+    - Units: mood from -1 to 1; times UTC.
+    - Fresh: every scan (15 minutes) and every research pass.
+    - If it fails: a feed that fails is named in the metadata; what was known goes on keeping out.
     """
     from trading.news.holds import holds
     from trading.news.maintenance import maintenance_holds

@@ -17,7 +17,7 @@ import assets.signals
 import assets.trade_pool
 import assets.universe
 import assets.xray
-from pipelines import jobs, replaying, scanning, schedules, sensors
+from pipelines import jobs, replaying, scanning, schedules, sensors, upkeep
 from resources.cache import SignalBus
 from resources.dbt import Warehouse, dbt_cli
 from resources.exchange import Exchange
@@ -56,7 +56,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
         "dbt": dbt_cli(),
     }
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(STAGES),
+        assets=dg.map_asset_specs(upkeep.kept, dg.load_assets_from_modules(STAGES)),
         asset_checks=dg.load_asset_checks_from_modules(STAGES),
         jobs=[*jobs.ALL, scanning.cold_scan, replaying.decisions_again],
         schedules=schedules.ALL,

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
         Of the bot, from Telegram's BotFather; empty = no bot.
     telegram_url : str
         Address of a Bot API server; `sluice bot fake` prints one.
+    dashboard_url : str
+        Where `sluice ui` is reached: pages of the Dagster UI link there.
     alert_urls : tuple of SecretStr
         Where operators' alerts go besides Telegram, as Apprise writes them (mail, Slack, Discord, webhook).
     log_level : str
@@ -120,6 +122,7 @@ class Settings(BaseSettings):
     exploration: ExplorationRules = ExplorationRules()
     telegram_token: SecretStr = SecretStr("")
     telegram_url: str = "https://api.telegram.org"
+    dashboard_url: str = Field(default="http://127.0.0.1:8050", pattern=r"https?://[^\s?#]+")
     alert_urls: tuple[SecretStr, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -42,7 +42,8 @@ class Tab:
         self._ids = itertools.count(1)
         self._session: str | None = None
         self.requests: list[str] = []
-        self.bytes = 0
+        self.bytes = 0  # unpacked
+        self.wire = 0  # as sent
         self.errors: list[str] = []
 
     def open(self) -> None:
@@ -73,6 +74,8 @@ class Tab:
                 self.requests.append(params["request"]["url"])
             case "Network.dataReceived":
                 self.bytes += params["dataLength"]
+            case "Network.loadingFinished":
+                self.wire += params["encodedDataLength"]
             case "Runtime.exceptionThrown":
                 self.errors.append(params["exceptionDetails"].get("exception", {}).get("description", "?"))
             case "Log.entryAdded" if params["entry"]["level"] == "error":

@@ -15,10 +15,11 @@ from interfaces.ui import halting, login, vendored
 from interfaces.ui.access.guard import LOCAL, Guard
 from interfaces.ui.access.limits import Limit
 from interfaces.ui.access.sessions import COOKIE
+from interfaces.ui.answers import takes_gzip
 from interfaces.ui.catalogue import BY_NAME, PAGES, Page
 from interfaces.ui.desk import Desk, Login, plain_error
 from interfaces.ui.foreign import LONGEST_NAME
-from interfaces.ui.pulse import MOST
+from interfaces.ui.pulse import MOST, MOST_OF_ONE
 from trading.market.errors import SluiceError
 
 _STATIC = Path(__file__).with_name("static")
@@ -90,16 +91,21 @@ def _endpoints(app: FastAPI, desk: Desk) -> None:
             raise HTTPException(404, f"no page {plain(name, 40)!r}")
         asked = _asked(page, request)
         question = f"{name}?{'&'.join(f'{key}={value}' for key, value in asked.items())}"
-        body = await desk.answers.get(question, lambda: page.data(desk.world, asked), for_s=page.for_s)
-        return Response(body, media_type="application/json")
+        packed = takes_gzip(request.headers.get("accept-encoding", ""))
+        body = await desk.answers.get(
+            question, lambda: page.data(desk.world, asked), for_s=page.for_s, packed=packed
+        )
+        headers = {"vary": "accept-encoding"} | ({"content-encoding": "gzip"} if packed else {})
+        return Response(body, media_type="application/json", headers=headers)
 
     @app.get("/events")
     async def events(request: Request) -> Response:
-        desk.session(request)
-        if desk.pulse.viewers >= MOST:
-            raise HTTPException(503, f"{MOST} screens follow already")
+        who = desk.session(request).name
+        if not desk.pulse.has_room(who):
+            said = f"too many screens follow already: {MOST_OF_ONE} of one account, {MOST} in all"
+            raise HTTPException(503, said)
         token = request.cookies.get(COOKIE)
-        stream = desk.pulse.follow(lambda: desk.holds(token))
+        stream = desk.pulse.follow(lambda: desk.holds(token), who)
         return StreamingResponse(stream, media_type="text/event-stream", headers=_EVENTS)
 
     @app.post("/orders/{what}")

@@ -13,16 +13,17 @@ from interfaces.ui.foreign import clean
 from trading.market.errors import SluiceError
 
 PERIOD_S = 1.0
-MOST = 500
+MOST, MOST_OF_ONE = 500, 50  # open streams, of everybody and of one account
 _log = logging.getLogger(__name__)
 
 
 class Viewer:
     """The newest message that one browser has not had yet."""
 
-    __slots__ = ("_event", "_message")
+    __slots__ = ("_event", "_message", "who")
 
-    def __init__(self) -> None:
+    def __init__(self, who: str = "") -> None:
+        self.who = who
         self._message = b""
         self._event = asyncio.Event()
 
@@ -60,9 +61,13 @@ class Pulse:
         """How many look."""
         return len(self._viewers)
 
-    async def follow(self, may_go_on: Callable[[], bool]) -> AsyncIterator[bytes]:
+    def has_room(self, who: str) -> bool:
+        """Whether `who` may open one more stream: one account never takes the place of the others."""
+        return self.viewers < MOST and sum(viewer.who == who for viewer in self._viewers) < MOST_OF_ONE
+
+    async def follow(self, may_go_on: Callable[[], bool], who: str = "") -> AsyncIterator[bytes]:
         """Give messages as they come, until the reader leaves or may not go on (its session ended)."""
-        viewer = Viewer()
+        viewer = Viewer(who)
         self._viewers.add(viewer)
         if self._last:
             viewer.give(self._last)

@@ -113,9 +113,13 @@ def _positions(log: Any, engine: Mapping[str, Any]) -> Section:
 
 def _armed(row: Mapping[str, Any]) -> str:
     exits = ["stop"] + (["target"] if row["target_price"] is not None else []) + ["deadline"]
-    if row["exits"]:
-        terms = json.loads(row["exits"])
-        exits += sorted(name for name, value in terms.items() if value) if isinstance(terms, dict) else []
+    terms = json.loads(row["exits"]) if row["exits"] else {}
+    if terms.get("trailing_stop") is not None:
+        exits.append(f"trailing stop {float(terms['trailing_stop']):.2%}")
+    if terms.get("ladder"):
+        exits.append(f"ladder of {len(terms['ladder'])}")
+    if terms.get("exit_source"):
+        exits.append(f"signals of {terms['exit_source']}")
     return ", ".join(exits)
 
 

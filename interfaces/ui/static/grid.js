@@ -70,7 +70,7 @@ export function grid(section, kept) {
   function row(place, at) {
     const cells = columns.map((column, index) => {
       const value = section.rows[place][index];
-      const sign = column.kind === "money" || column.key === "profit_ratio" ? (value > 0 ? " up" : value < 0 ? " down" : "") : "";
+      const sign = column.key.startsWith("pnl") || column.key === "profit_ratio" ? (value > 0 ? " up" : value < 0 ? " down" : "") : "";
       return el(index ? "td" : "th", { scope: index ? null : "row", class: (isNumber(column.kind) ? "n" : "") + sign || null, title: typeof value === "string" && value.length > 30 ? value : null }, cell(value, column.kind));
     });
     return el("tr", { "aria-rowindex": at + 2 }, cells);

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from interfaces.ui.beat import beat
-from interfaces.ui.pulse import Pulse
+from interfaces.ui.pulse import MOST_OF_ONE, Pulse
 
 
 async def take(stream, count):
@@ -91,3 +91,18 @@ def test_the_beat_counts_by_mode_and_moves_its_mark_with_every_event(desk, trade
     after = beat(desk.world)
     assert after["mark"] != before["mark"]
     assert after["halts"] == ["freeze of the fleet by ada: <b>odd</b>"]
+
+
+async def test_one_account_never_takes_the_streams_of_the_others():
+    """Its fifty-first is refused; another account still has room, and so has it when one of its own ends."""
+    pulse = Pulse(lambda: {"a": 1}, period_s=0.01)
+    streams = [pulse.follow(lambda: True, "ada") for _ in range(MOST_OF_ONE)]
+    for stream in streams:
+        await anext(stream)
+    assert not pulse.has_room("ada")
+    assert pulse.has_room("vic")
+    await streams[0].aclose()
+    assert pulse.has_room("ada")
+    for stream in streams[1:]:
+        await stream.aclose()
+    await pulse.close()

@@ -3,7 +3,7 @@
 from functools import partial
 
 from trading.execution.cache_keeper import CacheKeeper, TradeCache
-from trading.execution.desk import Desk
+from trading.execution.desk import ENTRY_HAS_S, Desk
 from trading.notifications.channel import Channel
 from trading.notifications.messages import wording
 from trading.store.cache import TRADES_KEPT
@@ -32,7 +32,7 @@ class Courier:
                     await self._channel.deliver(message)
                 delivered.append(event)
         finally:
-            await self._desk.durably(partial(self._desk.log.outbox.mark, delivered))
+            await self._desk.durably(partial(self._desk.log.outbox.mark, delivered), within_s=ENTRY_HAS_S)
         return len(delivered)
 
     def _is_muted(self, event: Event, *, is_alert: bool) -> bool:

@@ -26,6 +26,9 @@ from trading.users.user import User
 
 _log = structlog.get_logger("execution.desk")
 
+# What an entry did may wait so long for others' commits: it is at the venue, and found there after a crash.
+ENTRY_HAS_S = 0.03
+
 OpenAccount = Callable[[User], AccountGateway]
 
 
@@ -89,10 +92,13 @@ class Desk:
         """Return the users of the shards that this process holds, by id."""
         return [user for user in self.everybody() if self.log.scope.has(user.user_id)]
 
-    async def durably[T](self, work: Callable[[], T]) -> T:
-        """Run a write of the log and return once it is on disk; writes of other tasks share its commit."""
+    async def durably[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:
+        """Run a write of the log and return once it is on disk; writes of other tasks share its commit.
+
+        `within_s` is the time it has to wait for such others; none for what an order on its way waits for.
+        """
         try:
-            return await self.log.durably(work)
+            return await self.log.durably(work, within_s=within_s)
         except StoreError as error:
             self.note_trouble(error)
             raise

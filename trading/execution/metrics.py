@@ -84,10 +84,10 @@ class TimedWriter:
     def __init__(self, writer: Writer, seconds: Histogram) -> None:
         self._writer, self._seconds = writer, seconds
 
-    async def do[T](self, work: Callable[[], T]) -> T:
+    async def do[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:
         """As the writer behind it."""
         with self._seconds.time():
-            return await self._writer.do(work)
+            return await self._writer.do(work, within_s=within_s)
 
     def close(self) -> None:
         """End the writer behind it."""

@@ -5,11 +5,11 @@ from decimal import Decimal
 from functools import partial
 
 from trading.exchange.gateway import AccountGateway
-from trading.execution.desk import Desk
+from trading.execution.desk import ENTRY_HAS_S, Desk
 from trading.market.orders import Fill, OrderState
 from trading.store.order_log.ledger import Booking
 from trading.store.order_log.positions import assets
-from trading.store.order_log.records import Intent
+from trading.store.order_log.records import Intent, Leg
 
 
 class Settler:
@@ -34,7 +34,8 @@ class Settler:
             fills = [fill for fill in listed if fill.order_id == state.order_id]
         prices = await self._fee_prices(fills or ())
         book = partial(self._desk.log.ledger.book, at_ms=self._desk.now_ms(), fee_prices=prices)
-        return await self._desk.durably(partial(book, intent.coid, state, fills or ()))
+        has_s = ENTRY_HAS_S if intent.leg is Leg.OPEN else 0.0
+        return await self._desk.durably(partial(book, intent.coid, state, fills or ()), within_s=has_s)
 
     async def _fee_prices(self, fills: Sequence[Fill]) -> dict[str, Decimal]:
         """Return mid prices, in the pair's quote asset, of third assets in which fees were taken."""

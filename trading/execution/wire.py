@@ -17,7 +17,7 @@ import structlog
 
 from trading.exchange.gateway import AccountGateway
 from trading.execution.coid import client_order_id, intent_id
-from trading.execution.desk import Desk
+from trading.execution.desk import ENTRY_HAS_S, Desk
 from trading.market.errors import (
     BadCredentials,
     BadInput,
@@ -111,7 +111,9 @@ class Wire:
             await self._answer(intent, error)
         else:
             if not await self.finished(intent):
-                await self._desk.durably(partial(self._orders.acknowledge, intent.coid, order_id))
+                has_s = ENTRY_HAS_S if intent.leg is Leg.OPEN else 0.0
+                acknowledge = partial(self._orders.acknowledge, intent.coid, order_id)
+                await self._desk.durably(acknowledge, within_s=has_s)
 
     async def _submit(self, gateway: AccountGateway, intent: Intent) -> str:
         while True:

@@ -87,8 +87,9 @@ class OneCommitPerTurn:
         self._database = database
         self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
 
-    async def do[T](self, work: Callable[[], T]) -> T:
-        """Return what `work` returned, once it is committed."""
+    async def do[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:
+        """Return what `work` returned, once it is committed. Nothing waits: simulated time stands still."""
+        del within_s
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if not self._waiting:

@@ -1,7 +1,8 @@
 """Many tasks' writes, one commit: a thread of its own writes what has come up and forces it to disk once.
 
 A commit costs one fsync (milliseconds) whatever is in it. While one is on its way, writes of other tasks
-gather; they are the next batch. Nobody waits for a timer: a lone write is committed at once. Each write
+gather; they are the next batch. A lone write is committed at once, unless its caller has time: such a write
+goes with the next one that has none, or by itself when its time is over (docs/decisions/0058). Each write
 stands in a savepoint of its own, so one that breaks a rule fails alone, and its caller is told only after the
 commit. A batch that the database refuses (disk full, damaged) is rolled back and its writes are tried one by
 one.
@@ -10,7 +11,8 @@ one.
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -24,8 +26,11 @@ MOST = 256  # once so many writes wait, they are committed: the last of them doe
 class Writer(Protocol):
     """Runs writes of the order log for tasks of an event loop."""
 
-    async def do[T](self, work: Callable[[], T]) -> T:
-        """Return what `work` returned, once it is durable; raise what it raised (nothing is written then)."""
+    async def do[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:
+        """Return what `work` returned, once it is durable; raise what it raised (nothing is written then).
+
+        It is handed to the database within `within_s`: earlier only together with others.
+        """
         ...
 
 
@@ -87,6 +92,30 @@ class _Job:
             self.future.set_exception(outcome.error)
 
 
+@dataclass(slots=True)
+class _Patient:
+    """What tasks of one loop asked for that has time; one timer, for the one that has the least."""
+
+    jobs: list[_Job] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+
+    def add(self, job: _Job, within_s: float, hand_over: Callable[[], None]) -> None:
+        self.jobs.append(job)
+        due_s = job.loop.time() + within_s
+        if self.timer is not None and self.timer.when() <= due_s:
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = job.loop.call_later(within_s, hand_over)
+
+    def take(self) -> list[_Job]:
+        jobs, self.jobs = self.jobs, []
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        return jobs
+
+
 class GroupCommit:
     """Satisfies `Writer` by one writing thread, started at the first write.
 
@@ -99,13 +128,15 @@ class GroupCommit:
         self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
         # What tasks asked in this turn of a loop: handed over together, so that the thread wakes once.
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Job]] = WeakKeyDictionary()
+        self._patient: WeakKeyDictionary[asyncio.AbstractEventLoop, _Patient] = WeakKeyDictionary()
         self._thread: threading.Thread | None = None
         self.commits = 0
         self.writes = 0
 
-    async def do[T](self, work: Callable[[], T]) -> T:
+    async def do[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:
         """Return what `work` returned, once it is durable; raise what it raised (nothing is written then).
 
+        With `within_s` above 0 it waits so long for others, whose commit it shares.
         A task that is cancelled while it waits learns nothing; the write may be done all the same.
         """
         if self._thread is None:
@@ -113,21 +144,26 @@ class GroupCommit:
             self._thread.start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        job = _Job(work, future, loop)
+        if within_s > 0:
+            self._patient.setdefault(loop, _Patient()).add(job, within_s, partial(self._hand_over, loop))
+            return await future
         turn = self._turns.setdefault(loop, [])
         if not turn:
             loop.call_soon(self._hand_over, loop)
-        turn.append(_Job(work, future, loop))
+        turn.append(job)
         return await future
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        jobs = self._turns.pop(loop, [])
+        waiting = self._patient.get(loop)
+        jobs = ([] if waiting is None else waiting.take()) + self._turns.pop(loop, [])
         for start in range(0, len(jobs), MOST):
             self._jobs.put(jobs[start : start + MOST])
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
         if self._thread is not None:
-            for loop in list(self._turns):
+            for loop in {*self._turns, *self._patient}:
                 self._hand_over(loop)
             self._jobs.put(None)
             self._thread.join()

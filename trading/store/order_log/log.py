@@ -84,13 +84,13 @@ class OrderLog:
         self.chats = Chats(self.database, clock)
         self.conversions = Conversions(self.database, clock, self.ledger, self.outbox)
 
-    async def durably[T](self, work: Callable[[], T]) -> T:
+    async def durably[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:
         """Run a write of this log (``partial(log.orders.mark_sent, coid)``) without blocking the event loop.
 
         Writes of many tasks share one commit (`group_commit`). What `work` returned comes back once it is on
-        disk.
+        disk. One that has time (`within_s`) shares a commit with those that come meanwhile.
         """
-        return await self.writer.do(work)
+        return await self.writer.do(work, within_s=within_s)
 
     def write_signal_set(self, batch: SignalSet) -> bool:
         """Write a set once; False (and nothing changed) if one of that id is there. BadInput if unusable."""

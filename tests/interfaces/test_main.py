@@ -126,7 +126,7 @@ def test_wrong_use_is_exit_code_2():
     assert run(["config", "show", "--nope"]) == 2
 
 
-def test_an_error_of_ours_is_one_sentence_and_exit_code_1(capsys, monkeypatch):
+def test_a_setting_that_is_no_good_is_one_sentence_and_exit_code_2(capsys, monkeypatch):
     """No traceback for what the person can put right."""
     monkeypatch.setenv("SLUICE_HISTORY_BARS", "3")
     assert run(["config", "show"]) == 2

@@ -39,7 +39,7 @@ def learn_demo(
     from interfaces.learn.world import demo_world
 
     with (
-        demo_world(days=days, edge=edge, pairs=pairs, seed=seed) as (market, settings),
+        demo_world(edge=edge, pairs=pairs, seed=seed) as (market, settings),
         progress("market days", days) as shown,
     ):
         story = live_through(

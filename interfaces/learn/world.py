@@ -19,12 +19,13 @@ from resources.settings import Settings, load_settings, select_world
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 BARS = 1500  # the whole history and the days that come
+_AFTER = timedelta(days=63)  # whatever days are lived through: a seed is one market
 _BEFORE = timedelta(days=31)  # some of them are warm-up: at first there are too few days of decisions
 
 
 @contextmanager
 def demo_world(
-    *, days: int, edge: str, pairs: int, seed: int, home: Path | None = None
+    *, edge: str, pairs: int, seed: int, home: Path | None = None
 ) -> Iterator[tuple[MarketControl, Settings]]:
     """Serve a planted market on a free port in a fresh world of its own; it stays for a look afterwards."""
     name = f"learn-{edge}-{seed}"
@@ -34,7 +35,7 @@ def demo_world(
     require_unserved(base.world_dir)
     shutil.rmtree(base.world_dir, ignore_errors=True)
     candles = base.world_dir / "market.parquet"
-    hours = int((_BEFORE + timedelta(days=days + 2)) / timedelta(hours=1))
+    hours = int((_BEFORE + _AFTER) / timedelta(hours=1))
     write_market(
         candles, first=START - _BEFORE, hours=hours, pairs=pairs, seed=seed, has_edge=edge == "planted"
     )

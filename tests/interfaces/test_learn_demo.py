@@ -162,7 +162,8 @@ def test_a_planted_edge_is_found_watched_promoted_and_changes_the_signals(tmp_pa
     assert story["trace"]["model_id"] == champion[-1]["champion"]
     assert story["trace"]["decisions"] > 200
     assert story["days"][-1]["trades"] > 0
-    assert story["days"][-1]["paper"] > 0
+    assert story["days"][-1]["paper"] >= 24  # some dozens, each of up to three users
+    assert story["trace"]["its_trades"]
     assert any("ran" in day["sensor"] for day in story["days"])
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = {
     "vectorbt": ["vectorbt==1.2.0", "vectorbt-rust==1.2.0"],
     "freqtrade": ["freqtrade==2026.9"],
+    "streamlit": ["streamlit==1.67.0", "plotly==7.1.0"],
     "rejax": ["rejax==0.1.3", "jax>=0.12,<0.13"],  # without the second it takes a gymnax that it cannot run
 }
 _MOST_S = 900.0

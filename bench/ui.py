@@ -21,7 +21,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from bench import chromium
+from bench import chromium, ui_peer
 from bench.harness import Line
 
 SYMBOLS, USERS, OPEN, VIEWERS, SECONDS = 2_610, 1_000, 300, 200, 15
@@ -102,6 +102,7 @@ def _build(root: Path) -> None:
     )
     more = dict.fromkeys(("ema_20", "ema_50", "ema_200", "bb_upper", "bb_lower"), close)
     bars = bars.with_columns(volume=close * 3, rsi_14=close * 5, macd_hist=close - 10, **more)
+    bars.write_parquet(root.parent / "bars.parquet")
     lake.publish("indicators", bars, key=("symbol", "open_time"), at=AT)
     _people(root, names)
 
@@ -212,7 +213,7 @@ def _visit(port: int, cookie: str) -> None:
 
     for page in PAGES:
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        named = {"symbol": "S0000/USDT", "user": "u0001"}
+        named = {"symbol": "S0000/USDT", "user": "u0001", "table": "funnel_markets"}
         asked = urllib.parse.urlencode({name: named.get(name, "") for name in page.asks})
         connection.request("GET", f"/api/{page.name}?{asked}", headers={"Cookie": cookie})
         answer = connection.getresponse()
@@ -302,6 +303,7 @@ def _browser(home: Path, port: int) -> list[Line]:
         )
     return [
         _line("ui browser", chart, took, 4.0, outside=len(outside)),
+        ui_peer.line(home, home / "bars.parquet", took),
         _line("ui browser", sent, bytes_sent / 1e6, 1.5, market_page_mb=round(market / 1e6, 3)),
         _line("ui browser", sorting, slowest, 100.0),
     ]

@@ -139,7 +139,7 @@ class AccountStreams:
         """Return whose stream came back, by itself or with a new key, since this was asked last."""
         found = []
         for user_id, feed in self._open.items():
-            label, count = self._labels[user_id], sum(row.reconnects for row in feed.health())
+            label, count = self._labels[user_id], feed.reconnects
             if count > self._connects.get(label, 0):
                 found.append(user_id)
             self._connects[label] = count

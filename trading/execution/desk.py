@@ -57,6 +57,7 @@ class Desk:
     trouble: str | None = None  # what the log refused last, until the operator was told
     _accounts: dict[str, AccountGateway] = field(default_factory=dict)
     _everybody: tuple[str | None, list[User]] = (None, [])
+    _mine: tuple[list[User] | None, frozenset[int] | None, list[User]] = (None, None, [])
 
     def __post_init__(self) -> None:
         """Put the price watch before every quote that decides anything, the gates before every entry."""
@@ -90,7 +91,11 @@ class Desk:
 
     def mine(self) -> list[User]:
         """Return the users of the shards that this process holds, by id."""
-        return [user for user in self.everybody() if self.log.scope.has(user.user_id)]
+        everybody, shards = self.everybody(), self.log.scope.shards
+        if everybody is not self._mine[0] or shards != self._mine[1]:
+            found = [user for user in everybody if self.log.scope.has(user.user_id)]
+            self._mine = everybody, shards, found
+        return self._mine[2]
 
     async def durably[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:
         """Run a write of the log and return once it is on disk; writes of other tasks share its commit.

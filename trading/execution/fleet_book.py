@@ -22,7 +22,7 @@ from trading.store.order_log import OrderLog, fleet_rows, takes
 from trading.store.order_log.records import Intent
 from trading.store.order_log.takes import Take
 
-MOST_OF_CORE = 50  # a read is repeated after so many times what it cost
+MOST_OF_CORE = 200  # a read is repeated after so many times what it cost
 KEPT_MS = 1000  # wall time for which what was read is good enough: entries and refusals are added at once
 
 

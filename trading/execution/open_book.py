@@ -5,7 +5,7 @@ A copy of the order log, never the truth: `refresh` brings it up to date (rows w
 the exit machine's word (`exit_reasons.py`).
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
@@ -18,13 +18,28 @@ SLACK = Decimal("0.001")
 
 
 class _Levels:
-    """Stops and targets of one symbol, nearest last and first."""
+    """Stops and targets of one symbol, nearest last and first; a trade more costs its place alone."""
 
-    def __init__(self, trades: Iterable[Trade]) -> None:
-        held = list(trades)
-        self._stops = sorted(((t.stop_price * (1 + SLACK), t.trade_id) for t in held), key=lambda x: x[0])
-        targets = ((t.target_price * (1 - SLACK), t.trade_id) for t in held if t.target_price is not None)
-        self._targets = sorted(targets, key=lambda x: x[0])
+    def __init__(self, trades: Iterable[Trade] = ()) -> None:
+        self._stops: list[tuple[Decimal, str]] = []
+        self._targets: list[tuple[Decimal, str]] = []
+        for trade in trades:
+            self.add(trade)
+
+    def add(self, trade: Trade) -> None:
+        """Take a trade in."""
+        for levels, place in self._places(trade):
+            insort(levels, place)
+
+    def remove(self, trade: Trade) -> None:
+        """Take out a trade, as it was taken in."""
+        for levels, place in self._places(trade):
+            del levels[bisect_left(levels, place)]
+
+    def _places(self, trade: Trade) -> Iterator[tuple[list[tuple[Decimal, str]], tuple[Decimal, str]]]:
+        yield self._stops, (trade.stop_price * (1 + SLACK), trade.trade_id)
+        if trade.target_price is not None:
+            yield self._targets, (trade.target_price * (1 - SLACK), trade.trade_id)
 
     def crossed(self, bid: Decimal) -> Iterator[str]:
         """Give the trades whose stop lies at `bid` or above, or whose target lies at it or below."""
@@ -90,10 +105,7 @@ class OpenBook:
         held = self._symbols.get(symbol)
         if not held:
             return []
-        levels = self._levels.get(symbol)
-        if levels is None:
-            levels = self._levels[symbol] = _Levels(self.of(symbol))
-        found = dict.fromkeys(levels.crossed(bid))
+        found = dict.fromkeys(self._levels[symbol].crossed(bid))
         for always in (self.follow_every_quote, self._attempts):
             if always:
                 found |= dict.fromkeys(trade_id for trade_id in held if trade_id in always)
@@ -136,9 +148,13 @@ class OpenBook:
         if trade.is_closed:
             self._drop(trade.trade_id)
             return
+        known = self._trades.get(trade.trade_id)
+        levels = self._levels.setdefault(trade.symbol, _Levels())
+        if known is not None:
+            levels.remove(known)
+        levels.add(trade)
         self._trades[trade.trade_id] = trade
         self._symbols.setdefault(trade.symbol, set()).add(trade.trade_id)
-        self._levels.pop(trade.symbol, None)
         if not trade.exits.is_plain:
             self.follow_every_quote.add(trade.trade_id)
 
@@ -148,8 +164,8 @@ class OpenBook:
         trade = self._trades.pop(trade_id, None)
         if trade is None:
             return
-        self._levels.pop(trade.symbol, None)
+        self._levels[trade.symbol].remove(trade)
         held = self._symbols[trade.symbol]
         held.discard(trade_id)
         if not held:
-            del self._symbols[trade.symbol]
+            del self._symbols[trade.symbol], self._levels[trade.symbol]

@@ -1,6 +1,7 @@
 """The index of open positions says what a bid crosses, as a look at every single one would."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 from tests.trading.execution.fake_venue import D
@@ -92,3 +93,34 @@ async def test_the_book_is_what_the_log_holds(tmp_path):
         each.trade_id for each in engine.desk.log.ledger.open_trades()
     }
     assert book.symbols == set(world.symbols)
+
+
+def test_the_levels_follow_every_trade_that_comes_changes_or_goes():
+    """Five hundred random bookings: after each, a bid crosses what a look at every open trade finds."""
+    rng = random.Random(6)
+    held: dict[str, Trade] = {}
+    book = OpenBook(Log([]))  # type: ignore[arg-type]
+    for step in range(500):
+        number = rng.randint(0, 20)
+        before = held.get(f"t{number}")
+        target = None if rng.random() < 0.3 else D(rng.randint(101, 105))
+        made = replace(trade(number, D(rng.randint(95, 99)), target), version=step + 1)
+        if before is not None and rng.random() < 0.4:
+            made = replace(before, version=step + 1, is_closed=True)
+            held.pop(before.trade_id)
+        else:
+            held[made.trade_id] = made
+        book.opened(made)
+        bid = D(rng.randint(94, 106))
+        for symbol in ("S0/USDT", "S1/USDT", "S2/USDT"):
+            expected = {
+                each.trade_id
+                for each in held.values()
+                if each.symbol == symbol
+                and (
+                    each.stop_price * (1 + SLACK) >= bid
+                    or (each.target_price is not None and each.target_price * (1 - SLACK) <= bid)
+                )
+            }
+            assert {each.trade_id for each in book.crossed(symbol, bid)} == expected
+    assert len(book) == len(held)

@@ -167,18 +167,15 @@ class Feeds:
     """Feeds of a venue that is away for the first `away` tries."""
 
     def __init__(self, away: int) -> None:
-        self.away, self.tries, self.left, self.reconnects = away, 0, [], 0
+        self.away, self.tries, self.left = away, 0, []
 
     async def account(self, label, _key, _secret):
         self.tries += 1
         await asyncio.sleep(0)
         if self.tries <= self.away:
             raise Unreachable("nobody there")
-        feed = SimpleNamespace(is_streaming=True, subscribe=lambda _kinds: Reader(), health=self.health)
-        return feed, label
-
-    def health(self):
-        return [SimpleNamespace(reconnects=self.reconnects)]
+        self.feed = SimpleNamespace(is_streaming=True, subscribe=lambda _kinds: Reader(), reconnects=0)
+        return self.feed, label
 
     async def leave(self, label) -> None:
         self.left.append(label)
@@ -223,7 +220,7 @@ async def test_stream_that_came_back_is_named_once():
     for _ in range(9):
         await asyncio.sleep(0)
     assert streams.returned() == []
-    feeds.reconnects = 1
+    feeds.feed.reconnects = 1
     assert streams.returned() == ["u1"]
     assert streams.returned() == []
     await streams.close()

@@ -144,6 +144,11 @@ class AccountFeed:
             self._echoes.acknowledged(order_id, self._wall())
         self._wake.set()
 
+    @property
+    def reconnects(self) -> int:
+        """How often a stream of the account came back; cheaper than `health`."""
+        return self._story.reconnects()
+
     def health(self) -> list[HealthRow]:
         """Return one row per stream of the account."""
         return self._story.health(self.label)

@@ -101,6 +101,10 @@ class AccountStory:
         for health in self._health.values():
             health.polls += 1
 
+    def reconnects(self) -> int:
+        """Return how often a stream came back, all streams together."""
+        return sum(health.reconnects for health in self._health.values())
+
     def health(self, label: str) -> list[HealthRow]:
         """Return one row per stream."""
         now_s = self._wall()

@@ -17,6 +17,7 @@ from trading.market.errors import StoreError
 from trading.store.wal import turn_to_wal
 
 BUSY_TIMEOUT_MS = 15_000
+CHECKPOINT_PAGES = 4_000
 UPGRADE_TIMEOUT_MS = 600_000  # who waits for another process's upgrade waits for all of it
 _READ = "sluice_read"
 _WRITE_LOCK = 0x51_1CE_001  # any constant that nobody else uses as an advisory lock of this database
@@ -141,6 +142,8 @@ def _pragmas(raw: Any, timeout_ms: int, *, foreign_keys: str) -> None:
     for pragma in (
         f"busy_timeout={timeout_ms}",
         "synchronous=FULL",
+        # Pages that every commit changes are copied into the file once in 16 MB of log instead of once in 4.
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"foreign_keys={foreign_keys}",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -39,6 +39,7 @@ _OPEN_OF = Prepared(
     .where(_TRADES.c.is_closed.is_(False), _TRADES.c.user_id == given("user_id"))
     .order_by(_TRADES.c.opened_ms, _TRADES.c.trade_id)
 )
+_NOTHING = dict.fromkeys(_TRADES.c.keys())  # a new row where nothing is said
 _WHOLE, _VERSIONS = tuple(_TRADES.c.keys()), ("trade_id", "version")
 
 
@@ -158,15 +159,15 @@ class Ledger:
         if before is None:
             row = self._identity(connection, intent) | values | {"version": 1}
             _insert(tuple(row)).do(connection, row)
+            trade = trade_of(_NOTHING | row)
         else:
             values["version"] = before.version + 1
             _change(_TRADES, "trade_id", tuple(values)).do(connection, values | {"of": intent.trade_id})
+            trade = replace(before, **values)
         if before is not None and before.dust != 0:
             table = schema.dust
             kept = table.update().where(table.c.trade_id == intent.trade_id).values(amount=values["dust"])
             connection.execute(kept)
-        trade = self._trade(connection, intent.trade_id)
-        assert trade is not None
         # What was never dust has no account of it to follow.
         self._follow(connection, trade, at_ms, had_dust=before is not None and before.dust != 0)
         self._outbox.add(connection, event(trade, at_ms))

@@ -5,6 +5,7 @@ database. Times are whole milliseconds since the epoch, UTC: ``*_ms`` is market 
 this machine's. A column that may be unknown is nullable; an empty text is never used for unknown.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -19,19 +20,35 @@ HEAD = "0011"
 metadata = sa.MetaData()
 
 
+def _written(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")
+
+
+def _read(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
 class Exact(sa.types.TypeDecorator[Decimal]):
     """A Decimal kept as its plain text: exact in every database, never in exponent form."""
 
     impl = sa.Text
     cache_ok = True
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], str | None]:  # noqa: ARG002 SQLAlchemy's signature
+        """Return what writes one value: each order writes a hundred."""
+        return _written
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Decimal | None]:  # noqa: ARG002 same
+        """Return what reads one value."""
+        return _read
+
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002 SQLAlchemy's signature
         """Write ``1E+3`` as ``1000``."""
-        return None if value is None else format(value, "f")
+        return _written(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 same
         """Read what was written."""
-        return None if value is None else Decimal(value)
+        return _read(value)
 
 
 # Read only by releases from before migrations: 2 makes them refuse this log. Revisions: `alembic_version`.

@@ -16,7 +16,7 @@ _TOLD = (
     *("symbol", "open_time", "strategy", "is_candidate", "is_entry", "is_exit", "reason", "score", "close"),
     *("regime", "regime_why", "threshold", "threshold_why", "probability", "model_threshold"),
     *("model_threshold_why", "expected_return", "model_weight", "is_novel", "novelty", "novel_why"),
-    *("policy_return", "policy_weight", "policy_id", "model_id", "screening_id"),
+    *("policy_return", "policy_weight", "policy_size", "policy_id", "model_id", "screening_id"),
 )
 
 

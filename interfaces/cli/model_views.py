@@ -45,8 +45,12 @@ def shown(
     model_id: str,
     drift: list[dict[str, Any]],
     novel: list[dict[str, Any]] | None = None,
+    policy: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return everything that is known of one model; `novel` as `learning.predictions.novel_rows` counts."""
+    """Return everything that is known of one model.
+
+    `policy` as `policies_listed` has it, `novel` as `trading.learning.predictions.novel_rows` counts.
+    """
     manifest = registry.manifest(model_id)
     core = manifest["core"]
     terms = core.get("terms", {})
@@ -60,6 +64,7 @@ def shown(
         "reason": manifest.get("reason"),
         "files": _files(registry, model_id),
         "weight": terms.get("blend", {}).get("weight"),
+        "policy": beside(policy, terms.get("blend", {}).get("weight")),
         "veto": _veto(core, next((row for row in novel or [] if row["model_id"] == model_id), None)),
         "shadow_limits": terms.get("limits"),
         "features": core["features"],
@@ -86,15 +91,29 @@ def policies_listed(learning: "Learning", at: datetime) -> dict[str, Any]:
     if trouble:
         return nobody | {"policy_id": now[0], "said": f"{trouble}: rules and model go on without it"}
     core = kept.manifest(now[0])["core"]
-    about = {"policy_id": now[0], "weight": core["weight"], "history": history}
-    if core["weight"] == 0:
+    sizes = core.get("sizes") or {}
+    about = {"policy_id": now[0], "weight": core["weight"], "sizes": sizes or None, "history": history}
+    if core["weight"] == 0 and not sizes.get("is_earned"):
         return about | {
-            "said": f"policy {now[0]} earned no weight (p {core['p_value']:.3g}): it is not asked"
+            "said": f"policy {now[0]} earned no weight (p {core['p_value']:.3g}), no sizes: it is not asked"
         }
     if kept.is_expired(at):
         return about | {"said": f"policy {now[0]} of {now[1]:%Y-%m-%d} is too old and not asked"}
     said = f"policy {now[0]} since {now[1]:%Y-%m-%d %H:%M}, weight {core['weight']:.3g} beside a champion"
-    return about | {"said": said}
+    stakes = "its sizes are followed" if sizes.get("is_earned") else "sizes are the rules'"
+    return about | {"said": f"{said}; {stakes}"}
+
+
+def beside(policy: dict[str, Any] | None, weight: float | None) -> str:
+    """Return what the registered policy does beside a model of this weight, were it champion."""
+    if policy is None or policy["policy_id"] is None:
+        return "none"
+    said = str(policy["said"])
+    if weight is None:
+        return f"{said}; this model was saved without a blend: a policy has no say beside it"
+    if weight > 0 or "not asked" in said or not policy.get("weight"):
+        return said
+    return f"{said}; this model has weight 0 and vetoes nothing, so the policy's expectation moves no entry"
 
 
 def compared(registry: "ModelRegistry", one: str, other: str) -> list[dict[str, Any]]:

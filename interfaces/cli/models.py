@@ -51,9 +51,11 @@ def show(model: _Model, as_json: AsJson = False) -> None:
 
     Example: sluice models show mdl-3f2a
     """
-    from interfaces.cli.model_views import shown
+    from interfaces.cli.model_views import policies_listed, shown
+    from resources.learning import Learning
 
-    found = shown(_registry(), _named(model), _table("model_drift"), _novel())
+    policy = policies_listed(Learning(), _now())
+    found = shown(_registry(), _named(model), _table("model_drift"), _novel(), policy)
     if as_json:
         print_json(found)
         return

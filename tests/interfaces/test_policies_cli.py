@@ -20,7 +20,7 @@ from trading.learning.deep.policy import Policy
 from trading.learning.deep.policy_gate import PolicyEvaluation
 from trading.learning.evaluation import Candidate
 from trading.learning.models import fit_classifier
-from trading.learning.policy_weight import PolicyFit
+from trading.learning.policy_weight import PolicyFit, SizeFit
 from trading.learning.protocol.baselines import BASELINES
 from trading.learning.protocol.gate import EVALUATION, Verdict
 from trading.learning.psi import reference_of
@@ -37,15 +37,17 @@ AT = datetime(2026, 6, 1, tzinfo=UTC)
 SAME = dict.fromkeys(("calm", "normal", "turbulent"), 0.02)
 
 
-def promoted(weight: float) -> PolicyEvaluation:
+def promoted(weight: float, *, is_sizing: bool = False) -> PolicyEvaluation:
     """An untaught network on two of the line's features, as if every rule had passed."""
     names = ("f_rsi", "f_atr")
     started = ActorCritic(len(names) + observation.STATE, ACTIONS).start(np.random.default_rng(0))
     unit = {"x.mean": np.zeros(2), "x.median": np.zeros(2), "x.scale": np.ones(2)}
     made = Policy(names, 0.02, {name: np.asarray(one) for name, one in started.items()} | unit, {})
     fit = PolicyFit(weight, 0.001, 0.01, pl.DataFrame())
+    sizes = SizeFit(is_sizing, 0.001, 0.01, 0.6)
     table, simple = pl.DataFrame(schema=EVALUATION), pl.DataFrame(schema=BASELINES)
-    return PolicyEvaluation(Verdict.PROMOTED, "policy: every rule passed", table, {}, simple, (), made, fit)
+    said = "policy: every rule passed"
+    return PolicyEvaluation(Verdict.PROMOTED, said, table, {}, simple, (), made, fit, sizes)
 
 
 @pytest.fixture
@@ -121,3 +123,23 @@ def test_without_the_extra_rules_and_model_go_on_and_the_operator_is_told_once(
     assert "make ai" in event.payload["text"]
     assert "rules and model go on without it" in event.payload["text"]
     assert "make ai" in told(capsys, "models", "policies")["said"]
+
+
+def test_a_policy_beside_a_model_of_weight_0_is_said_to_move_no_entry(learning, capsys) -> None:
+    """Words in `sluice models show`; with sizes that are followed they are said, and told in the row."""
+    manifest = learning.registry.pointer()
+    said = told(capsys, "models", "show", manifest.model_id)["about"]["policy"]
+    assert said.endswith("weight 0.3 beside a champion; sizes are the rules'")
+    x = np.random.default_rng(1).normal(size=(200, len(FEATURES)))
+    fitted = fit_classifier("logistic", x, (x[:, 0] > 0).astype(np.int64), np.ones(200))
+    shape = reference_of(x, tuple(FEATURES))
+    none = Terms(Blend(0.0, -0.001, SAME, SAME), Limits(0.3, -0.01, 100), shape)
+    one = Candidate("logistic", fitted, 0.5, tuple(FEATURES), FEATURE_VERSION, "ds-2", 0)
+    name = learning.registry.save(one, AT, None, none)
+    learning.registry.promote(name, AT, by="ann", why="drill")
+    said = told(capsys, "models", "show", name)["about"]["policy"]
+    assert said.endswith("has weight 0 and vetoes nothing, so the policy's expectation moves no entry")
+    learning.policies.register(promoted(0.3, is_sizing=True), AT, feature_version=FEATURE_VERSION)
+    said = told(capsys, "models", "show", name)["about"]["policy"]
+    assert "its sizes are followed" in said
+    assert opinion(learning)["policy_size"] in (0.0, 0.5, 1.0)

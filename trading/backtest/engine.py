@@ -14,6 +14,7 @@ from trading.backtest.candle_file import CandleFile
 from trading.backtest.costs import CostModel, symbol_costs
 from trading.backtest.line import LineRun
 from trading.backtest.metrics import METRICS, equity_curve, symbol_metrics, with_fragility
+from trading.backtest.stake_share import shares, sized
 from trading.backtest.strategy import VOLUME_SHARE
 from trading.backtest.walk import Bools, Floats, Ints
 from trading.market.errors import BadInput
@@ -115,6 +116,7 @@ def run_backtest(
         Closed bars, columns of `frames.CANDLES`, any order.
     signals : DataFrame
         `symbol`, `open_time`, `is_entry`, `is_exit`; `lineage_id` or `signal_id` is kept on the trades.
+        `policy_size`, where given: part of the stake taken (`stake_share`); null is the whole.
     markets : DataFrame
         `symbol`, `taker_fee`; `tick`, `step`, `min_amount`, `min_cost` where known (`block.candle_block`).
     exits, costs, rules : optional
@@ -153,8 +155,10 @@ def run_backtest(
         is_exit = np.zeros_like(is_exit)
     rows, rates = run.trades(is_entry, is_exit)
     trades = _trades_frame(run, rows, rates, signals)
+    share = shares(trades, signals)
+    trades = sized(trades, share)
     every = run.every_entry(is_member, is_exit)[1]
-    equity = equity_curve(block, rows, trades.select("open_price", "close_price").to_numpy(), run.fee)
+    equity = equity_curve(block, rows, trades.select("open_price", "close_price").to_numpy(), run.fee, share)
     metrics = symbol_metrics(block, trades, equity, every, table, seed=rules.seed, draws=rules.random_draws)
     metrics = with_fragility(metrics, block.symbols, run.freqtrade_returns(is_entry, is_exit))
     if members is not None:

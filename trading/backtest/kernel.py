@@ -18,12 +18,13 @@ def equity_kernel(
     open_price: Floats,
     close_price: Floats,
     fee: Floats,
+    share: Floats,
     out: Floats,
 ) -> None:
-    """Write equity per bar, starting from 1 per symbol: cash + amount held × close, all in each trade.
+    """Write equity per bar, starting from 1 per symbol: cash + amount held × close.
 
     `rows` = (symbol, signal row, entry row, exit row, code, ..) per trade; prices are those paid; `fee` per
-    symbol, paid on both sides.
+    symbol, paid on both sides; `share` of the cash that each trade takes, the rest waits.
     The open trade at the end is valued at the close, without exit costs.
     """
     trade = 0
@@ -32,10 +33,11 @@ def equity_kernel(
         amount = 0.0
         for t in range(offsets[k], offsets[k + 1]):
             if trade < len(rows) and rows[trade, 0] == k and rows[trade, 2] == t:
-                amount = cash / (open_price[trade] * (1.0 + fee[k]))
-                cash = 0.0
+                spent = cash * share[trade]
+                amount = spent / (open_price[trade] * (1.0 + fee[k]))
+                cash -= spent
             if amount > 0.0 and rows[trade, 3] == t and rows[trade, 4] != 0:
-                cash = amount * close_price[trade] * (1.0 - fee[k])
+                cash += amount * close_price[trade] * (1.0 - fee[k])
                 amount = 0.0
                 trade += 1
             out[t] = cash + amount * close[t]

@@ -49,12 +49,15 @@ METRICS: dict[str, pl.DataType | type[pl.DataType]] = {
 _PEER = ("total_return_freqtrade", "fragility")
 
 
-def equity_curve(block: Block, rows: Ints, prices: Floats, fee: Floats) -> Floats:
-    """Return equity per candle row, 1.0 at each symbol's start: cash plus amount held × close."""
+def equity_curve(block: Block, rows: Ints, prices: Floats, fee: Floats, share: Floats) -> Floats:
+    """Return equity per candle row, 1.0 at each symbol's start: cash plus amount held × close.
+
+    `share`: part of the cash that each trade takes.
+    """
     out = np.ones(len(block.candles))
     bars = block.bars
     opened, closed = np.ascontiguousarray(prices[:, 0]), np.ascontiguousarray(prices[:, 1])
-    equity_kernel(bars.offsets, bars.close, rows, opened, closed, fee, out)
+    equity_kernel(bars.offsets, bars.close, rows, opened, closed, fee, share, out)
     return out
 
 

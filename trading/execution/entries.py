@@ -20,7 +20,7 @@ from trading.market.timeframes import DAY_MS, to_ms
 from trading.risk.fleet import Wanted
 from trading.risk.limits import refusal
 from trading.risk.refusal import Refusal
-from trading.risk.sizing import position_size
+from trading.risk.sizing import position_size, stake_share
 from trading.store.order_log.accounts import Standing
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import ZERO, Intent, Leg, Skip
@@ -154,9 +154,10 @@ class Entries:
         market = self._market(signal)
         price = market.price_down(signal.limit_price)
         _check_price(signal, quote, price)
+        share = self._desk.canary.share(batch.signal_set_id) * stake_share(signal.features)
         size = position_size(
             purse.equity, purse.free, signal.stop_loss, market, price,
-            self._desk.settings.sizing(user.risk_per_trade, self._desk.canary.share(batch.signal_set_id)),
+            self._desk.settings.sizing(user.risk_per_trade, share),
         )  # fmt: skip
         if size.skip_reason is not None:
             raise _Refused("size", size.skip_reason)

@@ -20,6 +20,7 @@ from trading.market.timeframes import Timeframe, from_ms, to_ms
 from trading.risk.exits import NO_HOLD_BARS, ExitRules
 from trading.risk.fleet import BETA, NO_CLUSTER
 from trading.risk.silence import SilenceRules
+from trading.risk.sizing import STAKE_SHARE
 
 _SILENCE = SilenceRules()
 
@@ -307,6 +308,13 @@ def _signal(
             name: float(value)
             for name, value in row.items()
             if name.startswith("f_") and isinstance(value, float | int)
-        },
+        }
+        | _size_of(row),
         capacity_quote=None if capacity is None else Decimal(repr(capacity)),
     )
+
+
+def _size_of(row: Mapping[str, object]) -> dict[str, float]:
+    """Return the part of the stake that a policy takes, as a feature; nothing where none said it."""
+    said = row.get(STAKE_SHARE)
+    return {STAKE_SHARE: said} if isinstance(said, float) and 0 < said <= 1 else {}

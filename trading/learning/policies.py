@@ -5,7 +5,8 @@ is asked. Knows nothing of the extra `ai` until a policy is loaded.
 """
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,7 @@ class KeptPolicy:
     weight: float
     known_at: datetime
     policy: "Policy" = field(repr=False)
+    is_sizing: bool = False
 
     def expected(self, features: pl.DataFrame, probability: Floats) -> Floats:
         """Return the net return that the policy expects of each entry; NaN where it cannot say.
@@ -43,12 +45,20 @@ class KeptPolicy:
         BadInput
             If a column is missing.
         """
+        worth = self.policy.expected(self._seen(features, probability))
+        return np.where(np.isfinite(worth), worth, np.nan)
+
+    def sizes(self, features: pl.DataFrame, probability: Floats) -> Floats:
+        """Return the part of the rules' stake it takes of each entry, in [0, 1]; raises as `expected`."""
+        multiplier, _ = self.policy.act(self._seen(features, probability))
+        return np.clip(multiplier, 0.0, 1.0)
+
+    def _seen(self, features: pl.DataFrame, probability: Floats) -> Floats:
         missing = [name for name in self.policy.features if name not in features.columns]
         if missing:
             raise BadInput(f"policy {self.policy_id} needs columns {', '.join(missing)}")
         x = features.select(pl.col(name).cast(pl.Float64) for name in self.policy.features).to_numpy()
-        worth = self.policy.expected(at_signals(np.where(np.isinf(x), np.nan, x), probability))
-        return np.where(np.isfinite(worth), worth, np.nan)
+        return at_signals(np.where(np.isinf(x), np.nan, x), probability)
 
 
 def at_signals(features: Floats, probability: Floats) -> Floats:
@@ -58,6 +68,11 @@ def at_signals(features: Floats, probability: Floats) -> Floats:
     state = np.zeros((len(features), STATE))
     state[:, -1] = (probability - 0.5) * 4.0
     return np.hstack([features, state])
+
+
+def is_sizing(core: Mapping[str, Any]) -> bool:
+    """Whether a kept policy's sizes are followed; one kept before that was asked has none."""
+    return bool((core.get("sizes") or {}).get("is_earned"))
 
 
 class PolicyRegistry:
@@ -91,6 +106,7 @@ class PolicyRegistry:
             "weight": found.fit.weight,
             "uplift": found.fit.uplift,
             "p_value": found.fit.p_value,
+            "sizes": None if found.sizes is None else asdict(found.sizes),
             "files": {name: sha256(data).hexdigest() for name, data in sorted(files.items())},
         }
         policy_id = f"pol-{digest(params_json(core))}"
@@ -129,7 +145,7 @@ class PolicyRegistry:
         return now is not None and at - now[1] > self._max_age
 
     def present(self, at: datetime, feature_version: str) -> KeptPolicy | None:
-        """Return the policy ready for use; None if there is none, it is too old, or it earned no weight.
+        """Return the policy ready for use; None if there is none, it is too old, or it earned no say.
 
         Raises
         ------
@@ -145,7 +161,7 @@ class PolicyRegistry:
         if core["feature_version"] != feature_version:
             said = f"was taught on features {core['feature_version']}, these are {feature_version}"
             raise StoreError(f"policy {now[0]} {said}")
-        return self.load(now[0]) if core["weight"] > 0 else None
+        return self.load(now[0]) if core["weight"] > 0 or is_sizing(core) else None
 
     def load(self, policy_id: str) -> KeptPolicy:
         """Return a kept policy after checking every byte against its manifest; raises as `present` does."""
@@ -159,7 +175,9 @@ class PolicyRegistry:
         from trading.learning.deep.policy import Policy  # noqa: PLC0415 - numba and the extra: seconds
 
         known_at = datetime.fromisoformat(manifest["created_at"])
-        return KeptPolicy(policy_id, float(manifest["core"]["weight"]), known_at, Policy.from_files(files))
+        core = manifest["core"]
+        policy = Policy.from_files(files)
+        return KeptPolicy(policy_id, float(core["weight"]), known_at, policy, is_sizing(core))
 
     def manifest(self, policy_id: str) -> dict[str, Any]:
         """Return a policy's manifest, checked against its id."""

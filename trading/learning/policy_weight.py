@@ -66,6 +66,49 @@ def fit_policy_weight(
     return PolicyFit(weight, uplift, p_value, tried)
 
 
+@dataclass(frozen=True, slots=True)
+class SizeFit:
+    """Whether a policy's sizes are followed: mean gain over whole stakes on unseen folds, and its chance."""
+
+    is_earned: bool
+    uplift: float
+    p_value: float
+    mean_size: float
+
+
+def fit_policy_sizes(
+    sizes: Floats, net: Floats, day: Ints, fold: Ints, rules: BlendRules | None = None
+) -> SizeFit:
+    """Return what a policy's sizes would have earned over the rules' whole stakes, held to the rules' exits.
+
+    Earned means: more than whole stakes, and more than the same stakes spread evenly over the fold's signals
+    (where rules lose, any smaller stake looks like a gain), by the bootstrap over days.
+
+    Parameters
+    ----------
+    sizes : array, shape (n,)
+        Part of the whole stake that the policy chose at each signal, out of sample; in [0, 1].
+    net, day, fold
+        As for `fit_policy_weight`.
+
+    Raises
+    ------
+    BadInput
+        If lengths differ, there is no row, or a size lies outside [0, 1].
+    """
+    rules = rules or BlendRules()
+    if not len(net) or not len(sizes) == len(net) == len(day) == len(fold):
+        said = (len(sizes), len(net), len(day), len(fold))
+        raise BadInput(f"sizes, net, day and fold must be of one length above 0, were of {said}")
+    if not ((sizes >= 0) & (sizes <= 1)).all():
+        raise BadInput(f"sizes must lie in [0, 1], were {sizes.min()} to {sizes.max()}")
+    evenly = np.zeros(len(net))
+    for number in np.unique(fold):
+        evenly[fold == number] = sizes[fold == number].mean()
+    uplift, p_value = float(np.mean(net * (sizes - 1))), chance(net * (sizes - evenly), day, rules)
+    return SizeFit(bool(p_value <= rules.error_rate and uplift > 0), uplift, p_value, float(sizes.mean()))
+
+
 def _taken(weight: float, rules_return: float, expected: Floats, margin: float) -> NDArray[np.bool_]:
     if weight == 0:
         return np.ones(len(expected), np.bool_)

@@ -3,6 +3,7 @@
 Exact numbers only (Decimal). What may be held at the same time is `limits`' matter.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,6 +55,19 @@ class PositionSize:
     def is_skipped(self) -> bool:
         """Whether nothing is to be bought."""
         return self.skip_reason is not None
+
+
+STAKE_SHARE = "policy_size"  # the feature of a signal that carries which part of the stake a policy takes
+
+
+def stake_share(features: Mapping[str, float]) -> Decimal:
+    """Return which part of the usual stake an entry takes, in (0, 1]; 1 where no policy says it.
+
+    Whatever is no share (above 1, below or at 0, not finite) counts as 1: a policy never takes more than the
+    rules, and what it takes nothing of is never handed over.
+    """
+    said = features.get(STAKE_SHARE, 1.0)
+    return Decimal(repr(said)) if 0 < said <= 1 else ONE
 
 
 def stake_by_risk[T: (float, Decimal)](

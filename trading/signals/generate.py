@@ -209,12 +209,13 @@ def _with_rule_score(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.DataFrame:
-    """Apply the gates in a fixed order (regime, peg, news, model); the first that blocks gives the reason."""
+    """Apply the gates in order (regime, peg, news, model, policy); the first that blocks gives the reason."""
     in_panic = (pl.col("regime") == "turbulent") & rules.is_turbulent_blocked
     off_peg = pl.col("is_depegged") & rules.is_depeg_blocked
     in_news = (pl.col("block_age_hours") < rules.news_block_hours).fill_null(False)
     is_forced = pl.col("forced_by").is_not_null()
     is_doubted = IS_BELOW & ~is_forced
+    is_skipped = (pl.col("policy_size") == 0).fill_null(value=False) & ~is_forced
     said = pl.format("{} < {}", _shown("probability", 3), _shown("model_threshold", 3))
     is_in = pl.col("is_candidate")
     entered, left = _words(strategy)
@@ -230,6 +231,8 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.D
         .then(pl.format("news: {} {} h ago, no entries", "block_event", _shown("block_age_hours", 1)))
         .when(is_doubted)
         .then(pl.format("model: {}", said))
+        .when(is_skipped)
+        .then(pl.format("policy: {} takes nothing of it", "policy_id"))
         .when(IS_BELOW)
         .then(pl.format("{}; model overridden ({}) by {}", entered, said, "forced_by"))
         .when(pl.col("is_novel").fill_null(value=False))
@@ -237,7 +240,8 @@ def _decided(rows: pl.DataFrame, rules: SignalRules, strategy: Declared) -> pl.D
         .otherwise(entered)
     )
     return rows.with_columns(
-        (is_in & ~in_panic & ~off_peg & ~in_news & ~is_doubted).alias("is_entry"), reason.alias("reason")
+        (is_in & ~in_panic & ~off_peg & ~in_news & ~is_doubted & ~is_skipped).alias("is_entry"),
+        reason.alias("reason"),
     )
 
 

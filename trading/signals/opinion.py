@@ -34,6 +34,7 @@ ADVICE: dict[str, pl.DataType | type[pl.DataType]] = {
     "policy_return": pl.Float64,  # net
     "policy_weight": pl.Float64,
     "policy_id": pl.String,
+    "policy_size": pl.Float64,  # part of the rules' stake, in [0, 1]; null: the whole, 0: no entry
 }
 # What a person let in against the model: which pair, from when to before when, who and why.
 FORCED = {"symbol": pl.String, "since": UTC_MS, "until": UTC_MS, "by": pl.String, "why": pl.String}
@@ -134,21 +135,34 @@ def predicted(rows: pl.DataFrame, place: NDArray[np.int64], model: Predictor | N
 
 def advised(rows: pl.DataFrame, model: Predictor) -> list[pl.Series]:
     """Return the columns `ADVICE`: known where the model answered and the policy was there already."""
-    policy, values = model.policy, np.full(len(rows), np.nan)
+    policy, values, sizes = model.policy, np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if policy is not None and model.blend is not None:
         is_asked = rows["probability"].is_not_null().to_numpy()
         is_asked &= rows["decided_ms"].to_numpy() >= to_ms(policy.known_at)
         asked = rows.filter(is_asked)
-        if len(asked):
-            values[is_asked] = policy.expected(_features(asked), asked["probability"].to_numpy())
+        given = _features(asked), asked["probability"].to_numpy()
+        if len(asked) and policy.weight > 0:
+            values[is_asked] = policy.expected(*given)
+        if len(asked) and policy.is_sizing:
+            sizes[is_asked] = _bounded(policy.sizes(*given), policy.policy_id)
     is_said = ~np.isnan(values)
     share = 0.0 if policy is None or model.blend is None else model.blend.beside(policy.weight).policy_weight
     named = None if policy is None else policy.policy_id
     return [
         pl.Series("policy_return", values).fill_nan(None),
         pl.Series("policy_weight", np.where(is_said, share, np.nan)).fill_nan(None),
-        pl.Series("policy_id", [named if said else None for said in is_said], dtype=pl.String),
+        pl.Series(
+            "policy_id", [named if said else None for said in is_said | ~np.isnan(sizes)], dtype=pl.String
+        ),
+        pl.Series("policy_size", sizes).fill_nan(None),
     ]
+
+
+def _bounded(sizes: NDArray[np.float64], policy_id: str) -> NDArray[np.float64]:
+    """Return `sizes`; a policy never takes more than the rules would."""
+    if not ((sizes >= 0) & (sizes <= 1)).all():
+        raise BadInput(f"policy {policy_id} must answer sizes in [0, 1]")
+    return sizes
 
 
 def top_features(rows: pl.DataFrame, model: Predictor) -> pl.Series:
@@ -198,7 +212,7 @@ def _figures(model: Predictor) -> list[pl.Expr]:
     words = blend.words()
     why = pl.col("regime").replace_strict(words, default=words["normal"], return_dtype=pl.String)
     told = pl.lit(blend.weight).alias("model_weight")
-    if model.policy is None:
+    if model.policy is None or model.policy.weight == 0:
         return [*blend.columns(), why.alias("model_threshold_why"), told]
     three = blend.beside(model.policy.weight)
     columns = three.columns(policy="policy_return")

@@ -20,7 +20,12 @@ class Advice(Protocol):
 
     @property
     def weight(self) -> float:
-        """Its earned share, in (0, 1]."""
+        """Its earned share, in [0, 1]; 0: its expectation of entries counts nothing."""
+        ...
+
+    @property
+    def is_sizing(self) -> bool:
+        """Whether its sizes earned that they are followed; else the rules' stay."""
         ...
 
     @property
@@ -30,6 +35,10 @@ class Advice(Protocol):
 
     def expected(self, features: pl.DataFrame, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the net return it expects of an entry per row of the `f_*` columns; NaN: it cannot say."""
+        ...
+
+    def sizes(self, features: pl.DataFrame, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the part of the rules' stake that it takes of an entry per row, in [0, 1]."""
         ...
 
 

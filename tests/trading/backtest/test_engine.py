@@ -197,3 +197,23 @@ def test_rules_outside_their_bounds_are_refused() -> None:
         BacktestRules(random_draws=0)
     with pytest.raises(BadInput, match=r"taker_fee must lie in \[0, 1\), was 1"):
         CostModel(taker_fee=1)
+
+
+def test_a_trade_of_half_the_stake_earns_and_risks_half(market, flat) -> None:
+    """+10 % whole, then -10 % on half: returns 10 % and -5 % of the stake; equity 1.1 × 0.95, no costs."""
+    signals = market.signals(flat, [1, 4], [])
+    sizes = pl.Series("policy_size", [None, 0.5] + [None] * (len(signals) - 2), dtype=pl.Float64)
+    entries = signals.filter("is_entry")
+    given = entries.with_columns(sizes.head(len(entries)))
+    found = run_backtest(flat, given, market.markets_of(flat, 0.0), RULES, FREE, rules=SMALL)
+    assert found.trades["profit_ratio"].to_list() == pytest.approx([0.1, -0.05])
+    whole = run_backtest(flat, entries, market.markets_of(flat, 0.0), RULES, FREE, rules=SMALL)
+    first, second = whole.trades["amount"]
+    assert found.trades["amount"].to_list() == pytest.approx([first, second / 2])
+    assert found.trades["exit_reason"].to_list() == whole.trades["exit_reason"].to_list()
+    assert found.equity["equity"][-1] == pytest.approx(1.1 * 0.95)
+    assert found.metrics["total_return"][0] == pytest.approx(1.1 * 0.95 - 1)
+    nobody = entries.with_columns(policy_size=pl.lit(None, pl.Float64))
+    same = run_backtest(flat, nobody, market.markets_of(flat, 0.0), RULES, FREE, rules=SMALL)
+    assert_frame_equal(same.trades, whole.trades, check_exact=True)
+    assert_frame_equal(same.equity, whole.equity, check_exact=True)

@@ -87,3 +87,17 @@ async def test_a_person_promotes_or_stops_with_name_and_reason(known):
         canaries.decide("str-old", "promoted", by="", why="x")
     with pytest.raises(MissingData, match="str-old"):
         canaries.decide("str-x", "promoted", by="anna", why="x")
+
+
+async def test_an_entry_takes_the_part_of_the_stake_that_a_policy_takes(known):
+    """Half of what the whole takes, for every user alike, by the same sizing; not above the rule's."""
+    world, engine = known
+    for number, size in ((1, 0.5), (2, 3.0)):
+        batch = made(world, number, "str-old")
+        sized = tuple(replace(each, features={"policy_size": size}) for each in batch.signals)
+        engine.desk.log.write_signal_set(replace(batch, signals=sized))
+        await steps(world, engine, 2)
+    whole, half, above = (entries(engine, number) for number in range(3))
+    assert (len(half), len(above)) == (4, 4)
+    assert half[0].amount == pytest.approx(whole[0].amount / 2, rel=D("0.01"))
+    assert above[0].amount == pytest.approx(whole[0].amount, rel=D("0.01"))

@@ -21,6 +21,7 @@ from trading.market.symbols import Market
 from trading.market.timeframes import timeframe
 from trading.risk.exits import ExitRules
 from trading.risk.silence import SilenceRules
+from trading.risk.sizing import stake_share
 from trading.store.order_log.signal_sets import from_json, to_json
 
 BAR = timeframe("15m")
@@ -227,6 +228,15 @@ def test_features_travel_as_numbers_and_missing_ones_do_not():
     """A null feature is a missing key; columns that are no features stay behind."""
     rows = signals({"symbol": "AAA/USDT", "f_rsi": 21.5, "f_gap": None, "regime": "calm"})
     assert build(rows, approvals(AAA=True)).signals[0].features == {"f_rsi": 21.5}
+
+
+@pytest.mark.parametrize(("said", "carried"), [(0.5, 0.5), (None, None), (0.0, None), (2.0, None)])
+def test_a_policys_size_travels_as_a_feature_and_nonsense_does_not(said, carried):
+    """Part of the stake, in (0, 1]; where nobody said it, the whole."""
+    rows = signals({"symbol": "AAA/USDT"}).with_columns(policy_size=pl.lit(said, pl.Float64))
+    features = build(rows, approvals(AAA=True)).signals[0].features
+    assert features.get("policy_size") == carried
+    assert stake_share(features) == Decimal(repr(carried or 1.0))
 
 
 def test_exits_of_reads_the_rules_that_a_backtest_was_made_with():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trading.market.errors import BadInput
 from trading.market.symbols import Market
-from trading.risk.sizing import SizingRules, position_size
+from trading.risk.sizing import SizingRules, position_size, stake_share
 
 D = Decimal
 
@@ -87,3 +87,10 @@ def test_a_sized_position_always_fits_and_can_always_be_left(
     if not found.is_skipped:
         left = pair.floor_amount(found.amount * (1 - pair.taker_fee))
         assert left * price * (1 - stop) >= pair.min_cost
+
+
+@pytest.mark.parametrize("said", [1.5, 0.0, -1.0, float("nan"), float("inf")])
+def test_what_is_no_share_counts_as_the_whole_stake(said: float) -> None:
+    """A policy never takes more than the rules do; nothing said is the whole."""
+    assert stake_share({"policy_size": said}) == stake_share({}) == D(1)
+    assert stake_share({"policy_size": 0.5}) == D("0.5")

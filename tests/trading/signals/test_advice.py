@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from trading.market.errors import BadInput
 from trading.signals.blend import Blend
 from trading.signals.features import FEATURES
 from trading.signals.opinion import with_opinion
@@ -17,7 +18,7 @@ SAME = dict.fromkeys(("calm", "normal", "turbulent"), 0.02)
 class Advises:
     """A policy that expects the first feature."""
 
-    policy_id, weight, known_at = "pol-t", 0.25, AT
+    policy_id, weight, known_at, is_sizing = "pol-t", 0.25, AT, False
 
     def expected(self, features: pl.DataFrame, probability: np.ndarray) -> np.ndarray:
         assert np.isfinite(probability).all()
@@ -79,3 +80,35 @@ def test_the_model_keeps_its_share() -> None:
     row = with_opinion(rows(0.01), Says(Advises(), weight=0.9)).row(0, named=True)
     assert row["policy_weight"] == pytest.approx(0.1)
     assert row["model_weight"] == 0.9
+
+
+class Sizes(Advises):
+    """A policy without a word on entries whose sizes are followed: the first feature."""
+
+    weight, is_sizing = 0.0, True
+
+    def expected(self, features: pl.DataFrame, probability: np.ndarray) -> np.ndarray:
+        raise AssertionError("its expectation earned nothing: nobody asks")
+
+    def sizes(self, features: pl.DataFrame, probability: np.ndarray) -> np.ndarray:
+        return features["f_rsi"].to_numpy()
+
+
+@pytest.mark.parametrize("weight", [0.5, 0.0])
+def test_sizes_are_told_and_move_no_bound_beside_any_model(weight: float) -> None:
+    """Half, whole and nothing, also beside a model of weight 0; bound and score are the model's."""
+    told = with_opinion(rows(0.5, 1.0, 0.0), Says(Sizes(), weight))
+    assert told["policy_size"].to_list() == [0.5, 1.0, 0.0]
+    assert told["policy_id"].to_list() == ["pol-t"] * 3
+    assert told["policy_return"].is_null().all()
+    alone = with_opinion(rows(0.5, 1.0, 0.0), Says(None, weight))
+    same = [name for name in alone.columns if name not in ("policy_size", "policy_id")]
+    assert told.select(same).rows() == alone.select(same).rows()
+    assert alone["policy_size"].is_null().all()
+
+
+@pytest.mark.parametrize("size", [1.0001, -0.1, float("nan")])
+def test_a_size_beyond_the_rules_stake_is_refused(size: float) -> None:
+    """More than the whole, less than nothing, no number."""
+    with pytest.raises(BadInput, match=r"pol-t must answer sizes in \[0, 1\]"):
+        with_opinion(rows(size), Says(Sizes()))

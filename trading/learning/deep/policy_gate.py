@@ -17,7 +17,7 @@ from trading.learning.deep.extra import require_extra
 from trading.learning.deep.lesson import Learning, Lesson
 from trading.learning.deep.policy import Policy, at_random, fixed
 from trading.learning.policies import at_signals
-from trading.learning.policy_weight import PolicyFit, fit_policy_weight
+from trading.learning.policy_weight import PolicyFit, SizeFit, fit_policy_sizes, fit_policy_weight
 from trading.learning.protocol import baselines, evidence, money
 from trading.learning.protocol.folds import Clock, outer_folds
 from trading.learning.protocol.gate import EVALUATION, Row, Verdict
@@ -37,7 +37,8 @@ class PolicyEvaluation:
     `table` has the gate's rules (`gate.EVALUATION`), `baselines` one row per simple thing
     (`protocol.baselines.BASELINES`), `seeds` the total return per seed; `policy` is the first seed's, taught
     on everything: only a promoted one may be used. `fit` is the weight that its expectation of entries earned
-    beside the rules, by the first seed's unseen folds. None where there was too little to measure.
+    beside the rules, `sizes` whether its stakes did, by the first seed's unseen folds. None where there was
+    too little to measure.
     """
 
     verdict: Verdict
@@ -48,6 +49,7 @@ class PolicyEvaluation:
     seeds: tuple[float, ...]
     policy: Policy | None = field(repr=False)
     fit: PolicyFit | None = None
+    sizes: SizeFit | None = None
 
 
 def evaluate_policy(
@@ -94,6 +96,7 @@ def evaluate_policy(
     folds = [fold for fold in outer_folds(clock, rules) if len(fold.test) and len(fold.train)]
     found: list[Trial] = []
     worth: list[Floats] = []
+    sizes: list[Floats] = []
     for number in range(rules.seeds):
         parts = []
         for place, fold in enumerate(folds):
@@ -105,6 +108,7 @@ def evaluate_policy(
                 asked = lesson.signals[fold.test]
                 seen = at_signals(lesson.features[asked], lesson.probability[asked])
                 worth.append(policy.expected(seen))
+                sizes.append(policy.act(seen)[0])
             if update is not None:
                 update(number * len(folds) + place + 1, rules.seeds * len(folds))
         found.append(_trial(lesson, clock, folds, parts, whole))
@@ -119,6 +123,7 @@ def evaluate_policy(
     return PolicyEvaluation(
         verdict, reason, _frame(table), figures, told.simple(chance), told.totals,
         teach(lesson, how, rules.seed), fit,
+        fit_policy_sizes(np.concatenate(sizes), held.net_return, held.day, held.fold),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from trading.learning.deep.networks import ActorCritic
 from trading.learning.deep.policy import Policy
 from trading.learning.deep.policy_gate import PolicyEvaluation
 from trading.learning.policies import PolicyRegistry, at_signals
-from trading.learning.policy_weight import PolicyFit
+from trading.learning.policy_weight import PolicyFit, SizeFit
 from trading.learning.protocol.baselines import BASELINES
 from trading.learning.protocol.gate import EVALUATION, Verdict
 from trading.market.errors import BadInput, MissingData, NoVersion, StoreError
@@ -31,11 +31,14 @@ def policy(seed: int = 0) -> Policy:
     return Policy(NAMES, 0.02, wide | unit, {"seed": seed})
 
 
-def judged(verdict: Verdict = Verdict.PROMOTED, weight: float = 0.4, seed: int = 0) -> PolicyEvaluation:
+def judged(
+    verdict: Verdict = Verdict.PROMOTED, weight: float = 0.4, seed: int = 0, sizes: SizeFit | None = None
+) -> PolicyEvaluation:
     """The gate's answer about it."""
     fit = PolicyFit(weight, 0.001, 0.01, pl.DataFrame())
     table, simple = pl.DataFrame(schema=EVALUATION), pl.DataFrame(schema=BASELINES)
-    return PolicyEvaluation(verdict, "policy: every rule passed", table, {}, simple, (), policy(seed), fit)
+    said = "policy: every rule passed"
+    return PolicyEvaluation(verdict, said, table, {}, simple, (), policy(seed), fit, sizes)
 
 
 @pytest.fixture
@@ -122,3 +125,19 @@ def test_without_the_extra_it_is_refused_with_the_command(registry, monkeypatch)
     monkeypatch.setattr("trading.learning.deep.extra.find_spec", lambda name: None)
     with pytest.raises(MissingData, match="make ai"):
         registry.present(AT, "f1")
+
+
+def test_sizes_that_earned_it_are_asked_for_without_any_weight_and_never_above_the_rules(registry) -> None:
+    """Weight 0 and sizes earned: asked, for sizes only; sizes not earned: not asked."""
+    rows = pl.DataFrame({"f_rsi": [0.2, 3.0, -3.0, None], "f_atr": [0.1, -2.0, 2.0, 0.1]})
+    registry.register(judged(weight=0.0, sizes=SizeFit(False, 0.0, 0.4, 0.9)), AT, feature_version="f1")
+    assert registry.present(AT, "f1") is None
+    registry.register(judged(weight=0.0, sizes=SizeFit(True, 0.001, 0.01, 0.6)), AT, feature_version="f1")
+    kept = registry.present(AT, "f1")
+    assert (kept.weight, kept.is_sizing) == (0.0, True)
+    said = kept.sizes(rows, np.full(4, 0.6))
+    assert set(said) <= {0.0, 0.5, 1.0}
+    seen = np.array([0.2, 0.1, *observation.waiting(0.6)])[None, :]
+    assert said[0] == policy().act(seen)[0][0]
+    registry.register(judged(weight=0.4), AT, feature_version="f1")
+    assert registry.present(AT, "f1").is_sizing is False

@@ -24,7 +24,7 @@ def learn_demo(
         Literal["planted", "none"], Option(help="Whether volume says which dips come back.")
     ] = "planted",
     pairs: Annotated[int, Option(min=10, max=200, help="Pairs of the market.")] = 60,
-    seed: Annotated[int, Option(min=0, help="Of the market: the same story, in every run.")] = 7,
+    seed: Annotated[int, Option(min=0, help="Of the market: one seed is one market.")] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Live through market days: decisions, dataset, candidate, verdict, changed signals, with ids to follow.
@@ -32,7 +32,7 @@ def learn_demo(
     The whole line runs at night, a look every three hours; `retraining_sensor` decides whether a candidate
     is trained. With the edge planted one earns its place; without it none may. Three users trade on paper
     what the backtest approves, by the one engine. Their outcomes go before those that candles show. A seed
-    is the same story in every run. The world stays: `sluice models list`, UI by `sluice dev`.
+    is one market. The world stays: `sluice models list`, UI by `sluice dev`.
     Example: sluice learn-demo --days 14 --edge none --json
     """
     from interfaces.learn.story import live_through

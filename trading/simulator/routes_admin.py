@@ -75,6 +75,7 @@ def _set_clock(exchange: Exchange, raw: Mapping[str, object]) -> dict[str, objec
         raise BadInput(f"until_ms must be market time in whole ms, was {until_ms!r}")
     exchange.clock.set_speed(float(speed), until_ms)
     exchange.catch_up()
+    exchange.forget_snapshot()  # a jump may take less wall time than prices may be old
     return {"market_time_ms": exchange.clock.now_ms(), "speed": exchange.clock.speed}
 
 

@@ -162,6 +162,16 @@ def test_levers_need_the_token(make_client: Any) -> None:
     assert (bad.status, client.exchange.clock.speed) == (400, 5.0)
 
 
+def test_prices_after_a_move_of_the_clock_are_of_that_moment(make_client: Any) -> None:
+    """A snapshot may be a tenth of a wall second old, but not older than the last move of market time."""
+    client = make_client(admin_token="t")
+    exchange = client.exchange
+    before, _ = exchange.snapshot(exchange.clock.now_ms())
+    body = json.dumps({"speed": 1_000_000.0, "until_ms": before + 1}).encode()
+    client.ask("POST", "/sluice/clock", headers={"x-sluice-admin": "t"}, body=body)
+    assert exchange.snapshot(before + 3_600_000)[0] == before + 3_600_000
+
+
 def test_faults_can_be_set_while_running(make_client: Any) -> None:
     """After POST /sluice/faults every order is answered 503 and none is placed."""
     client = make_client(admin_token="t")

@@ -45,6 +45,7 @@ ELSEWHERE = {
     "ui": "tests/interfaces/ui",
     "stop-entries": "asks for a reason; tests/interfaces/test_halts_cli.py",
     "doctor": "judges this machine, not the command; tests/interfaces/test_looks.py",
+    "reconcile": "ends with 1 until every account was checked; tests/interfaces/test_reconcile_cli.py",
     "restore FOLDER": "tests/interfaces/test_backup_cli.py",
     "replay-day": "tests/integration/test_replayed_day.py",
     "lineage ID": "tests/interfaces/test_lineage_cli.py",

@@ -6,18 +6,12 @@ from pydantic import Field
 
 from assets.launchpad import domain, launchpad
 from assets.results import materialized, table, verdict
+from resources import standing
 from resources.exchange import Exchange
 from resources.learning import Learning
 from resources.lifecycle import Lifecycle, LifeRules
 from resources.order_log import OrderLogResource
 from resources.retraining import candidate_now
-from resources.standing import (
-    alert_of_candidate,
-    alert_of_champion,
-    alert_of_policy,
-    alert_of_shadow,
-    taught_by,
-)
 from resources.store import Store
 from resources.teaching import in_words, taught, taught_model
 from trading.learning.evaluation import EvaluationRules
@@ -108,7 +102,7 @@ def model_candidate(
     """
     at, rules = exchange.market_time(), life_rules(config)
     found = candidate_now(context.run.job_name, store, learning, at, rules)
-    alert_of_candidate(order_log, learning, found, at)
+    standing.alert_of_candidate(order_log, learning, found, at)
     version = store.publish(
         "model_candidate",
         found,
@@ -126,10 +120,8 @@ def model_candidate(
 )
 def candidate_files_are_whole(store: Store, learning: Learning) -> dg.AssetCheckResult:
     """Fail when the candidate cannot be loaded: a byte was altered, or it is not there."""
-    from resources.standing import damage
-
     row = store.lake.read("model_candidate").row(0, named=True)
-    said = damage(learning, row["model_id"])
+    said = standing.damage(learning, row["model_id"])
     return verdict(not said, model=row["model_id"] or "none", damage=said or "none")
 
 
@@ -200,11 +192,11 @@ def champion(
     - If it fails: the rules trade alone; `sluice models list`, docs/how-to/models.md.
     """
     at = exchange.market_time()
-    alert_of_shadow(order_log, learning, at)
+    standing.alert_of_shadow(order_log, learning, at)
     found = Lifecycle(store, learning, at).champion()
-    alert_of_champion(order_log, found, at)
-    alert_of_policy(order_log, learning, at)
-    inputs = ["model_evaluation", *taught_by(store, found["dataset_id"][0])]
+    standing.alert_of_champion(order_log, found, at)
+    standing.alert_of_policy(order_log, learning, at)
+    inputs = ["model_evaluation", *standing.taught_by(store, found["dataset_id"][0])]
     about = {"inputs": inputs, "run_id": context.run_id, "at": at}
     version = store.publish("champion", found, key=["state"], **about)
     past = learning.registry.journal
@@ -221,10 +213,8 @@ def champion(
 @dg.asset_check(asset=champion, blocking=True, description="The champion passed, or a person forced it.")
 def champion_is_accounted_for(store: Store, learning: Learning) -> dg.AssetCheckResult:
     """Fail when the champion is one that no row of the journal made one, or cannot be used after all."""
-    from resources.standing import unaccounted
-
     row = store.lake.read("champion").row(0, named=True)
-    said = unaccounted(learning, row)
+    said = standing.unaccounted(learning, row)
     return verdict(
         not said, champion=row["model_id"] or "none", state=row["state"], missing=said or "nothing"
     )

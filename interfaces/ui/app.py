@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -67,6 +68,10 @@ class _Kept(StaticFiles):
 def _shown(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
     async def show(request: Request) -> Response:
         desk.session(request)
+        version = request.query_params.get("version")
+        if version and "version" not in page.asks:
+            # An address of the Dagster UI: it means the table as it was then.
+            return RedirectResponse(f"/run?version={quote(version, safe='')}", 303)
         asked = _asked(page, request)
         return desk.render(request, f"{page.name}.html", {"page": page, "asked": asked})
 

@@ -69,7 +69,7 @@ PAGES = (
         "Run",
         "What one run, or one table, left behind.",
         10.0,
-        ("run", "table"),
+        ("run", "table", "version"),
         is_listed=False,
     ),
 )

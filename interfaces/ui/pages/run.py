@@ -1,7 +1,7 @@
 """One run of the line, or one table: what it published, from what, and the rows themselves.
 
-The address is `/run?run=ID`, `/run?table=NAME`, or both: the table as that run left it. Asset pages of the
-Dagster UI link here, and *System* does.
+The address is `/run?run=ID`, `/run?table=NAME`, or both: the table as that run left it; or `/run?version=ID`,
+to which an address of any page with a version leads. Asset pages of the Dagster UI link there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,6 +45,8 @@ def data(world: World, asked: Mapping[str, str]) -> dict[str, Any]:
     MissingData
         If this world holds nothing of that run, or no such table.
     """
+    if asked["version"]:
+        return _of_version(world, asked["version"])
     run, name = asked["run"], asked["table"]
     if not run and not name:
         raise BadInput("which run? choose one on the page System, or Research")
@@ -62,6 +64,16 @@ def data(world: World, asked: Mapping[str, str]) -> dict[str, Any]:
     if name:
         shown.insert(1, _rows(world, found[0]))
     return {"sections": shown}
+
+
+def _of_version(world: World, version_id: str) -> dict[str, Any]:
+    version = world.lake.version(version_id)
+    found = [version]
+    if version.run_id is not None:
+        beside = _versions(world, world.lake.assets())
+        found = [one for one in beside if one.run_id == version.run_id] or found
+    found.sort(key=lambda one: one.created_at, reverse=True)
+    return {"sections": [_figures(found, version.run_id or ""), _rows(world, version), _published(found)]}
 
 
 def _versions(world: World, names: Iterable[str]) -> Iterable[Version]:

@@ -18,7 +18,7 @@ from resources.settings import load_settings
 
 PASSWORD = "correct-horse-battery"
 SEEN = {"symbol": "AAA/USDT", "user": "u1", "group": "", "run": "", "table": "approved_symbols"}
-SEEN |= {"one": "", "two": "", "evaluation": ""}
+SEEN |= {"version": "", "one": "", "two": "", "evaluation": ""}
 
 
 @pytest.fixture(scope="session")

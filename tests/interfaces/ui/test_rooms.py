@@ -250,6 +250,23 @@ def test_the_page_of_a_run_lists_what_it_published(seated, traded):
     assert client.get("/api/run").status_code == 400
 
 
+def test_an_address_of_the_dagster_ui_opens_the_version_it_names(seated, traded):
+    """`/research?version=ID` leads to that version's rows, not to the newest; a foreign id is a sentence."""
+    first = verdicts({"A/USDT"}, {"A/USDT": 0.05})
+    second = verdicts(set(), {"A/USDT": 0.01})
+    old = traded.lake.publish("approved_symbols", first, key=["symbol"], at=LATER, run_id="r1").version_id
+    traded.lake.publish("approved_symbols", second, key=["symbol"], at=LATER + timedelta(days=1), run_id="r2")
+    client, _ = seated("vic")
+    answer = client.get("/research", params={"version": old})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/run?version={old}")
+    assert client.get(answer.headers["location"]).status_code == 200
+    shown = client.get("/api/run", params={"version": old}).json()["sections"][1]
+    assert 0.05 in shown["rows"][0]
+    assert client.get("/api/run", params={"version": "v-nothing"}).status_code == 400
+    aside = client.get("/research", params={"version": "//evil.example"}).headers["location"]
+    assert aside == "/run?version=%2F%2Fevil.example"
+
+
 def instance(folder, events):
     """A record of checks as Dagster keeps it: the columns that the page reads."""
     index = folder / "history" / "runs" / "index.db"

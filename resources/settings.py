@@ -11,6 +11,7 @@ import re
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -43,6 +44,7 @@ DEFAULT_WORLD = "default"
 POINTER = "current"
 RECORD = "world.json"
 _PREFIX = "SLUICE_"
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 # A world's name becomes a folder and part of run tags: no separators, no leading dot.
 _WORLD_NAME = re.compile(r"(?!current$)[a-z0-9][a-z0-9._-]{0,63}")
 # Variables with the prefix that are no settings: dbt's, this file's, the exchange's, accounts.py's.
@@ -93,6 +95,8 @@ class Settings(BaseSettings):
         Address of a Bot API server; `sluice bot fake` prints one.
     dashboard_url : str
         Where `sluice ui` is reached: pages of the Dagster UI link there.
+    public_origin : str
+        Where a proxy serves users' own pages (`sluice pages`), as `https://name`; empty = this machine only.
     alert_urls : tuple of SecretStr
         Where operators' alerts go besides Telegram, as Apprise writes them (mail, Slack, Discord, webhook).
     log_level : str
@@ -123,6 +127,7 @@ class Settings(BaseSettings):
     telegram_token: SecretStr = SecretStr("")
     telegram_url: str = "https://api.telegram.org"
     dashboard_url: str = Field(default="http://127.0.0.1:8050", pattern=r"https?://[^\s?#]+")
+    public_origin: str = ""
     alert_urls: tuple[SecretStr, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -130,6 +135,16 @@ class Settings(BaseSettings):
     @classmethod
     def _from_the_project(cls, value: Path) -> Path:
         return value if value.is_absolute() else PROJECT_ROOT / value
+
+    @field_validator("public_origin")
+    @classmethod
+    def _is_an_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_bare = value == f"{parts.scheme}://{parts.netloc}" and parts.hostname and "@" not in parts.netloc
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+        if value and not (is_bare and is_safe):
+            raise ValueError("must be https://name without a path; http only on this machine")
+        return value
 
     @field_validator("timeframe")
     @classmethod

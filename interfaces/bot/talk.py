@@ -80,7 +80,7 @@ class Talk:
     def _written(self, update: Incoming, now: float) -> Answer | None:
         name, words = _parsed(update.text)
         if name == "link":
-            return self._link(update, words)
+            return self._link(update, words) if words or not update.is_private else self._pages(update)
         if not update.is_private:
             return self._in_group(update, name, now)
         chat = self._log.chats.of(update.person)
@@ -118,6 +118,21 @@ class Talk:
             return Answer("Linked: this group hears operators' alerts.")
         whom = chat.user_id or "operator"
         return Answer(f"Linked as {whom} ({chat.role.value}). /help lists what you can ask.")
+
+    def _pages(self, update: Incoming) -> Answer | None:
+        """Answer a linked user's /link with a one-time link to their own pages; private chats only."""
+        chat = self._log.chats.of(update.person)
+        origin = self._settings.public_origin
+        if chat is None or chat.user_id is None or not origin:
+            return self._link(update, ())
+        if not self._codes.allows(update.person, self._now()):
+            self._note(update, chat.user_id, "/link", "", "flood")
+            return Answer("Five links an hour are enough: use the newest, or wait.")
+        from interfaces.pages.links import address_of
+
+        self._note(update, chat.user_id, "/link", "", "done")
+        link = address_of(origin, self._log.page_links.make(chat.user_id))
+        return Answer(f"Your own pages, once, within 15 minutes: {link}\nPass it on to nobody.")
 
     # --- what -----------------------------------------------------------------------------------
 

@@ -29,6 +29,9 @@ COMMANDS = {
         "interfaces.cli.status", "Is it trading, and if not, why: ages, counts, open positions.", _RUN
     ),
     "ui": Mount("interfaces.cli.ui", "The dashboard: is it trading, and if not, why; stop it there.", _RUN),
+    "pages": Mount(
+        "interfaces.cli.pages", "Users' own pages, apart from the dashboard: key, risk, settings.", _RUN
+    ),
     "backtest": Mount(
         "interfaces.cli.backtest", "A strategy file over a candle file, by two sets of fill rules.", _RESEARCH
     ),

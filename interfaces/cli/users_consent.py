@@ -77,7 +77,9 @@ def mode(
         directory = Directory(log)
         user = directory.get(user_id)
         if wanted == Mode.LIVE and user.mode is not Mode.LIVE:
-            _require_live(settings, log, user)
+            require_live_ready(settings, log, user)
+            phrase = live_phrase(user_id)
+            require_phrase(typed(f"Type '{phrase}' to go on: "), phrase)
         if wanted:
             user = directory.change(user_id, mode=Mode(wanted))
         gate = EntryGates(log, live_refusal(settings)).closed(user)
@@ -94,7 +96,21 @@ def mode(
         print(f"no entries now ({gate.rule}): {gate.reason}")
 
 
-def _require_live(settings: "Settings", log: "OrderLog", user: "User") -> None:
+def live_phrase(user_id: str) -> str:
+    """Return what somebody types who chooses live."""
+    return f"trade live with {user_id}"
+
+
+def require_phrase(said: str, phrase: str) -> None:
+    """Refuse a choice of live that was not typed to the letter."""
+    from trading.market.errors import InTheWay
+
+    if said.strip() != phrase:
+        raise InTheWay(f"nothing was changed: live is chosen by typing {phrase!r}")
+
+
+def require_live_ready(settings: "Settings", log: "OrderLog", user: "User") -> None:
+    """Refuse live, by BadInput, without consent and a bound key that passes now, alone on its account."""
     import asyncio
 
     from interfaces.cli.users_keys import check_all
@@ -117,6 +133,3 @@ def _require_live(settings: "Settings", log: "OrderLog", user: "User") -> None:
     alone = proof.found("alone")
     if alone is not None and alone.verdict != "ok":
         raise InTheWay(f"live is refused: {alone.sentence}")
-    phrase = f"trade live with {user_id}"
-    if typed(f"Type '{phrase}' to go on: ") != phrase:
-        raise InTheWay(f"nothing was changed: live is chosen by typing {phrase!r}")

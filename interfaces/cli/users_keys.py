@@ -66,32 +66,41 @@ def link(
     Make the key at MEXC with spot account reading, spot deal reading and spot trading only, bound to this
     machine's address. Example: sluice users link ada --ip-bound < two-lines
     """
-    import asyncio
-
-    from resources.accounts import key_store, vault
+    from resources.accounts import vault
     from resources.settings import load_settings
-    from trading.market.clock import SystemClock
-    from trading.users.check import keep
     from trading.users.directory import Directory
-    from trading.users.key_store import ACCOUNT
     from trading.users.keys import Credentials
 
     settings = load_settings()
     vault(settings)  # before anybody types a secret in vain
     with open_log(settings) as log:
-        directory = Directory(log)
-        user = directory.get(user_id)
-        credentials = Credentials(*secret_pair(file))
-        store = key_store(settings, log)
-        store.sealed(user_id, credentials, is_ip_bound=ip_bound)  # refuses what cannot be a key of this user
-        proof = asyncio.run(_prove(settings, log, user, credentials, is_ip_bound=ip_bound))
-        if not proof.is_unfit:
-            key = store.link(user_id, credentials, is_ip_bound=ip_bound)
-            directory.change(user_id, account=ACCOUNT)
-            keep(log, user, key, proof, now_ms=SystemClock().now_ms())
+        user = Directory(log).get(user_id)
+        proof = link_proven(settings, log, user, Credentials(*secret_pair(file)), is_ip_bound=ip_bound)
         rows = key_rows(log, [user_id])
     _say(user_id, proof, is_linked=not proof.is_unfit, key=rows, as_json=as_json)
     raise typer.Exit(0 if proof.is_passed else 1)
+
+
+def link_proven(
+    settings: "Settings", log: "OrderLog", user: "User", credentials: "Credentials", *, is_ip_bound: bool
+) -> "Proof":
+    """Prove a key, and keep it unless it is itself unfit; also done by the user's own pages."""
+    import asyncio
+
+    from resources.accounts import key_store
+    from trading.market.clock import SystemClock
+    from trading.users.check import keep
+    from trading.users.directory import Directory
+    from trading.users.key_store import ACCOUNT
+
+    store = key_store(settings, log)
+    store.sealed(user.user_id, credentials, is_ip_bound=is_ip_bound)  # refuses what cannot be this user's
+    proof = asyncio.run(_prove(settings, log, user, credentials, is_ip_bound=is_ip_bound))
+    if not proof.is_unfit:
+        key = store.link(user.user_id, credentials, is_ip_bound=is_ip_bound)
+        Directory(log).change(user.user_id, account=ACCOUNT)
+        keep(log, user, key, proof, now_ms=SystemClock().now_ms())
+    return proof
 
 
 def check(

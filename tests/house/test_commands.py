@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_JSON = {
     "dev": "serves until it is ended",
     "ui": "serves until it is ended",
+    "pages": "serves until it is ended; --link prints one address",
     "exchange serve": "serves; --json-log writes its requests",
     "bot run": "serves until it is ended",
     "bot fake": "serves until it is ended",

@@ -36,21 +36,30 @@ class Limit:
     def __len__(self) -> int:
         return len(self._held)
 
+    def peek(self, key: str) -> float:
+        """Return the seconds until `key` may try, 0.0 for now, and count nothing."""
+        return self._wait(*self._filled_now(key))
+
     def take(self, key: str) -> float:
         """Return 0.0 if `key` may try now (and count it), else the seconds until it may."""
-        now_s = self._clock()
-        own = _filled(self._held.get(key, (self._burst, now_s)), now_s, self._rate, self._burst)
-        everybody = _filled(self._all, now_s, self._all_rate, self._all_burst)
-        waits = [
-            (1 - left) / rate for left, rate in ((own, self._rate), (everybody, self._all_rate)) if left < 1
-        ]
-        if not waits:
+        own, everybody = self._filled_now(key)
+        now_s, wait_s = self._clock(), self._wait(own, everybody)
+        if wait_s == 0:
             own, everybody = own - 1, everybody - 1
         self._held[key], self._all = (own, now_s), (everybody, now_s)
         self._held.move_to_end(key)
         while len(self._held) > self._keys:
             self._held.popitem(last=False)
-        return max(waits, default=0.0)
+        return wait_s
+
+    def _filled_now(self, key: str) -> tuple[float, float]:
+        now_s = self._clock()
+        own = _filled(self._held.get(key, (self._burst, now_s)), now_s, self._rate, self._burst)
+        return own, _filled(self._all, now_s, self._all_rate, self._all_burst)
+
+    def _wait(self, own: float, everybody: float) -> float:
+        buckets = ((own, self._rate), (everybody, self._all_rate))
+        return max(((1 - left) / rate for left, rate in buckets if left < 1), default=0.0)
 
 
 def _filled(held: tuple[float, float], now_s: float, rate: float, burst: float) -> float:

@@ -213,3 +213,15 @@ def test_a_made_up_button_does_nothing(talking, data):
     """What a client sends as a button's data is foreign, too."""
     talking.seconds += 60
     assert "button" in talking.press(1, data).text
+
+
+def test_link_without_a_code_answers_with_a_link_to_ones_own_pages(talking):
+    """In private, for who is linked, five an hour; nothing of it in the audit; never in a group."""
+    talking.talk._settings = talking.settings.model_copy(update={"public_origin": "https://my.example"})
+    text = talking.say(1, "/link").text
+    code = text.split("https://my.example/in/")[1].split()[0]
+    assert talking.log.page_links.spend(code) == talking.user
+    assert "code" in talking.say(2, "/link").text
+    assert "/in/" not in talking.say(1, "/link", chat=-5).text
+    assert ["/in/" in talking.say(1, "/link").text for _ in range(5)].count(True) <= 4
+    assert code not in str(talking.log.chats.audit())

@@ -96,6 +96,7 @@ class Chats:
             link_codes.c.code_sha256 == _hash(code),
             link_codes.c.used_wall_ms.is_(None),
             link_codes.c.expires_wall_ms > now_ms,
+            link_codes.c.role.in_([role.value for role in Role]),  # not those that open a user's own pages
             (link_codes.c.role == Role.GROUP.value) == sa.literal(is_group),
         )
         with self._database.write() as connection:

@@ -24,6 +24,7 @@ from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.messages import Messages
 from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
+from trading.store.order_log.page_links import PageLinks
 from trading.store.order_log.reconciliations import Reconciliations
 from trading.store.order_log.restores import Restores
 from trading.store.order_log.scope import Scope
@@ -44,7 +45,8 @@ class OrderLog:
     keys), `wishes` (consents, preferences, requests), `leaving` (export and removal of a user), `history`
     (of one user), `takeover` (users from elsewhere), `exits` (what open trades remember, what research said
     of them), `leases` (which shards this process holds), `scope` (whose rows it looks at), `conversions`
-    (coins that changed their units), `messages` (what waits to be told), `chats` (who is who in Telegram).
+    (coins that changed their units), `messages` (what waits to be told), `chats` (who is who in Telegram),
+    `page_links` (one-time links to users' own pages).
     The methods here are what other rooms read and write.
 
     Parameters
@@ -82,6 +84,7 @@ class OrderLog:
         self.takeover = Takeover(self.database, clock, self.ledger, self.keys)
         self.messages = Messages(self.database, clock)
         self.chats = Chats(self.database, clock)
+        self.page_links = PageLinks(self.database, clock)
         self.conversions = Conversions(self.database, clock, self.ledger, self.outbox)
 
     async def durably[T](self, work: Callable[[], T], *, within_s: float = 0.0) -> T:

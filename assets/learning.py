@@ -13,7 +13,7 @@ from resources.lifecycle import Lifecycle, LifeRules
 from resources.order_log import OrderLogResource
 from resources.retraining import candidate_now
 from resources.store import Store
-from resources.teaching import in_words, taught, taught_model
+from resources.teaching import in_words, log_of, taught, taught_model
 from trading.learning.evaluation import EvaluationRules
 from trading.learning.shadow import ShadowRules
 from trading.signals.blend import BlendRules
@@ -33,11 +33,7 @@ def life_rules(config: EvaluationConfig) -> LifeRules:
     group_name=GROUP, deps=["trade_pool", "decision_outcomes"], kinds={"parquet"}, owners=["team:trading"]
 )
 def training_set(
-    context: dg.AssetExecutionContext,
-    store: Store,
-    learning: Learning,
-    order_log: OrderLogResource,
-    exchange: Exchange,
+    context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
 ) -> dg.MaterializeResult[None]:
     """Decisions with known outcomes, labelled net of costs. **One row per decision and source.**
 
@@ -61,10 +57,9 @@ def training_set(
         run_id=context.run_id,
         at=at,
     )
-    traded, sources = taught(order_log, chosen.frame), chosen.frame.group_by("source").len("decisions")
+    traded, sources = taught(log_of(store), chosen.frame), chosen.frame.group_by("source").len("decisions")
     told = {"dataset id": chosen.dataset_id, "days": chosen.days, "by source": table(sources)}
-    told |= {"taught by users": traded.height, "trades that teach": table(in_words(traded))}
-    return materialized(version, told)
+    return materialized(version, told | {"trades that teach": table(in_words(traded))})
 
 
 @dg.asset_check(
@@ -222,11 +217,7 @@ def champion_is_accounted_for(store: Store, learning: Learning) -> dg.AssetCheck
 
 @dg.asset(group_name=GROUP, deps=[champion, "decision_snapshots"], kinds={"polars"}, owners=["team:trading"])
 def predictions(
-    context: dg.AssetExecutionContext,
-    store: Store,
-    learning: Learning,
-    order_log: OrderLogResource,
-    exchange: Exchange,
+    context: dg.AssetExecutionContext, store: Store, learning: Learning, exchange: Exchange
 ) -> dg.MaterializeResult[None]:
     """What models said of which decision, as first said. **One row per model and decision, of 90 days.**
 
@@ -251,13 +242,12 @@ def predictions(
         run_id=context.run_id,
         at=exchange.market_time(),
     )
-    by_model = frame.group_by("model_id", "role").agg(
-        pl.len().alias("decisions"), pl.col("probability").mean()
-    )
+    figures = (pl.len().alias("decisions"), pl.col("probability").mean())
+    by_model = frame.group_by("model_id", "role").agg(figures)
     novel = table(novel_rows(store.lake.read("signals")))
-    teachers = taught_model(learning, order_log, learning.registry.journal.standing().model_id)
+    teachers = taught_model(learning, log_of(store), learning.registry.journal.standing().model_id)
     told = {"by model": table(by_model), "novel, not asked": novel, "newest": table(frame.reverse())}
-    return materialized(version, {**told, "trades that taught the champion": table(in_words(teachers))})
+    return materialized(version, told | {"trades that taught the champion": table(in_words(teachers))})
 
 
 @dg.asset_check(asset=predictions, blocking=True, description="Probabilities, one word per decision.")

@@ -4,10 +4,16 @@ import polars as pl
 
 from resources.learning import Learning
 from resources.order_log import OrderLogResource
+from resources.store import Store
 from trading.market.errors import SluiceError
 from trading.trade_pool.teaching import TEACHING, teaching_trades
 
 _SHOWN = ("signal_id", "symbol", "decided_at", "source", "net_return", "users", "exits", "trades")
+
+
+def log_of(store: Store) -> OrderLogResource:
+    """Return the order log of the world of `store`."""
+    return OrderLogResource(world=store.world)
 
 
 def taught(order_log: OrderLogResource, learnt: pl.DataFrame) -> pl.DataFrame:

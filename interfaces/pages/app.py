@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import FileResponse, Response
 
 from interfaces.pages import own
+from interfaces.pages.audited import audited
 from interfaces.pages.desk import Desk, Nobody, Seat
 from interfaces.pages.entering import router
 from interfaces.pages.verbs import MUTABLE, VERBS, Order, link
@@ -91,15 +91,15 @@ def _done(desk: Desk, name: str) -> Callable[[Request], Awaitable[Response]]:
         form = await form_of(request)
         seat = desk.require_own(request, form)
         _require_pace(desk.acts.take(seat.user.user_id))
-        # What is typed to confirm names the user, whose name goes when they leave.
-        told = "; ".join(f"{key}={value}" for key, value in form.items() if key not in {"csrf", "typed"})
+        told = audited(form)
 
         def work() -> Response:
             user_id = seat.user.user_id
             try:
                 said = verb(Order(desk.settings, desk.log, seat.user, form))
             except SluiceError as error:
-                desk.note(name, user_id, told, f"refused: {nameless(str(error), user_id)}")
+                # Its sentence quotes what was typed, and names the user, whose name goes when they leave.
+                desk.note(name, user_id, told, f"refused: {type(error).__name__}")
                 return _page(desk, page, seat, {"refused": own.for_users(str(error))}, 400)
             is_gone = desk.user(user_id) is None
             # Who has left is not named again.
@@ -109,11 +109,6 @@ def _done(desk: Desk, name: str) -> Callable[[Request], Awaitable[Response]]:
         return await asyncio.to_thread(work)
 
     return do
-
-
-def nameless(sentence: str, user_id: str) -> str:
-    """Return a sentence without the user's id: rows of the audit keep their words when somebody leaves."""
-    return re.sub(rf"(?<![\w-]){re.escape(user_id)}(?![\w-])", "the user", sentence)
 
 
 def _key(app: FastAPI, desk: Desk) -> None:

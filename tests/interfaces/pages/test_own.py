@@ -4,6 +4,8 @@ import logging
 
 import pytest
 
+from interfaces.pages.audited import FIELDS
+from interfaces.pages.verbs import VERBS
 from tests.interfaces.pages.conftest import client_of
 from tests.interfaces.users_stand import KEY
 from tests.trading.simulator.handmade import START_MS
@@ -212,3 +214,17 @@ def test_the_public_origin_is_https_or_this_machine():
 def test_a_health_answer_needs_no_session(app):
     """For a proxy."""
     assert client_of(app).get("/health").json() == {"ok": True}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_key_pasted_into_the_wrong_box_stays_out_of_the_audit(at, desk, opened, name):
+    """In every field that an audit row keeps, and in fields that no form has; refused or done."""
+    client, csrf = opened()
+    api_key, secret = at.open_key()
+    for pasted in (api_key, secret, f"{api_key} {secret}"):
+        boxes = dict.fromkeys((*FIELDS, "api_key", "secret", "typed"), pasted)
+        client.post(f"/{name}", data=boxes | {"csrf": csrf})
+    told = str(desk.log.chats.audit(1_000))
+    assert f"page {name}" in told
+    assert api_key not in told
+    assert secret not in told

@@ -51,6 +51,6 @@ def test_a_search_prints_what_it_found_and_what_it_is_worth_and_resumes_as_if_ne
 def test_candles_that_are_none_are_one_sentence(files, capsys):
     """No traceback; the exit code says refused."""
     pl.DataFrame({"a": [1]}).write_parquet(files / "odd.parquet")
-    assert run(["models", "search", "--candles", str(files / "odd.parquet"), "--trials", "1"]) == 1
+    assert run(["models", "search", "--candles", str(files / "odd.parquet"), "--trials", "1"]) == 2
     said = capsys.readouterr()
     assert "Traceback" not in said.out + said.err

@@ -96,8 +96,8 @@ def test_the_command_writes_page_and_json_of_a_stored_training_set(made, tmp_pat
     assert page.read_text().startswith("<!doctype html>")
     # The same set again is the same trial; another night has less to spend.
     assert (tmp_path / "book" / "model_trials.jsonl").read_text().count("\n") == 1
-    assert run([*asked, "--holdout", "november"]) == 1
-    assert run(["models", "evaluate", "--training", str(page)]) == 1
+    assert run([*asked, "--holdout", "november"]) == 2
+    assert run(["models", "evaluate", "--training", str(page)]) == 2
 
 
 def test_candles_are_decided_labelled_and_judged(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_two_runs_are_explained_trade_by_trade(files, capsys) -> None:
 
 
 def test_a_file_that_is_missing_or_no_table_is_one_sentence(files, tmp_path: Path, capsys) -> None:
-    """Exit code 1, nothing on stdout."""
+    """Exit code 2, nothing on stdout."""
     other = tmp_path / "text.parquet"
     other.write_text("no table")
     for arguments, said in (
@@ -74,7 +74,7 @@ def test_a_file_that_is_missing_or_no_table_is_one_sentence(files, tmp_path: Pat
         ([str(other)], "is not a Parquet file"),
         ([str(files[0]), "--candles", str(files[0])], "must have the columns close, high, low, open"),
     ):
-        assert run(["report", *arguments]) == 1
+        assert run(["report", *arguments]) == 2
         told = capsys.readouterr()
         assert (said in told.err, told.out) == (True, ""), said
 

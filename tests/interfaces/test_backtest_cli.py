@@ -111,7 +111,8 @@ def test_a_wrong_value_is_wrong_use_behind_options_of_the_whole_program_too(
     monkeypatch.setenv("SLUICE_LOG_LEVEL", "info")  # the option sets it; put back afterwards
     asked = ["--candles", str(files / "candles.parquet"), "--strategy", str(files / "rules.toml")]
     assert run(["--log-level", "info", "backtest", *asked, "--fee", "1"]) == 2
-    assert capsys.readouterr().err.strip().splitlines() == ["sluice: fee must lie in [0, 1), was 1.0"]
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said == ["sluice: fee must lie in [0, 1), was 1.0. Next: sluice backtest --help"]
 
 
 PARTS = (

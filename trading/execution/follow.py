@@ -20,6 +20,7 @@ from trading.execution.wire import Wire
 from trading.market.errors import OrderNotFound, OrderRefused, SluiceError
 from trading.market.orders import OrderState, OrderType
 from trading.market.timeframes import HOUR_MS, to_ms
+from trading.store.order_log.entries import OWNED
 from trading.store.order_log.positions import assets
 from trading.store.order_log.records import IN_FLIGHT, ZERO, Event, Intent, IntentStatus, Leg, Trade
 
@@ -168,21 +169,41 @@ class Follow:
         _log.warning("order_lost", user=intent.user_id, symbol=intent.symbol, coid=intent.coid)
 
     async def _explain(self, gateway: AccountGateway, intent: Intent) -> None:
-        """Close the case of a LOST order if nothing of it can exist: it cannot rest, no balance moved.
+        """Close the case of a LOST order if nothing of it can exist: it does not rest, no balance moved.
 
-        Until then the symbol of a LOST entry stays closed to new entries of this user.
+        Until then the symbol of a LOST entry stays closed to new entries of this user. What the user holds
+        besides is in the ledger, too; a coin that is not yet there keeps the case open.
         """
         waited_s = (self._desk.wall.now_ms() - (intent.sent_wall_ms or 0)) / 1000
-        if intent.type is not OrderType.IOC or waited_s < self._desk.settings.explain_after_s:
+        if waited_s < self._desk.settings.explain_after_s:
             return
-        found = (await gateway.balances()).get(assets(intent.symbol)[0])
+        held, (base, quote) = await gateway.balances(), assets(intent.symbol)
+        if intent.type is not OrderType.IOC:
+            pays = held.get(quote if intent.leg is Leg.OPEN else base)
+            if pays is not None and pays.locked > 0:  # this order may be what locks it
+                return
+        found = held.get(base)
         at_venue = ZERO if found is None else found.free + found.locked
-        trades = self._desk.log.ledger.all_trades(intent.user_id)
-        ours = sum((trade.held + trade.dust for trade in trades if trade.symbol == intent.symbol), ZERO)
-        if at_venue <= ours if intent.leg is Leg.OPEN else at_venue >= ours:
-            reason = f"never executed: not found for {waited_s:.0f} s, cannot rest, no balance moved"
+        booked = self._desk.log.ledger.entries.balances(intent.user_id)
+        ours = sum((booked.get((name, base), ZERO) for name in OWNED), ZERO)
+        agrees = at_venue <= ours if intent.leg is Leg.OPEN else at_venue >= ours
+        if agrees or await self._never_traded(gateway, intent):
+            reason = f"never executed: not found for {waited_s:.0f} s, does not rest, no balance moved"
             await self._desk.durably(partial(self._desk.log.orders.explain, intent.coid, reason))
             self._pace.forget(intent.coid)
+
+    async def _never_traded(self, gateway: AccountGateway, intent: Intent) -> bool:
+        """Whether the venue lists no unknown execution, asked where the ledger does not know the account yet.
+
+        Coins that were there before the first check are not in the ledger, and are not booked while an
+        order of their symbol is in doubt.
+        """
+        checks = self._desk.log.reconciliations
+        if intent.leg is not Leg.OPEN or checks.whole_ms(intent.user_id) is not None:
+            return False
+        fills = await gateway.fills(intent.symbol, since_ms=intent.created_ms - MARGIN_MS)
+        booked = checks.booked_ids(intent.user_id, intent.symbol)
+        return all((fill.order_id, fill.trade_id) in booked for fill in fills)
 
     def _event(self, kind: str, intent: Intent, reason: str = "") -> Event:
         payload: dict[str, object] = {"symbol": intent.symbol, "coid": intent.coid, "reason": reason}

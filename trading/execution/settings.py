@@ -33,8 +33,8 @@ class EngineSettings:
         The same for exits. Shorter, because a further exit attempt reads the balance first and sells
         no more than is free, while waiting leaves a position without its stop.
     explain_after_s : float
-        A LOST entry that cannot rest (IOC) is called never executed no sooner than this after it was
-        sent, and only if the account holds nothing of it.
+        A LOST order is called never executed no sooner than this after it was sent, and only if the
+        account holds nothing of it; one that might rest (LIMIT) only if the venue locks nothing, either.
     lost_looks : int
         ... and not before it was looked for this often.
     entry_type : OrderType

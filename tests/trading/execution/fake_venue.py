@@ -76,6 +76,7 @@ class Venue:
     orders: list[tuple[str, OrderState]] = field(default_factory=list)
     fills: list[tuple[str, Fill]] = field(default_factory=list)
     balances: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    locked: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # a part of `balances`
     looks: dict[str, int] = field(default_factory=dict)
     fill_looks: dict[str, int] = field(default_factory=dict)
     submissions: int = 0
@@ -227,9 +228,10 @@ class FakeAccount:
     async def balances(self) -> dict[str, Balance]:
         self.switch.tick()
         return {
-            asset: Balance(asset, free, D(0))
-            for (account, asset), free in self.venue.balances.items()
+            asset: Balance(asset, total - locked, locked)
+            for (account, asset), total in self.venue.balances.items()
             if account == self.account
+            for locked in [self.venue.locked.get((account, asset), D(0))]
         }
 
     async def transfers(self, since_ms: int) -> list[Transfer]:

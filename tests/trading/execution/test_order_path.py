@@ -74,6 +74,32 @@ async def test_lost_entry_freezes_its_symbol_until_the_balance_explains_it(tmp_p
     assert len(log.ledger.open_trades()) == 1
 
 
+async def test_lost_entry_is_explained_beside_coins_of_the_users_own(tmp_path):
+    """3 AAA were there before us; the venue has these 3 and no more: the LOST entry never executed."""
+    world = make(tmp_path, faults=Faults(timeout_before=frozenset({0})))
+    world.venue.deposit("u1", "AAA", "3")
+    engine = await world.boot()
+    await steps(world, engine, 20, market_ms=1000)
+    assert {intent.status for intent in engine.desk.log.orders.find()} == {IntentStatus.LOST}
+    world.wall.advance(60_000)
+    await steps(world, engine, 3, market_ms=1000)
+    assert {intent.status for intent in engine.desk.log.orders.find()} == {IntentStatus.REJECTED}
+    assert engine.desk.log.ledger.entries.balances("u1")["other", "AAA"] == D(3)
+
+
+@pytest.mark.parametrize(("locked", "status"), [("0", IntentStatus.REJECTED), ("999.9", IntentStatus.LOST)])
+async def test_lost_limit_entry_is_explained_once_nothing_is_locked(tmp_path, locked, status):
+    """It might rest where nobody sees it: while USDT are locked at the venue its case stays open."""
+    settings = EngineSettings(lost_after_s=3.0, lost_looks=4, entry_type=OrderType.LIMIT)
+    world = make(tmp_path, settings=settings, faults=Faults(timeout_before=frozenset({0})))
+    world.venue.locked["u1", "USDT"] = D(locked)
+    engine = await world.boot()
+    await steps(world, engine, 20, market_ms=1000)
+    world.wall.advance(60_000)
+    await steps(world, engine, 3, market_ms=1000)
+    assert {intent.status for intent in engine.desk.log.orders.find()} == {status}
+
+
 async def test_lost_order_that_turns_up_is_taken_over_with_its_stop(tmp_path):
     """Accepted, hidden for longer than the search: LOST first, then found, booked and protected."""
     world = make(tmp_path, faults=Faults(timeout_after=frozenset({0}), hidden_looks=22))

@@ -49,27 +49,28 @@ class Prototype:
     """
 
     def __init__(self, template: Any) -> None:
-        self._kind = type(template)
-        self._shared: dict[str, Any] = {}
+        shared: dict[str, Any] = {}
         self._copied: dict[str, Any] = {}
         self._empty: dict[str, type] = {}
         for name, value in vars(template).items():
             if name in _NOT_INHERITED:
-                self._shared[name] = None
+                shared[name] = None
             elif name in _DESCRIPTION:
-                self._shared[name] = _frozen(value)
+                shared[name] = _frozen(value)
             elif name in _COPIED:
                 self._copied[name] = _copied(value)
             elif isinstance(value, dict | list | set):
                 self._empty[name] = type(value)
             else:
-                self._shared[name] = value
+                shared[name] = value
+        kind = type(template)
+        # Attributes of a class of its own: a dict of 160 names in each account would cost 15 kB.
+        self._kind = type(kind.__name__, (kind,), {name: _attribute(value) for name, value in shared.items()})
 
     def make(self, api_key: str, secret: str) -> Any:
         """Return an instance that signs with this key."""
-        account = object.__new__(self._kind)
+        account: Any = object.__new__(self._kind)
         own = account.__dict__
-        own.update(self._shared)
         for name, value in self._copied.items():
             own[name] = _copied(value)
         for name, kind in self._empty.items():
@@ -77,6 +78,11 @@ class Prototype:
         account.apiKey = api_key
         account.secret = secret
         return account
+
+
+def _attribute(value: Any) -> Any:
+    """Return what a class must hold so that an instance reads `value` itself, functions unbound."""
+    return staticmethod(value) if hasattr(type(value), "__get__") else value
 
 
 def _frozen(value: Any) -> Any:

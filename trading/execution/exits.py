@@ -79,17 +79,13 @@ class Exits:
                 await self._sweep()
                 return
             await self._live.follow(self._wanted())
-            now_ms = self._desk.now_ms()
             leaving = self.reasons.memory.leaving
-            over = [
-                trade
-                for trade in self.book.trades()
-                if now_ms >= trade.deadline_ms or trade.trade_id in leaving
-            ]
-            quotes = await self._ask(self.book.trades())
-            urgent = {trade.trade_id: trade for trade in (*over, *self.book.begun())}
+            told = [trade for name in leaving if (trade := self.book.get(name)) is not None]
+            # What a stream serves was judged when it came: here are time, what was begun, what is polled.
+            quotes = await self._poll(self.book.symbols - self._live.served().keys())
             polled = [trade for symbol in quotes for trade in self.book.of(symbol)]
-            await self._sell(self._due(dict.fromkeys((*polled, *urgent.values()))))
+            urgent = (*self.book.over(self._desk.now_ms()), *told, *self.book.begun(), *polled)
+            await self._sell(self._due({trade.trade_id: trade for trade in urgent}.values()))
 
     def heard(self, quote: Quote) -> None:
         """Take a quote that has just come: what it crosses is sold by tasks of their own."""
@@ -148,7 +144,7 @@ class Exits:
         self.reasons.refresh(trades)
         if self._live is not None:
             await self._live.follow(self._wanted())
-        quotes = await self._ask(trades)
+        quotes = await self._ask()
         held_back = await self._units.hold_back(trades)
         in_doubt = {trade.symbol for trade in trades if trade.trade_id in held_back}
         # A coin with new units is no loss of the fleet.
@@ -169,21 +165,24 @@ class Exits:
             self._take(await self._desk.quotes(symbols))
             await self._sell(self._due(trade for trade in trades if trade.symbol in symbols))
 
-    async def _ask(self, trades: Iterable[Trade]) -> Mapping[str, Quote]:
+    async def _ask(self) -> Mapping[str, Quote]:
         """Return quotes of held symbols; those that no stream brings are asked for, as often as may be."""
-        symbols = {trade.symbol for trade in trades}
+        symbols = self.book.symbols
         served = {} if self._live is None else self._live.served()
-        missing = symbols - served.keys()
         found = {symbol: quote for symbol, quote in served.items() if symbol in symbols}
-        if self._live is None or (missing and time.monotonic() >= self._poll_due_s):
-            rate = float(self._desk.exit_rate_per_s or 20) * self._desk.settings.fallback_share
-            self._poll_due_s = time.monotonic() + POLL_WEIGHT / rate
-            polled = await self._desk.quotes(missing)
-            for symbol in missing - polled.keys():
-                self.looks.gone(symbol)
-            self._take(polled)
-            found |= polled
-        return found
+        return {**found, **await self._poll(symbols - served.keys())}
+
+    async def _poll(self, missing: set[str]) -> Mapping[str, Quote]:
+        """Ask the venue for quotes that no stream brings, within the share of the limiter kept for that."""
+        if self._live is not None and (not missing or time.monotonic() < self._poll_due_s):
+            return {}
+        rate = float(self._desk.exit_rate_per_s or 20) * self._desk.settings.fallback_share
+        self._poll_due_s = time.monotonic() + POLL_WEIGHT / rate
+        polled = await self._desk.quotes(missing)
+        for symbol in missing - polled.keys():
+            self.looks.gone(symbol)
+        self._take(polled)
+        return polled
 
     def _take(self, quotes: Mapping[str, Quote], *, is_pushed: bool = False) -> dict[str, Seen]:
         """Note new observations, and whether they are believed."""

@@ -63,7 +63,7 @@ class OpenBook:
         self._log = log
         self._trades: dict[str, Trade] = {}
         self._attempts: dict[str, list[Intent]] = {}
-        self._symbols: dict[str, set[str]] = {}
+        self._symbols: dict[str, dict[str, None]] = {}  # in the order in which they came
         self._levels: dict[str, _Levels] = {}
         self.follow_every_quote: set[str] = set()
 
@@ -94,11 +94,15 @@ class OpenBook:
     def one_of(self, symbol: str) -> Trade | None:
         """Return one open trade of a symbol, the same one each time; None if nothing is held of it."""
         held = self._symbols.get(symbol)
-        return self._trades[min(held)] if held else None
+        return self._trades[next(iter(held))] if held else None
 
     def of(self, symbol: str) -> list[Trade]:
         """Return the open trades of a symbol."""
         return [self._trades[trade_id] for trade_id in sorted(self._symbols.get(symbol, ()))]
+
+    def over(self, now_ms: int) -> list[Trade]:
+        """Return the trades whose maximum hold is over."""
+        return [trade for trade in self._trades.values() if now_ms >= trade.deadline_ms]
 
     def crossed(self, symbol: str, bid: Decimal) -> list[Trade]:
         """Return the trades of `symbol` that may have to be left at `bid`, and those being left."""
@@ -154,7 +158,7 @@ class OpenBook:
             levels.remove(known)
         levels.add(trade)
         self._trades[trade.trade_id] = trade
-        self._symbols.setdefault(trade.symbol, set()).add(trade.trade_id)
+        self._symbols.setdefault(trade.symbol, {})[trade.trade_id] = None
         if not trade.exits.is_plain:
             self.follow_every_quote.add(trade.trade_id)
 
@@ -166,6 +170,6 @@ class OpenBook:
             return
         self._levels[trade.symbol].remove(trade)
         held = self._symbols[trade.symbol]
-        held.discard(trade_id)
+        held.pop(trade_id, None)
         if not held:
             del self._symbols[trade.symbol], self._levels[trade.symbol]

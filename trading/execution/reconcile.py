@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 import structlog
 
@@ -132,13 +133,11 @@ class Reconcile:
         now_ms = self._desk.wall.now_ms()
         self._budget.gain(now_ms)
         asked = self._desk.log.reconciliations.asked() & set(users)
-        oldest_ms = now_ms - self._desk.settings.reconcile_every_s * 1000
-        due = [name for name in users if name in asked or self._checked.get(name, -math.inf) < oldest_ms]
-        due = [name for name in due if name in self.ready and self._pace.is_due(name)]
+        due = [name for name in self._longest_ago(users, now_ms, asked) if self._pace.is_due(name)]
         if not due or (self._budget.left < AtRisk().floor and not asked):
             return
         at_risk = self._users_at_risk()
-        due.sort(key=lambda name: (name not in asked, name not in at_risk, self._checked.get(name, 0)))
+        due.sort(key=lambda name: (name not in asked, name not in at_risk))
         for name in due:
             if name not in asked and self._budget.left < AtRisk().floor:
                 return
@@ -147,6 +146,17 @@ class Reconcile:
                 return
             cause = ASKED if name in asked else None
             self._budget.left -= await self._run(name, risk, cause)
+
+    def _longest_ago(self, users: Iterable[str], now_ms: int, asked: set[str]) -> list[str]:
+        """Return who may be checked again: those asked for, then never checked, then longest ago first.
+
+        `_checked` is kept in the order of its times, so that nobody's time is compared who is not due.
+        """
+        oldest_ms = now_ms - self._desk.settings.reconcile_every_s * 1000
+        mine = self.ready.intersection(users)
+        stale = list(takewhile(lambda name: self._checked[name] < oldest_ms, self._checked))
+        never = [name for name in users if name not in self._checked]
+        return [name for name in dict.fromkeys((*sorted(asked), *never, *stale)) if name in mine]
 
     async def _guarded(self, user_id: str, at_risk: AtRisk) -> None:
         await self._run(user_id, at_risk)
@@ -177,6 +187,7 @@ class Reconcile:
     def _settled(self, user_id: str, *, is_whole: bool) -> None:
         self.ready.add(user_id)
         if is_whole:
+            self._checked.pop(user_id, None)
             self._checked[user_id] = self._desk.wall.now_ms()
             self._cause[user_id] = TIMER
 

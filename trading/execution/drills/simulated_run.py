@@ -19,7 +19,9 @@ from trading.store.order_log import OrderLog
 
 DOZE = 10  # steps that an idle process sleeps at most
 PATIENCE = 12  # idle steps in which an order that is LOST may still turn up
-MOST_STEPS = 140  # after which a world in which something is left to do is stuck
+# After so many a world in which something is left to do is stuck. An exit that a price band refuses a
+# dozen times waits up to 30 s of the world's time before each try, 75 steps.
+MOST_STEPS = 600
 
 
 class Enough(BaseException):

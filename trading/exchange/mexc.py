@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 import yarl
-from ccxt.async_support import mexc
 
 from trading.exchange.bars import read_rows
 from trading.exchange.errors import decode, redact, without
 from trading.exchange.instances import Prototype
+from trading.exchange.only_mexc import mexc
 from trading.exchange.public_api import PublicWire
 from trading.exchange.throttle import Priority
 from trading.exchange.transport import Caller, Transport

@@ -22,13 +22,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
-from ccxt.async_support.base.ws.client import Client
-from ccxt.base.exchange import Exchange
 
 from trading.exchange.errors import redact
 from trading.exchange.feed.events import Stream
 from trading.exchange.feed.mexc_wire import Reader, channel, stream_of
 from trading.exchange.feed.ports import Sink, Wall
+from trading.exchange.only_mexc import Client, Exchange
 from trading.market.errors import BadInput, BadPayload, Unreachable
 from trading.market.symbols import Market
 

@@ -10,12 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ccxt.protobuf.mexc.PushDataV3ApiWrapper_pb2 import PushDataV3ApiWrapper
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 
 from trading.exchange.feed.events import Candle, Kind, Stream, Trade, Value
 from trading.exchange.gateway import Quote
 from trading.exchange.listing import decimal
+from trading.exchange.only_mexc import PushDataV3ApiWrapper
 from trading.market.errors import BadInput, BadPayload
 from trading.market.orders import Balance, Fill, OrderState, OrderStatus, OrderType, Side
 from trading.market.symbols import Market

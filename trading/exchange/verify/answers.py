@@ -6,9 +6,8 @@ Orders are placed first, so that there are orders and trades to be told of.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ccxt.base.errors import BaseError
-
 from trading.exchange.errors import redact
+from trading.exchange.only_mexc import BaseError
 from trading.exchange.verify.client import Listener
 from trading.exchange.verify.findings import Finding
 from trading.exchange.verify.samples import ResponseCase

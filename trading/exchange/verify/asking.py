@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit
 
-from ccxt.base.errors import BaseError
-
 from trading.exchange.errors import redact
+from trading.exchange.only_mexc import BaseError
 from trading.exchange.verify.client import SKIPPED, Listener
 from trading.exchange.verify.findings import Finding
 from trading.exchange.verify.samples import RequestCase

@@ -3,7 +3,8 @@
 from typing import Any
 
 import orjson
-from ccxt.async_support import mexc
+
+from trading.exchange.only_mexc import mexc
 
 # ccxt adds these to every signed call; records leave them out.
 SKIPPED = frozenset({"timestamp", "recvWindow", "signature"})

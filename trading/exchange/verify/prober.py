@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ccxt.base.errors import BaseError
-
 from trading.exchange.errors import redact
+from trading.exchange.only_mexc import BaseError
 from trading.exchange.verify.client import Listener
 
 

@@ -39,27 +39,23 @@ def training_set(
 
     Source: `trade_pool`, and decisions of earlier passes labelled on candles at a fifth of the weight; a
     decision that was really traded wins over its candle label. Features are those written at the
-    decision, never recomputed. Empty until something has been decided and has ended.
+    decision, never recomputed. Empty until something has been decided and has ended, and where a row was
+    refused (a NaN: the operator is told once, rules and champion go on).
     - Source: `decision_snapshots` and `decision_outcomes`.
     - Units: returns are fractions, net of costs; times UTC.
     - Fresh: every research pass and every retraining.
     - If it fails: no candidate is trained; the champion stays.
     """
     at = exchange.market_time()
-    chosen = learning.training_set(store, at)
+    chosen, refused = learning.gathered(store, at)
+    standing.alert_of_refusal(log_of(store), refused, at)
     learning.shelf.save(chosen)
-    version = store.publish(
-        "training_set",
-        chosen.frame,
-        key=["signal_id", "source"],
-        inputs=learning.inputs(store),
-        params=dict(chosen.manifest),
-        run_id=context.run_id,
-        at=at,
-    )
+    about = {"inputs": learning.inputs(store), "params": dict(chosen.manifest), "run_id": context.run_id}
+    version = store.publish("training_set", chosen.frame, key=["signal_id", "source"], **about, at=at)
     traded, sources = taught(log_of(store), chosen.frame), chosen.frame.group_by("source").len("decisions")
-    told = {"dataset id": chosen.dataset_id, "days": chosen.days, "by source": table(sources)}
-    return materialized(version, told | {"trades that teach": table(in_words(traded))})
+    told = {"dataset id": chosen.dataset_id, "days": chosen.days, "refused": refused or "nothing"}
+    told |= {"by source": table(sources), "trades that teach": table(in_words(traded))}
+    return materialized(version, told)
 
 
 @dg.asset_check(
@@ -111,13 +107,21 @@ def model_candidate(
 
 
 @dg.asset_check(
-    asset=model_candidate, blocking=True, description="The candidate's files are the ones that were saved."
+    asset=model_candidate, description="The candidate's files are the ones that were saved: not blocking."
 )
 def candidate_files_are_whole(store: Store, learning: Learning) -> dg.AssetCheckResult:
-    """Fail when the candidate cannot be loaded: a byte was altered, or it is not there."""
+    """Fail when the candidate cannot be loaded. The rules go on below; who would use it refuses it."""
     row = store.lake.read("model_candidate").row(0, named=True)
     said = standing.damage(learning, row["model_id"])
     return verdict(not said, model=row["model_id"] or "none", damage=said or "none")
+
+
+@dg.asset_check(asset=model_candidate, blocking=True, description="One candidate, of a kind if it is there.")
+def there_is_one_candidate(store: Store) -> dg.AssetCheckResult:
+    """Fail on two candidates of a pass, and on a model without a kind."""
+    frame = store.lake.read("model_candidate")
+    half = frame.filter(pl.col("model_id").is_null() != pl.col("kind").is_null()).height
+    return verdict(frame.height == 1 and half == 0, rows=frame.height, half=half)
 
 
 @dg.asset(group_name=GROUP, deps=[model_candidate], kinds={"polars"}, owners=["team:trading"])

@@ -15,7 +15,7 @@ from trading.learning.policies import PolicyRegistry
 from trading.learning.protocol.book import EvaluationBook
 from trading.learning.registry import ModelRegistry
 from trading.learning.shelf import DatasetShelf
-from trading.market.errors import SluiceError
+from trading.market.errors import BadInput, SluiceError
 from trading.market.lineage import Version
 from trading.market.timeframes import timeframe
 from trading.signals.features import FEATURE_VERSION, FEATURES
@@ -80,6 +80,17 @@ class Learning(dg.ConfigurableResource[None]):
     def training_set(self, store: Store, at: datetime) -> TrainingSet:
         """Return what may be learnt from at market time `at`."""
         return training_set(_executed(store), at, _RULES, candles=self._labels(store, at))
+
+    def gathered(self, store: Store, at: datetime) -> tuple[TrainingSet, str]:
+        """Return the same and no words; an empty set and why, where a row was refused.
+
+        Signals stand below the training set in the line: rows that teach nothing must not stop the rules.
+        """
+        try:
+            return self.training_set(store, at), ""
+        except BadInput as error:
+            _log.warning("pool_refused", reason=str(error))
+            return training_set(_executed(store).clear(), at, _RULES), str(error)
 
     @property
     def shelf(self) -> DatasetShelf:

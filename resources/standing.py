@@ -8,7 +8,7 @@ import polars as pl
 from resources.learning import Learning
 from resources.order_log import OrderLogResource
 from resources.store import Store
-from trading.learning.candidacy import failure
+from trading.learning.candidacy import failure, shortage
 from trading.learning.journal import Deed
 from trading.learning.registry import ModelRegistry
 from trading.learning.succession import shadow_trouble
@@ -73,14 +73,32 @@ def alert_of_policy(order_log: OrderLogResource, learning: Learning, at: datetim
         order_log.tell(key, "model", f"{said}: rules and model go on without it", at)
 
 
-def alert_of_candidate(
-    order_log: OrderLogResource, learning: Learning, found: pl.DataFrame, at: datetime
-) -> None:
+def alert_of_refusal(order_log: OrderLogResource, said: str, at: datetime) -> None:
     """Tell the operator once per reason that no candidate could be judged: nothing else changes."""
-    said = failure(learning.registry, found["evaluation_id"][0])
     if said:
         text = f"no candidate could be judged: {said}: rules and champion go on as they were"
         order_log.tell(f"candidate-failed-{digest(said)}", "model", text, at)
+
+
+def alert_of_candidate(
+    order_log: OrderLogResource, learning: Learning, found: pl.DataFrame, at: datetime
+) -> None:
+    """Tell the operator what kept a candidate out that nobody decided: bad rows, too few, damaged files.
+
+    Once per reason; of what there is too little of, once a month while it lasts.
+    """
+    row, registry = found.row(0, named=True), learning.registry
+    alert_of_refusal(order_log, failure(registry, row["evaluation_id"]), at)
+    lacking, said = shortage(registry, row["evaluation_id"])
+    if said:
+        text = f"too little to learn from: {said}: rules and champion go on as they were"
+        order_log.tell(f"candidate-short-{digest(lacking)}-{at:%Y-%m}", "model", text, at)
+    now, name = registry.journal.standing(), row["model_id"]
+    watched = None if now.shadow is None else now.shadow.model_id
+    trouble = "" if name in (now.model_id, watched) else damage(learning, name)  # those have their own alerts
+    if trouble:
+        text = f"{trouble}: this candidate stays out, rules and champion go on as they were"
+        order_log.tell(f"candidate-damaged-{name}", "model", text, at)
 
 
 def alert_of_shadow(order_log: OrderLogResource, learning: Learning, at: datetime) -> None:

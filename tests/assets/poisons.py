@@ -222,6 +222,8 @@ POISONS = [
     (learning.outcomes_were_known, "twice", twice("training_set")),
     (learning.promotion_was_earned, "its rule failed", table("model_evaluation", 1, is_passed=False)),
     (learning.promotion_was_earned, "a common rule failed", table("model_evaluation", is_passed=False)),
+    (learning.there_is_one_candidate, "two", twice("model_candidate")),
+    (learning.there_is_one_candidate, "no kind", table("model_candidate", model_id="mdl-nobody")),
     (learning.candidate_files_are_whole, "not there", table("model_candidate", model_id="mdl-nobody")),
     (learning.champion_is_accounted_for, "nobody made it", table("champion", model_id="m", state="in_use")),
     (learning.champion_is_accounted_for, "none in use", table("champion", state="in_use")),

@@ -146,6 +146,17 @@ def failure(registry: ModelRegistry, evaluation_id: str) -> str:
     return str(found["reason"]) if found["verdict"] == Verdict.FAILED else ""
 
 
+def shortage(registry: ModelRegistry, evaluation_id: str) -> tuple[str, str]:
+    """Return which rules about the data an evaluation failed, and in words; both empty if none."""
+    found = registry.evaluation(evaluation_id)
+    short = [row for row in found["table"] if row["model"] is None and row["is_passed"] is False]
+    if short:
+        return " ".join(row["rule"] for row in short), "; ".join(row["reason"] for row in short)
+    # No rule about the data failed, and still no fold could be trained.
+    is_bare = found["verdict"] == Verdict.NO_DATA
+    return ("folds", str(found["reason"])) if is_bare else ("", "")
+
+
 def daily_closes(
     candles: CandleStore, timeframe: str, chosen: TrainingSet, until: datetime
 ) -> pl.DataFrame | None:

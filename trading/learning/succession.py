@@ -98,8 +98,14 @@ def _is_new(registry: ModelRegistry, model_id: str) -> bool:
 
 
 def _enter(registry: ModelRegistry, model_id: str, at: datetime) -> None:
-    """Begin the shadow period of what passed, or promote where it has none; wait while another is watched."""
-    model = registry.load(model_id)
+    """Begin the shadow period of what passed, or promote where it has none; wait while another is watched.
+
+    What cannot be loaded stays out: whose files were altered since it passed is nobody's model.
+    """
+    try:
+        model = registry.load(model_id)
+    except (SluiceError, ImportError):
+        return
     if model.terms is None or model.terms.limits.decisions == 0:
         registry.promote(model_id, at)
     elif registry.journal.standing().shadow is None:

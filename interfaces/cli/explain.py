@@ -18,6 +18,11 @@ _TOLD = (
     *("model_threshold_why", "expected_return", "model_weight", "is_novel", "novelty", "novel_why"),
     *("policy_return", "policy_weight", "policy_size", "policy_id", "model_id", "screening_id"),
 )
+# Of its row in the ledger, as it was written when it was decided.
+_DECIDED = (
+    *("decision_id", "decided_at", "stage", "reason", "is_taken", "is_explored", "propensity"),
+    *("policy_id", "policy_size", "signal_set_id"),
+)
 
 
 @app.command()
@@ -37,12 +42,15 @@ def explain(
     found = explained(Store().lake, signal_id)
     asked = found["signal"].get("model_id")
     found["model"] = _model(Learning(), asked)
+    found["decision"] = _decision(signal_id)
     found["taught_by"] = taught_model(Learning(), OrderLogResource(), asked).to_dicts()
     if as_json:
         print_json(found)
         return
     rows = [{"": name, "is": value} for name, value in found["signal"].items() if value is not None]
     print_table(rows, title=found["signal_id"])
+    if found["decision"] is not None:
+        print_table([{"": name, "is": value} for name, value in found["decision"].items()], title="Decided")
     print_table(
         found["top_features"], title="What moved the model most (log-odds)", empty="no model was asked"
     )
@@ -90,6 +98,15 @@ def explained(lake: "Lake", signal_id: str) -> dict[str, Any]:
         "top_features": json.loads(told) if told else [],
         "features": {name: value for name, value in row.items() if name.startswith("f_")},
     }
+
+
+def _decision(signal_id: str) -> dict[str, Any] | None:
+    """Return what the ledger says was decided on it, as it was written then; None if nothing was."""
+    from resources.decisions import ledger
+    from trading.trade_pool.snapshots import Snapshots
+
+    found = Snapshots(ledger("")).of_signal(signal_id)
+    return None if found is None else {name: found[name] for name in _DECIDED if found[name] is not None}
 
 
 def _model(learning: Any, model_id: str | None) -> dict[str, Any] | None:

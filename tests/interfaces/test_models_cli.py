@@ -186,17 +186,31 @@ def test_drift_says_whether_a_retraining_is_due(world, capsys):
 
 
 def test_a_signal_is_explained_as_it_was_decided(world, capsys):
-    """Features, bound, regime, model and where it came from; another id is refused."""
-    store, _, (first, _) = world
+    """Features, bound, regime, the champion asked, what was decided and which size a policy took of it."""
+    from resources.decisions import ledger
+    from trading.trade_pool.snapshots import DECISIONS, Snapshots
+
+    store, registry, (first, _) = world
+    registry.promote(first, AT, by="ann", why="drill")
     top = [{"feature": "f_rsi", "value": 0.2, "contribution": -0.4}]
     row = dict.fromkeys(SIGNALS) | dict.fromkeys(FEATURES, 0.5) | {"symbol": "AAA/USDT", "open_time": AT}
     row |= {"is_entry": False, "is_candidate": True, "is_exit": False, "reason": "model: 0.4 < 0.55"}
     row |= {"probability": 0.4, "model_threshold": 0.55, "model_id": first, "top_features": json.dumps(top)}
     store.publish("signals", pl.DataFrame([row], schema=SIGNALS), key=["symbol", "open_time"], at=AT)
     signal_id = store.lake.read("signals")["lineage_id"][0]
+    given = {"decision_id": None, "bar_time": AT, "decided_at": AT + timedelta(minutes=15), "stage": "model"}
+    given |= {"strategy": "rsi_regime", "timeframe": "15m", "is_taken": False, "is_explored": False}
+    given |= {"exits": "{}", "feature_version": FEATURE_VERSION, "propensity": 1.0, "signal_id": signal_id}
+    given |= {"policy_id": "pol-1", "policy_size": 0.5, "signals_version": "v-signals-1"}
+    decision = dict.fromkeys(DECISIONS) | {name: row[name] for name in row if name in DECISIONS} | given
+    frame = pl.DataFrame([decision | dict.fromkeys(FEATURES, 0.5)], schema_overrides=DECISIONS)
+    Snapshots(ledger("")).write(frame.drop("decision_id"), list(FEATURES))
     found = told(capsys, "explain", signal_id)
     assert found["top_features"] == top
     assert (found["signal"]["model_threshold"], found["model"]["dataset_id"]) == (0.55, "ds-1")
+    assert (found["model"]["model_id"], found["model"]["kind"]) == (first, "logistic")
+    assert (found["decision"]["policy_size"], found["decision"]["stage"]) == (0.5, "model")
+    assert found["taught_by"] == []
     assert run(["explain", signal_id]) == 0
     assert "model: 0.4 < 0.55" in capsys.readouterr().out
     assert run(["explain", "trd-1"]) == 2

@@ -84,6 +84,7 @@ def considered(
         bar_time=bar,
         decided_at=pl.lit(moment.decided_at).cast(UTC_MS),
         weights=_weights(joined),
+        **_policy(joined),
         **_constants(moment),
     ).with_columns(
         signal_id=pl.col("lineage_id"),
@@ -104,6 +105,15 @@ def _verdicts(approvals: pl.DataFrame) -> pl.DataFrame:
 def _constants(moment: Moment) -> Mapping[str, pl.Expr]:
     names = ("timeframe", "signals_version", "exits", "feature_version")
     return {name: pl.lit(getattr(moment, name), pl.String) for name in names}
+
+
+def _policy(rows: pl.DataFrame) -> Mapping[str, pl.Expr]:
+    """Return which policy spoke and the size it took; null where signals have no such columns."""
+    kinds = {"policy_id": pl.String, "policy_size": pl.Float64}
+    return {
+        name: pl.col(name).cast(kind) if name in rows.columns else pl.lit(None, kind)
+        for name, kind in kinds.items()
+    }
 
 
 def _weights(rows: pl.DataFrame) -> pl.Expr:

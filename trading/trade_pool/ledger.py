@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS outcomes (
   trades INTEGER NOT NULL, cost_quote REAL, pnl_quote REAL, open_price REAL, entry_slippage REAL,
   exit_reason TEXT, PRIMARY KEY (decision_id, source, version));
 """
+# Added later: a ledger written before has no value there, and its rows are read as they were written.
+ADDED = {"policy_id": "TEXT", "policy_size": "REAL"}
 _GUARDED = ("feature_sets", "decisions", "differences", "outcomes")
 Row = dict[str, Any]
 
@@ -125,6 +127,10 @@ class Ledger:
         for statement in _TABLES.split(";\n"):
             if statement.strip():
                 database.execute(statement)
+        has = {row[1] for row in database.execute("PRAGMA table_info(decisions)")}
+        for name, kind in ADDED.items():
+            if name not in has:
+                database.execute(f"ALTER TABLE decisions ADD COLUMN {name} {kind}")
         for table in _GUARDED:
             for event in ("UPDATE", "DELETE"):
                 database.execute(

@@ -16,7 +16,7 @@ from trading.market.errors import BadInput, StoreError
 from trading.market.frames import UTC_MS
 from trading.market.lineage import digest
 from trading.market.timeframes import to_ms
-from trading.trade_pool.ledger import Ledger, Row
+from trading.trade_pool.ledger import ADDED, Ledger, Row
 
 type _Schema = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -48,6 +48,8 @@ DECISIONS: _Schema = {
     "is_explored": pl.Boolean,  # drawn to be traded on paper although it was rejected
     "propensity": pl.Float64,  # how likely it was to be traded by anybody
     "feature_version": pl.String,
+    "policy_id": pl.String,  # whose size it is, or whose expectation moved the bound; null: none was asked
+    "policy_size": pl.Float64,  # part of the rules' stake it took, in [0, 1]; null: none said it
 }
 # What two passes over the same bar must agree on; ids of rows and versions differ by nature.
 _COMPARED = (
@@ -60,6 +62,7 @@ _COMPARED = (
     "model_id",
     "regime",
     "weights",
+    "policy_size",
 )
 
 
@@ -142,6 +145,11 @@ class Snapshots:
         }
         return pl.concat([_frame(rows), _features(rows, named)], how="horizontal")
 
+    def of_signal(self, signal_id: str) -> dict[str, object] | None:
+        """Return the decision made on a signal, columns of `DECISIONS`; None if none was made in time."""
+        found = _frame(self._ledger.rows("SELECT * FROM decisions WHERE signal_id = ?", (signal_id,)))
+        return None if found.is_empty() else found.row(0, named=True)
+
     def differences(self) -> pl.DataFrame:
         """Return one row per decision and later pass that computed it otherwise: which columns, and when."""
         rows = self._ledger.rows("SELECT * FROM differences ORDER BY at_ms, decision_id")
@@ -198,14 +206,18 @@ def _rows(decisions: pl.DataFrame, features: Sequence[str]) -> list[Row]:
 
 def _content(row: Mapping[str, object]) -> str:
     """Return a digest of all that a row says."""
-    said = {name: value for name, value in row.items() if name not in ("content", "features")}
+    said = {
+        name: value
+        for name, value in row.items()
+        if name not in ("content", "features") and not (name in ADDED and value is None)
+    }
     blob = row["features"]
     text = blob.hex() if isinstance(blob, bytes) else ""
     return digest(json.dumps(said, sort_keys=True), text)
 
 
 def _different(stands: Row, row: Row, features: Sequence[str]) -> list[str]:
-    names = [name for name in _COMPARED if stands[name] != row[name]]
+    names = [name for name in _COMPARED if stands.get(name) != row.get(name)]
     if stands["feature_version"] != row["feature_version"]:
         return [*names, "feature_version"]
     old, new = (np.frombuffer(each["features"], "<f8") for each in (stands, row))
@@ -216,7 +228,7 @@ def _frame(rows: list[Row]) -> pl.DataFrame:
     renamed = {"bar_time": "bar_ms", "decided_at": "decided_ms"}
     columns = []
     for name, dtype in DECISIONS.items():
-        values = [row[renamed.get(name, name)] for row in rows]
+        values = [row.get(renamed.get(name, name)) for row in rows]
         if dtype == pl.Boolean:
             values = [bool(value) for value in values]
         raw = pl.Int64 if dtype == UTC_MS else dtype

@@ -233,3 +233,37 @@ def test_the_draw_keeps_its_share_and_never_changes_its_mind(seed: int, share: f
     draws = [drawn(f"S{k}/USDT", 900_000 * k, "rsi_regime", rules) for k in range(2_000)]
     assert abs(sum(draws) - 2_000 * share) <= 5 * (2_000 * share * (1 - share)) ** 0.5
     assert draws[:50] == [drawn(f"S{k}/USDT", 900_000 * k, "rsi_regime", rules) for k in range(50)]
+
+
+def test_the_size_that_a_policy_took_is_kept_with_the_decision(book) -> None:
+    """Half the stake of one policy: read back so; asked for by the signal's id; nothing where none spoke."""
+    sized = signals().with_columns(
+        policy_id=pl.when(pl.col("lineage_id") == "sig-0").then(pl.lit("pol-1")),
+        policy_size=pl.when(pl.col("lineage_id") == "sig-0").then(0.5),
+    )
+    book.write(decided(told=sized), FEATURES)
+    sizes = dict(book.read().select("symbol", "policy_size").iter_rows())
+    assert sizes.pop("TAKEN/USDT") == 0.5
+    assert set(sizes.values()) == {None}
+    found = book.of_signal("sig-0")
+    assert (found["policy_id"], found["policy_size"], found["symbol"]) == ("pol-1", 0.5, "TAKEN/USDT")
+    assert book.of_signal("sig-1")["policy_size"] is None
+    assert book.of_signal("sig-99") is None
+
+
+def test_a_ledger_from_before_sizes_were_kept_reads_as_it_was_and_takes_new_rows(tmp_path) -> None:
+    """Its rows pass their check of content with the columns absent, and after these were added."""
+    path = tmp_path / "decisions.sqlite"
+    book = Snapshots(Ledger(path))
+    bar = timedelta(minutes=15)
+    told = signals(open_time=BAR + bar, policy_id="pol-1", policy_size=0.5)
+    book.write(decided(), FEATURES)
+    with sqlite3.connect(path) as database:
+        for name in ("policy_id", "policy_size"):
+            database.execute(f"ALTER TABLE decisions DROP COLUMN {name}")
+    before = book.read()
+    assert (before.height, before["policy_size"].null_count()) == (6, 6)
+    book.write(decided(told=told, bar_time=BAR + bar, decided_at=AT + bar), FEATURES)
+    after = book.read()
+    assert_frame_equal(after.head(6), before)
+    assert set(after.tail(after.height - 6)["policy_size"]) == {0.5}

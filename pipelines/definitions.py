@@ -12,6 +12,7 @@ import assets.markets
 import assets.marts
 import assets.monitoring
 import assets.ohlcv
+import assets.policies
 import assets.screening
 import assets.signals
 import assets.trade_pool
@@ -36,6 +37,7 @@ STAGES = [
     assets.xray,
     assets.trade_pool,
     assets.learning,
+    assets.policies,
     assets.signals,
     assets.backtest,
     assets.monitoring,

@@ -6,6 +6,7 @@ from assets.partitions import DAY
 from resources.cache import SignalBus
 from resources.handover import pending_sets
 from resources.order_log import OrderLogResource
+from resources.policies import TEACHES
 from resources.store import Store
 
 MARTS = dg.AssetSelection.groups("marts", "monitoring")  # what people read; nothing decides on it
@@ -45,6 +46,11 @@ retraining = dg.define_asset_job(
     "retraining",
     selection=LEARNING,
     description="What live trading taught: pool, training set, candidate, verdict.",
+)
+policy_teaching = dg.define_asset_job(
+    TEACHES,
+    selection=dg.AssetSelection.assets("trading_policy"),
+    description="Teach a policy on the decisions that ended, and judge it; minutes, needs the extra ai.",
 )
 tidying = dg.define_asset_job(
     "tidying",
@@ -87,4 +93,4 @@ def live_trading_job() -> None:
     hand_over()
 
 
-ALL = [research, market_scan, signal_tick, retraining, marts, tidying, live_trading_job]
+ALL = [research, market_scan, signal_tick, retraining, policy_teaching, marts, tidying, live_trading_job]

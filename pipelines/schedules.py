@@ -8,6 +8,7 @@ from pipelines.windows import days_of_history, days_of_refresh
 from resources.exchange import Exchange
 from resources.learning import Learning
 from resources.order_log import OrderLogResource
+from resources.policies import teaching_held
 from resources.retraining import retraining_due
 from resources.settings import load_settings
 from resources.store import Store
@@ -64,6 +65,19 @@ def weekly_retraining_schedule(
     return dg.SkipReason(found.said) if found.is_held else dg.RunRequest(tags={"sluice/why": "weekly"})
 
 
+@dg.schedule(
+    job=jobs.policy_teaching,
+    cron_schedule="0 4 * * 2",
+    execution_timezone="UTC",
+    default_status=RUNNING,
+    description="Every Tuesday: a policy from what ended; not without the extra, nor while one is watched.",
+)
+def weekly_policy_schedule(learning: Learning) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a policy unless the extra `ai` is missing, or one is in its shadow period."""
+    said = teaching_held(learning)
+    return dg.SkipReason(said) if said else dg.RunRequest(tags={"sluice/why": "weekly"})
+
+
 hourly_marts_schedule = dg.ScheduleDefinition(
     name="hourly_marts_schedule",
     job=jobs.marts,
@@ -84,6 +98,7 @@ ALL = [
     market_scan_schedule,
     nightly_research_schedule,
     weekly_retraining_schedule,
+    weekly_policy_schedule,
     hourly_marts_schedule,
     nightly_tidying_schedule,
 ]

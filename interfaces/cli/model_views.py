@@ -83,16 +83,17 @@ def shown(
 def policies_listed(learning: "Learning", at: datetime) -> dict[str, Any]:
     """Return which policy is asked beside the model, or why none, and what was done to policies."""
     kept, now = learning.policies, learning.policies.standing()
-    history = kept.history()[::-1]
-    nobody = {"policy_id": None, "weight": None, "history": history}
+    history, watch = kept.history()[::-1], kept.watch()
+    nobody = {"policy_id": None, "weight": None, "watched": watch, "history": history}
     if now is None:
-        return nobody | {"said": "no policy: rules and model decide"}
+        also = "" if watch is None else f"; {watch['policy_id']} in its shadow period"
+        return nobody | {"said": f"no policy: rules and model decide{also}"}
     trouble = learning.policy_trouble(at)
     if trouble:
         return nobody | {"policy_id": now[0], "said": f"{trouble}: rules and model go on without it"}
     core = kept.manifest(now[0])["core"]
     sizes = core.get("sizes") or {}
-    about = {"policy_id": now[0], "weight": core["weight"], "sizes": sizes or None, "history": history}
+    about = nobody | {"policy_id": now[0], "weight": core["weight"], "sizes": sizes or None}
     if core["weight"] == 0 and not sizes.get("is_earned"):
         return about | {
             "said": f"policy {now[0]} earned no weight (p {core['p_value']:.3g}), no sizes: it is not asked"

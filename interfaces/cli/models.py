@@ -171,6 +171,30 @@ def policies(as_json: AsJson = False) -> None:
     print_table(found["history"], title="Policies, newest first", empty="no policy was ever registered")
 
 
+@app.command("teach-policy")
+def teach_policy(
+    seeds: Annotated[int, Option(min=1, help="Policies that are taught.")] = 10,
+    steps: Annotated[int, Option(min=10_000, help="Bars that each one plays while it learns.")] = 200_000,
+    as_json: AsJson = False,
+) -> None:
+    """Teach a policy on this world's decisions and print what its gate says; nothing is kept.
+
+    Job `policy_teaching` does the same and begins the shadow period of what passed. Needs the extra `ai`.
+    Example: sluice models teach-policy --seeds 3
+    """
+    from resources.learning import Learning
+    from resources.policies import taught
+    from resources.store import Store
+
+    found, count = taught(Store(), Learning(), _now(), {"seeds": seeds, "steps": steps})
+    rows, told = found.table.drop("model").to_dicts(), {"verdict": str(found.verdict), "reason": found.reason}
+    if as_json:
+        print_json(told | {"decisions": count, "seeds": found.seeds, "rules": rows})
+        return
+    print(f"{found.verdict}: {found.reason} ({count:,} decisions)")
+    print_table(rows, title="The gate of policies")
+
+
 @app.command("retire-policy")
 def retire_policy(why: halting.Why = "", by: halting.By = "", as_json: AsJson = False) -> None:
     """Ask no policy any more until another one is registered; rules and model go on.

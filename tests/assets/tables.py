@@ -209,6 +209,11 @@ def model_drift() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["figure", "feature", "value", "bound", "is_alarm"], orient="row")
 
 
+def trading_policy() -> pl.DataFrame:
+    named = dict.fromkeys(("policy_id", "shadow_id", "asked_id"))
+    return pl.DataFrame([{"verdict": "none"} | named], schema_overrides=dict.fromkeys(named, pl.String))
+
+
 def model_evaluation(verdict: str = "promoted") -> pl.DataFrame:
     rows = [
         (None, "enough decisions", True),
@@ -303,6 +308,7 @@ SOUND = {
     "training_set": training_set,
     "model_candidate": model_candidate,
     "model_evaluation": model_evaluation,
+    "trading_policy": trading_policy,
     "champion": champion,
     "predictions": predictions,
     "prediction_outcomes": prediction_outcomes,

@@ -70,6 +70,7 @@ def test_every_stop_of_the_line_is_an_asset(graph):
         "predictions",
         "prediction_outcomes",
         "model_drift",
+        "trading_policy",
         "signals",
         "backtest_results",
         "approved_symbols",
@@ -170,7 +171,9 @@ def test_jobs_run_the_line_whole_and_in_parts(graph):
         "predictions",
         "prediction_outcomes",
         "model_drift",
+        "trading_policy",
     }
+    assert assets_of("policy_teaching") == {"trading_policy"}
     assert "decision_snapshots" not in assets_of("retraining")
     assert all("decision_snapshots" in assets_of(name) for name in ("research", "market_scan", "signal_tick"))
     assert "warehouse" in assets_of("marts")
@@ -182,7 +185,7 @@ def test_schedules_run_by_default_and_in_utc():
     """`make dev` is alive without a click; a schedule in local time would miss the market's midnight."""
     schedules = defs.get_repository_def().schedule_defs
     jobs = {schedule.job_name for schedule in schedules}
-    assert jobs == {"market_scan", "research", "retraining", "marts", "tidying"}
+    assert jobs == {"market_scan", "research", "retraining", "policy_teaching", "marts", "tidying"}
     for schedule in schedules:
         assert schedule.default_status == RUNNING, schedule.name
         assert schedule.execution_timezone == "UTC", schedule.name

@@ -90,6 +90,19 @@ class PolicyRegistry:
     ) -> str:
         """Keep a policy that passed every rule of its gate, and ask it from `at` on; return its id.
 
+        Raises as `keep` does.
+        """
+        policy_id = self.keep(found, at, feature_version=feature_version)
+        self.ask(policy_id, at, by=by, why=found.reason)
+        return policy_id
+
+    def ask(self, policy_id: str, at: datetime, *, by: str = LINE, why: str) -> None:
+        """Ask a kept policy from `at` on: one row of the record."""
+        self._note("registered", policy_id, at, by, why, policy_id)
+
+    def keep(self, found: "PolicyEvaluation", at: datetime, *, feature_version: str) -> str:
+        """Write down a policy that passed every rule of its gate; return its id. Nobody asks it yet.
+
         Raises
         ------
         BadInput
@@ -115,8 +128,34 @@ class PolicyRegistry:
         self._write(
             policy_id, files | {"manifest.json": json.dumps(manifest, indent=1, default=str).encode()}
         )
-        self._note("registered", policy_id, at, by, found.reason)
         return policy_id
+
+    def start_watch(self, watch: Mapping[str, Any], at: datetime, why: str) -> None:
+        """Begin a shadow period (`policy_shadow.Watch.to_dict`).
+
+        Raises
+        ------
+        BadInput
+            If another one is going on.
+        """
+        if self.watch() is not None:
+            raise BadInput("a policy is in its shadow period; one at a time")
+        now = self.standing()
+        asked = None if now is None else now[0]
+        self._note("shadow_started", watch["policy_id"], at, LINE, why, asked, watch)
+
+    def end_watch(self, at: datetime, *, is_passed: bool, why: str) -> None:
+        """Write down the verdict of the shadow period, once; who passed is asked by another row."""
+        watch, now = self.watch(), self.standing()
+        if watch is None:
+            raise BadInput("no policy is in its shadow period")
+        event = "shadow_passed" if is_passed else "shadow_failed"
+        self._note(event, watch["policy_id"], at, LINE, why, None if now is None else now[0], {})
+
+    def watch(self) -> dict[str, Any] | None:
+        """Return the shadow period that is going on, as it was declared; None if none is."""
+        newest = last_line(self._record)
+        return None if newest is None else newest.get("watch") or None
 
     def retire(self, at: datetime, *, by: str, why: str) -> str:
         """Ask no policy any more; return which one was asked.
@@ -129,15 +168,17 @@ class PolicyRegistry:
         now = self.standing()
         if now is None:
             raise NoVersion("no policy is asked: there is none to retire")
-        self._note("retired", None, at, by, why)
+        self._note("retired", None, at, by, why, None)
         return now[0]
 
     def standing(self) -> tuple[str, datetime] | None:
         """Return which policy is asked and since when; None if none is."""
         newest = last_line(self._record)
-        if newest is None or newest["policy_id"] is None:
+        # A record of before there were shadow periods names in each line the policy that is asked after it.
+        told = None if newest is None else newest.get("asked", newest["policy_id"])
+        if newest is None or told is None:
             return None
-        return str(newest["policy_id"]), datetime.fromisoformat(newest["at"])
+        return str(told), datetime.fromisoformat(newest.get("since") or newest["at"])
 
     def is_expired(self, at: datetime) -> bool:
         """Whether a policy is registered and too old to be asked at `at`."""
@@ -193,11 +234,24 @@ class PolicyRegistry:
         """Return who registered or retired which policy when, and why; oldest first."""
         return read_lines(self._record)
 
-    def _note(self, event: str, policy_id: str | None, at: datetime, by: str, why: str) -> None:
+    def _note(
+        self,
+        event: str,
+        policy_id: str | None,
+        at: datetime,
+        by: str,
+        why: str,
+        asked: str | None,
+        watch: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append one event; each line carries how things stand after it. `watch`: None leaves it as it is."""
         make_folder(self._root)
-        row = {"at": at.isoformat(), "event": event, "policy_id": policy_id, "by": by, "why": why}
         with locked(self._record.with_suffix(".lock")):
-            append_lines(self._record, [row])
+            now, going_on = self.standing(), self.watch()
+            is_kept = now is not None and now[0] == asked and event != "registered"
+            row = {"at": at.isoformat(), "event": event, "policy_id": policy_id, "by": by, "why": why}
+            row |= {"asked": asked, "since": now[1].isoformat() if is_kept and now else at.isoformat()}
+            append_lines(self._record, [row | {"watch": going_on if watch is None else dict(watch) or None}])
 
     def _write(self, policy_id: str, files: dict[str, bytes]) -> None:
         ready = self._root / f".new-{unique_name(policy_id)}"

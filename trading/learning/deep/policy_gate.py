@@ -31,6 +31,16 @@ _PLACES = 512
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """What the first seed said of signals it had not seen, and what the rules' exits gave there."""
+
+    expected: Floats
+    sizes: Floats
+    net: Floats
+    day: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyEvaluation:
     """What becomes of a policy.
 
@@ -50,6 +60,7 @@ class PolicyEvaluation:
     policy: Policy | None = field(repr=False)
     fit: PolicyFit | None = None
     sizes: SizeFit | None = None
+    unseen: Unseen | None = field(default=None, repr=False)
 
 
 def evaluate_policy(
@@ -119,11 +130,12 @@ def evaluate_policy(
     reason = f"policy: {failed[0][6]}" if failed else "policy: every rule passed"
     chance = [_play(lesson, found[0].signals, at_random(seed)).earned for seed in range(_CHANCES)]
     held = found[0].rule
-    fit = fit_policy_weight(np.concatenate(worth), held.net_return, held.day, held.fold)
+    unseen = Unseen(np.concatenate(worth), np.concatenate(sizes), held.net_return, held.day)
+    fit = fit_policy_weight(unseen.expected, held.net_return, held.day, held.fold)
     return PolicyEvaluation(
         verdict, reason, _frame(table), figures, told.simple(chance), told.totals,
         teach(lesson, how, rules.seed), fit,
-        fit_policy_sizes(np.concatenate(sizes), held.net_return, held.day, held.fold),
+        fit_policy_sizes(unseen.sizes, held.net_return, held.day, held.fold), unseen,
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def run_backtest(
     rows, rates = run.trades(is_entry, is_exit)
     trades = _trades_frame(run, rows, rates, signals)
     share = shares(trades, signals)
-    trades = sized(trades, share)
+    trades = sized(trades, share, table, costs)
     every = run.every_entry(is_member, is_exit)[1]
     equity = equity_curve(block, rows, trades.select("open_price", "close_price").to_numpy(), run.fee, share)
     metrics = symbol_metrics(block, trades, equity, every, table, seed=rules.seed, draws=rules.random_draws)

@@ -1,6 +1,7 @@
 """Frames in, trades and figures out: worked by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -217,3 +218,25 @@ def test_a_trade_of_half_the_stake_earns_and_risks_half(market, flat) -> None:
     same = run_backtest(flat, nobody, market.markets_of(flat, 0.0), RULES, FREE, rules=SMALL)
     assert_frame_equal(same.trades, whole.trades, check_exact=True)
     assert_frame_equal(same.equity, whole.equity, check_exact=True)
+
+
+def test_half_the_stake_moves_the_market_by_less_when_it_is_bought(market, flat) -> None:
+    """A quarter of the volume: impact 0.002 × √0.25 = 10 bps; half of it 7.07, of the entry alone."""
+    model = replace(FREE, base_slippage=0.0002, impact=0.002, stake_quote=500.0)
+    at = flat["open_time"].max()
+    row = {"symbol": flat["symbol"][0], "at": at, "bid": 100.0, "ask": 100.0, "volume_quote_24h": 192_000.0}
+    entries = market.signals(flat, [1, 4], []).filter("is_entry")
+    asked = {"rules": SMALL, "tickers": pl.DataFrame([row])}
+    markets = market.markets_of(flat, 0.0)
+    whole = run_backtest(flat, entries, markets, RULES, model, **asked).trades
+    half = entries.with_columns(policy_size=pl.lit(0.5))
+    found = run_backtest(flat, half, markets, RULES, model, **asked)
+    better = (1 + 0.0002 + 0.001 * 0.5**0.5) / (1 + 0.0012)
+    assert (found.trades["open_price"] / whole["open_price"]).to_list() == pytest.approx([better] * 2)
+    assert found.trades["close_price"].to_list() == whole["close_price"].to_list()
+    expected = [0.5 * ((1 + net) / better - 1) for net in whole["profit_ratio"]]
+    assert found.trades["profit_ratio"].to_list() == pytest.approx(expected)
+    assert found.equity["equity"][-1] == pytest.approx((1 + expected[0]) * (1 + expected[1]))
+    doubled = (1 + 2 * (0.0002 + 0.001 * 0.5**0.5)) / (1 + 0.0024)
+    twice = [0.5 * ((1 + net) / doubled - 1) for net in whole["profit_ratio_2x_costs"]]
+    assert found.trades["profit_ratio_2x_costs"].to_list() == pytest.approx(twice)

@@ -4,7 +4,7 @@ Each case is a night of the line: pool, candidate, verdict, champion and then th
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 import numpy as np
@@ -104,6 +104,14 @@ def saved(registry: ModelRegistry, *, version: str = FEATURE_VERSION, kind: str 
     one = Candidate(kind, made, 0.5, tuple(FEATURES), version, "ds-1", 0)
     terms = Terms(Blend(0.5, 0.0, SAME, SAME), Limits(0.3, -0.01, 3), reference_of(x, tuple(FEATURES)))
     return registry.save(one, AT - timedelta(days=1), None, terms)
+
+
+def saved_on(registry: ModelRegistry, dataset: str, at: datetime) -> str:
+    """The same small model, said to be taught on a training set."""
+    x = np.random.default_rng(1).normal(size=(200, len(FEATURES)))
+    fitted = fit_classifier("logistic", x, (x[:, 0] > 0).astype(np.int64), np.ones(200))
+    one = Candidate("logistic", fitted, 0.5, tuple(FEATURES), FEATURE_VERSION, dataset, 0)
+    return registry.save(one, at)
 
 
 def altered(registry: ModelRegistry, model_id: str) -> None:

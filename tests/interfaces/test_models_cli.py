@@ -28,7 +28,7 @@ from trading.signals.generate import SIGNALS
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 SAME = dict.fromkeys(("calm", "normal", "turbulent"), 0.02)
-HEAVY = {"sklearn", "lightgbm", "jax", "skops", "optuna"}
+HEAVY = {"sklearn", "lightgbm", "jax", "optax", "safetensors", "skops", "optuna"}
 
 
 def candidate(seed: int, version: str = FEATURE_VERSION) -> Candidate:
@@ -264,8 +264,9 @@ def test_a_planted_outlier_is_counted_and_shown_from_signals_to_the_command_line
         "from interfaces.cli.main import run; run(['--help'])",
         "from interfaces.cli.main import run; run(['models', 'overrides'])",
         "import trading.execution.run, interfaces.cli.trade",
+        "from resources.learning import Learning; found = Learning().registry.champion(None, 'f1')",
     ],
-    ids=["help", "overrides", "engine"],
+    ids=["help", "overrides", "engine", "nobody promoted"],
 )
 def test_help_and_the_engine_load_no_learning_library(code: str, tmp_path) -> None:
     """scikit-learn, LightGBM, JAX cost seconds and hundreds of MB: who asks no model does not pay for one."""

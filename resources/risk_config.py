@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from trading.risk.canary import CanaryRules
+from trading.risk.entering import EntryRules
 from trading.risk.fleet import FleetRules
 from trading.risk.guards import Guards
 from trading.risk.peg import PegRules
@@ -33,6 +34,8 @@ class RiskConfig(BaseModel):
         How a new strategy begins.
     peg : PegRules
         When a dollar coin is off its peg.
+    entries : EntryRules
+        How an entry is bought, and priced again.
     silence : SilenceRules
         How long trades are held whose exit signals nobody speaks of. Travels with the signal set.
     """
@@ -45,11 +48,14 @@ class RiskConfig(BaseModel):
     canary: CanaryRules = CanaryRules()
     peg: PegRules = PegRules()
     silence: SilenceRules = SilenceRules()
+    entries: EntryRules = EntryRules()
 
     def engine_settings(self) -> "EngineSettings":
         """Return the engine's settings with these bounds."""
         from trading.execution.settings import EngineSettings
+        from trading.market.orders import OrderType
 
+        entries = self.entries
         return replace(
             EngineSettings(),
             fleet=self.fleet,
@@ -57,4 +63,9 @@ class RiskConfig(BaseModel):
             fleet_guards=self.fleet_guards,
             canary=self.canary,
             peg=self.peg,
+            entry_type=OrderType.LIMIT if entries.rests else OrderType.IOC,
+            entry_at_bid=entries.at_bid,
+            entry_timeout_market_s=entries.timeout_market_s,
+            entry_reprices=entries.reprices,
+            entry_reprice_after_market_s=entries.reprice_after_market_s,
         )

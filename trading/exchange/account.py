@@ -27,7 +27,7 @@ _MOST_ORDERS = 1000
 class MexcAccount:
     """A `trading.exchange.gateway.AccountGateway`. Its key never shows in a repr or a message."""
 
-    __slots__ = ("_caller", "_clock", "_load_markets", "_table", "_unify", "_venue")
+    __slots__ = ("__weakref__", "_caller", "_clock", "_load_markets", "_table", "_unify", "_venue")
 
     def __init__(
         self,

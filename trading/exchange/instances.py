@@ -15,7 +15,7 @@ _DESCRIPTION = frozenset(
         "status", "timeframes", "urls",
     }
 )  # fmt: skip
-# Copied with their content; every other dict, list or set of an account begins empty.
+# Each account's own, their inner tables shared and frozen; every other dict, list or set begins empty.
 _COPIED = frozenset({"options", "headers"})
 # Belongs to the template alone: the listing, credentials, what was sent last, and the unused throttler.
 _NOT_INHERITED = frozenset(
@@ -58,7 +58,7 @@ class Prototype:
             elif name in _DESCRIPTION:
                 shared[name] = _frozen(value)
             elif name in _COPIED:
-                self._copied[name] = _copied(value)
+                self._copied[name] = {key: _frozen(inner) for key, inner in value.items()}
             elif isinstance(value, dict | list | set):
                 self._empty[name] = type(value)
             else:
@@ -72,7 +72,7 @@ class Prototype:
         account: Any = object.__new__(self._kind)
         own = account.__dict__
         for name, value in self._copied.items():
-            own[name] = _copied(value)
+            own[name] = dict(value)
         for name, kind in self._empty.items():
             own[name] = kind()
         account.apiKey = api_key

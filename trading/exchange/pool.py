@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from weakref import WeakValueDictionary
 
 from trading.exchange.account import MexcAccount
 from trading.exchange.clock_sync import Sample, SyncedClock
-from trading.exchange.key_budgets import KeyLimiters, keys_file
+from trading.exchange.key_budgets import KeyLimiters, key_digest, keys_file
 from trading.exchange.listing import MarketTable
 from trading.exchange.mexc import CcxtWire, Venue, unifier
 from trading.exchange.public import PublicMarketData
@@ -91,6 +92,7 @@ class GatewayPool:
         caller = Caller(self.limiter, on_skew=self.clock.sync)
         self._http = HttpWire(settings.base_url, self._transport, caller)
         self._venue = Venue(settings.base_url, self._transport, self.clock)
+        self._accounts = WeakValueDictionary[bytes, MexcAccount]()  # an engine's orders and its stream: one
         self._standby: tuple[Transport, Venue] | None = None
         self._unify = unifier(self._venue)
         self.public = PublicMarketData(
@@ -104,6 +106,7 @@ class GatewayPool:
     def account(self, api_key: str, secret: str) -> MexcAccount:
         """Return a gateway that signs with this key; nothing mutable is shared between accounts.
 
+        Whoever asks again for the same key and secret gets the same gateway as long as somebody holds it.
         All gateways of one key draw on one budget, in this process and in others with the same folder.
 
         Raises
@@ -111,7 +114,11 @@ class GatewayPool:
         BadInput
             If key or secret is empty.
         """
-        return self._account(self._venue, api_key, secret)
+        pair = key_digest(f"{api_key}\0{secret}")
+        found = self._accounts.get(pair)
+        if found is None:
+            found = self._accounts[pair] = self._account(self._venue, api_key, secret)
+        return found
 
     def standby_account(self, api_key: str, secret: str) -> MexcAccount | None:
         """Return a gateway like `account` that leaves from the standby address, None if none is set.

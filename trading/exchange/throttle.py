@@ -126,7 +126,8 @@ class Limiter:
         )
         # What stands in the (shared) line for this limiter: its most urgent waiter.
         self._place = Place(int.from_bytes(os.urandom(7)), Priority.SCAN, 0, 0)
-        self._queues: tuple[deque[_Waiter], ...] = tuple(deque() for _ in Priority)
+        # A key's limiter hardly ever makes anybody wait: a queue is made with its first waiter.
+        self._queues: dict[Priority, deque[_Waiter]] = {}
         self._waiting = 0
         self._refusals: list[float] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -144,7 +145,7 @@ class Limiter:
     def look(self) -> LimiterLook:
         """Return how it stands now; from its event loop, spends nothing."""
         pace = self.pace_per_s
-        waiting = {level: len(queue) for level, queue in zip(Priority, self._queues, strict=True)}
+        waiting = {level: len(self._queues.get(level, ())) for level in Priority}
         return LimiterLook(self._budget.tokens, pace, waiting)
 
     async def acquire(self, weight: int = 1, level: Priority = Priority.SCAN) -> None:
@@ -154,8 +155,8 @@ class Limiter:
         if not self._waiting and self._goes_at_once(weight, level):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        is_urgent = not any(self._queues[: level + 1])
-        self._queues[level].append(_Waiter(weight, turn))
+        is_urgent = not any(queue for other, queue in self._queues.items() if other <= level)
+        self._queues.setdefault(level, deque()).append(_Waiter(weight, turn))
         self._waiting += 1
         began = self._wall()
         self._held_since = self._held_since if self._held else began
@@ -251,13 +252,13 @@ class Limiter:
 
     def _first(self) -> Priority | None:
         """Return the level of the waiter whose turn is next, and forget those who gave up."""
-        for queue in self._queues:
+        for queue in self._queues.values():
             while queue and queue[0].turn.done():
                 queue.popleft()
                 self._waiting -= 1
-        if self._queues[Priority.RECONCILE] and self._budget.is_reconciling_due:
+        if self._queues.get(Priority.RECONCILE) and self._budget.is_reconciling_due:
             return Priority.RECONCILE
-        return next((level for level in Priority if self._queues[level]), None)
+        return min((level for level, queue in self._queues.items() if queue), default=None)
 
 
 def _budget(rate_per_s: float, burst: float, path: Path | None, wall: Callable[[], float]) -> Budget:

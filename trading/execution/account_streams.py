@@ -8,13 +8,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import batched
 
 import structlog
 
 from trading.exchange.feed.account import AccountFeed
 from trading.exchange.feed.events import Event, Kind
 from trading.exchange.feed.watched import WatchedAccount
-from trading.exchange.feed.wiring import LiveFeeds
+from trading.exchange.feed.wiring import CLOSING_AT_ONCE, LiveFeeds
 from trading.exchange.gateway import AccountGateway, BeforeWire
 from trading.market.errors import ExchangeError, SluiceError
 from trading.market.orders import Balance, Fill, OrderRequest, OrderState, Transfer
@@ -145,6 +146,10 @@ class AccountStreams:
             self._connects[label] = count
         return found
 
+    def users(self) -> list[str]:
+        """Return whose accounts are open here."""
+        return list(self._labels)
+
     def drop(self, user_id: str) -> None:
         """Close the stream of somebody who has left, now."""
         label = self._labels.pop(user_id, None)
@@ -163,9 +168,10 @@ class AccountStreams:
 
     async def close(self) -> None:
         """Close all streams."""
-        for task in self._readers.values():
-            task.cancel()
-        await asyncio.gather(*self._readers.values(), return_exceptions=True)
+        for some in batched(list(self._readers.values()), CLOSING_AT_ONCE):
+            for task in some:
+                task.cancel()
+            await asyncio.gather(*some, return_exceptions=True)
         await self._feeds.close()
 
     async def _stream(

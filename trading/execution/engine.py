@@ -27,6 +27,8 @@ from trading.execution.market_watch import MarketWatch
 from trading.execution.open_ahead import STEP_S as AHEAD_S
 from trading.execution.open_ahead import OpenAhead
 from trading.execution.reconcile import Reconcile
+from trading.execution.repricing import STEP_S as REPRICING_S
+from trading.execution.repricing import Repricing
 from trading.execution.requests import STEP_S as REQUESTS_S
 from trading.execution.requests import Requests
 from trading.execution.shift import Shift
@@ -73,6 +75,7 @@ class Engine:
         self.exits = Exits(desk, self.wire, None if live is None else live.prices)
         self.follow.booked = self.exits.booked
         self.intake = Intake(desk, self.wire, self.reconcile)
+        self.repricing = Repricing(desk, self.reconcile)
         self._channel = channel
         self.courier = Courier(desk, channel, cache)
         self.market = MarketWatch(desk)
@@ -94,6 +97,7 @@ class Engine:
         await self.exits.reasons.memory.step()
         await self.exits.step()
         await self.follow.step()
+        await self.repricing.step()
         await self.intake.step()
         await self.courier.step()
 
@@ -116,6 +120,7 @@ class Engine:
             self._following(stop),
             self._every(0.5, self.reconcile.step, stop),
             self._intake(stop),
+            self._every(REPRICING_S, self.repricing.step, stop),
             self._every(settings.courier_s, self.courier.step, stop),
             self._every(settings.market_watch_s, self._lead, stop),
             self._every(LISTING_S, self.listing.step, stop),

@@ -12,6 +12,7 @@ from trading.exchange.gateway import Quote
 from trading.execution.coid import client_order_id, intent_id, trade_id
 from trading.execution.desk import Desk
 from trading.execution.fleet_book import beta_of
+from trading.execution.repricing import entry_price
 from trading.execution.shared_capacity import SharedCapacity
 from trading.market.errors import BadCredentials, SymbolHalted
 from trading.market.orders import Side, SignalSet, TradeSignal
@@ -153,7 +154,7 @@ class Entries:
         self._must_be_open(user, batch, signal, standing)
         market = self._market(signal)
         price = market.price_down(signal.limit_price)
-        _check_price(signal, quote, price)
+        quote = _check_price(signal, quote, price)
         share = self._desk.canary.share(batch.signal_set_id) * stake_share(signal.features)
         size = position_size(
             purse.equity, purse.free, signal.stop_loss, market, price,
@@ -189,7 +190,7 @@ class Entries:
             side=Side.BUY,
             type=self._desk.settings.entry_type,
             amount=size.amount,
-            price=price,
+            price=entry_price(self._desk.settings, price, quote, market),
             reserved=size.cost * (1 + market.taker_fee),
             stop_loss=signal.stop_loss,
             take_profit=signal.take_profit,
@@ -251,13 +252,14 @@ def _wanted(signal: TradeSignal, cost: Decimal) -> Wanted:
     return Wanted(signal.symbol, cost, signal.cluster, beta_of(signal.features))
 
 
-def _check_price(signal: TradeSignal, quote: Quote | None, price: Decimal) -> None:
+def _check_price(signal: TradeSignal, quote: Quote | None, price: Decimal) -> Quote:
     if quote is None:
         raise _Refused("no_quote", f"{signal.symbol} has no bid and ask now")
     if price <= 0:
         raise _Refused("limit_price", f"limit {signal.limit_price:f} is below one tick")
     if quote.ask > price:
         raise _Refused("price_moved", f"ask {quote.ask:f} is above the limit of {price:f}")
+    return quote
 
 
 def _skip(user: User, batch: SignalSet, signal: TradeSignal, refused: _Refused) -> Skip:

@@ -113,8 +113,17 @@ class Follow:
                 self._streams.outcomes.forget(intent)
             return
         self._pace.put_off(intent.coid)
-        if not state.status.is_terminal and self._is_overdue(intent, state):
-            await self.cancel(gateway, intent, state.order_id)
+        if not state.status.is_terminal and intent.type is OrderType.LIMIT:
+            await self._end_rest(gateway, intent, state)
+
+    async def _end_rest(self, gateway: AccountGateway, intent: Intent, state: OrderState) -> None:
+        """Cancel a resting order that nobody wants, or whose time is over; the latter may be priced again."""
+        is_unwanted = self._is_unwanted(intent)
+        if not is_unwanted and self._has_rested(state):
+            await self._desk.durably(partial(self._desk.log.remainders.rested, intent.coid))
+        elif not is_unwanted:
+            return
+        await self.cancel(gateway, intent, state.order_id)
 
     async def cancel(self, gateway: AccountGateway, intent: Intent, order_id: str) -> None:
         """Ask the venue to cancel; what came of it is seen at the next look, never assumed."""
@@ -123,17 +132,17 @@ class Follow:
         except OrderRefused as error:  # filled or gone meanwhile
             _log.info("cancel_refused", user=intent.user_id, coid=intent.coid, error=f"{error!r}")
 
-    def _is_overdue(self, intent: Intent, state: OrderState) -> bool:
-        if intent.type is not OrderType.LIMIT:
-            return False
-        rested_ms = self._desk.now_ms() - to_ms(state.at)
+    def _is_unwanted(self, intent: Intent) -> bool:
+        """Whether a resting order is to end whatever its time: an exit, or a forbidden entry."""
         if intent.leg is Leg.CLOSE or intent.coid in self._wire.unwanted:
             return True
         # A resting entry is an entry still to come.
         if self._desk.prices.suspended(intent.symbol) is not None:
             return True
-        if self._desk.fleet.refusal(intent.user_id, intent.symbol, intent.signal_set_id) is not None:
-            return True
+        return self._desk.fleet.refusal(intent.user_id, intent.symbol, intent.signal_set_id) is not None
+
+    def _has_rested(self, state: OrderState) -> bool:
+        rested_ms = self._desk.now_ms() - to_ms(state.at)
         return rested_ms >= self._desk.settings.entry_timeout_market_s * 1000
 
     async def _find(self, gateway: AccountGateway, intent: Intent) -> OrderState | None:

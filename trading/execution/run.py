@@ -29,7 +29,7 @@ from trading.execution.worker_id import is_gone, own_id
 from trading.market.errors import BadInput, ExchangeError
 from trading.notifications.channel import Channel, LogChannel
 from trading.store.cache import ShardStreams, StreamReader, UserCache, connect
-from trading.store.order_log import OrderLog
+from trading.store.order_log import OrderLog, screens
 from trading.store.order_log.scope import Scope
 from trading.users.gates import ONLY_EMBEDDED
 from trading.users.keys import KeyRing
@@ -184,16 +184,14 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 
 def _summary(desk: Desk, pool: GatewayPool, seconds: float) -> EngineSummary:
-    trades = desk.log.ledger.all_trades()
-    intents = desk.log.orders.find()
+    # Counted by SQL: as objects, the trades of a log that grew for weeks would not fit beside the engine.
+    found = screens.totals(desk.log.database)
     return EngineSummary(
         seconds=seconds,
-        open_trades=sum(not trade.is_closed for trade in trades),
-        closed_trades=sum(trade.is_closed for trade in trades),
-        orders=sum(intent.sent_wall_ms is not None for intent in intents),
-        unclear_orders=sum(
-            not intent.status.is_terminal and intent.sent_wall_ms is not None for intent in intents
-        ),
+        open_trades=found["open"],
+        closed_trades=found["closed"],
+        orders=found["sent"],
+        unclear_orders=found["unclear"],
         requests=pool.limiter.stats.requests,
         http_429=pool.limiter.stats.http_429,
     )

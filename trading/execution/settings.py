@@ -40,7 +40,15 @@ class EngineSettings:
     entry_type : OrderType
         IOC takes what is there within the limit and cancels the rest: an entry at the market, with a bound
         that a market order of the venue would not have. LIMIT rests up to
-        `entry_timeout_market_s` and is then cancelled. Nothing replaces an entry that did not fill.
+        `entry_timeout_market_s` and is then cancelled.
+    entry_at_bid : bool
+        A LIMIT entry joins the best bid, at most the set's limit, and is priced again at the bid of then; its
+        last attempt goes to the limit. False = at the set's limit at once.
+    entry_reprices : int
+        So often what an entry left unexecuted is meant again while its set lives, after the order before
+        has ended at the venue and all of it is booked (`repricing`). 0 = never.
+    entry_reprice_after_market_s : int
+        ... and not before so long after the attempt before was made. In market seconds.
     entry_timeout_market_s : int
         In market seconds.
     entry_attempts : int
@@ -122,6 +130,9 @@ class EngineSettings:
     lost_looks: int = 5
     entry_type: OrderType = OrderType.IOC
     entry_timeout_market_s: int = 300
+    entry_at_bid: bool = False
+    entry_reprices: int = 2
+    entry_reprice_after_market_s: int = 60
     entry_attempts: int = 3
     exit_bands: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.01"), Decimal("0.03"), Decimal("0.05"))
     exit_depths: Decimal = Decimal(3)
@@ -165,6 +176,9 @@ class EngineSettings:
         if not self.flatten_share > 0:
             raise BadInput(f"flatten_share must be above 0, was {self.flatten_share}")
         self._check_exits()
+        for name in ("entry_reprices", "entry_reprice_after_market_s"):
+            if not getattr(self, name) >= 0:
+                raise BadInput(f"{name} must not be negative, was {getattr(self, name)}")
         if not 0 < self.reconcile_share <= 1:
             raise BadInput(f"reconcile_share must be above 0 and at most 1, was {self.reconcile_share}")
         paces = ("intake_s", "watch_s", "follow_s", "courier_s", "market_watch_s", "volume_s")

@@ -252,8 +252,8 @@ async def test_residue_goes_to_the_dust_account(tmp_path):
 
 
 async def test_resting_entry_is_cancelled_after_its_time(tmp_path):
-    """A LIMIT entry that does not fill is cancelled after the market time-out and nothing replaces it."""
-    settings = EngineSettings(entry_type=OrderType.LIMIT, entry_timeout_market_s=120)
+    """A LIMIT entry that does not fill is cancelled after its market time; with 0 reprices that is all."""
+    settings = EngineSettings(entry_type=OrderType.LIMIT, entry_timeout_market_s=120, entry_reprices=0)
     world = make(tmp_path, settings=settings)
     world.faults.share = Decimal(0)
     engine = await world.boot()
@@ -262,7 +262,7 @@ async def test_resting_entry_is_cancelled_after_its_time(tmp_path):
     (intent,) = engine.desk.log.orders.find()
     assert state.status is OrderStatus.CANCELED
     assert intent.status is IntentStatus.DONE
-    assert intent.reason == "canceled: nothing executed"
+    assert intent.reason == "rested for its time"
 
 
 async def test_rest_of_an_entry_is_cancelled_before_the_exit(tmp_path):

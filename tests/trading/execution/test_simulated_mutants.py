@@ -13,6 +13,7 @@ import pytest
 from trading.execution import wire as wire_module
 from trading.execution.drills import simulated
 from trading.execution.drills.simulated import simulate
+from trading.execution.repricing import Repricing
 from trading.execution.selling import Seller
 from trading.execution.wire import Wire
 from trading.market.errors import ExchangeError, OutcomeUnknown, VenueFailed
@@ -20,6 +21,7 @@ from trading.store.order_log.entries import Entries
 from trading.store.order_log.leases import Leases
 from trading.store.order_log.ledger import Ledger
 from trading.store.order_log.records import IntentStatus, Leg
+from trading.store.order_log.remainders import Remainders
 
 MOST, PART = 240, 40  # points, in parts; a mutant must be caught within them
 
@@ -119,6 +121,18 @@ def exit_above_the_position(patch):
     patch.setattr(Seller, "_sell", more)
 
 
+def rest_bought_as_a_whole(patch):
+    """What an entry left is priced again with the amount of the whole entry, and the log lets it."""
+    again = Repricing._again
+
+    def whole(self, intent, quote, limit):
+        found = again(self, intent, quote, limit)
+        return None if found is None else replace(found, amount=intent.amount)
+
+    patch.setattr(Repricing, "_again", whole)
+    patch.setattr(Remainders, "_has_room", lambda _self, _connection, _intent, _after: True)
+
+
 def token_ignored(patch):
     """A process whose lease was taken away goes on sending."""
     patch.setattr(Leases, "may_send", lambda _self, _connection, **_which: True)
@@ -135,6 +149,7 @@ MUTANTS = {
     done_before_all_is_booked: ("lost", lambda faults: faults.late_fills > 0),
     reserve_released_twice: ("reservations_released", _any),
     exit_above_the_position: ("position_is_balance", _any),
+    rest_bought_as_a_whole: ("doubled", lambda faults: len(faults.shares) > 1),
     token_ignored: ("one_owner_per_shard", _any),
 }
 

@@ -156,13 +156,19 @@ class World:
         return found
 
     def _accepted_twice(self, intents: dict[str, object]) -> list[str]:
-        seen: dict[tuple[str, str], int] = {}
+        """An entry may be priced again for what it left: its orders together are held against the first."""
+        bought: dict[str, Decimal] = {}
         for _account, state in self.venue.orders:
             intent = intents.get(state.client_order_id or "")
             if intent is not None and intent.leg is Leg.OPEN and state.status is not OrderStatus.REJECTED:
-                key = (intent.user_id, intent.symbol)
-                seen[key] = seen.get(key, 0) + 1
-        return [f"entered twice: {key}" for key, count in seen.items() if count > 1]
+                amount = state.filled if state.status.is_terminal else state.amount
+                bought[intent.trade_id] = bought.get(intent.trade_id, D(0)) + amount
+        meant = {
+            each.trade_id: each.amount
+            for each in intents.values()
+            if (each.leg, each.attempt) == (Leg.OPEN, 1)
+        }
+        return [f"entered twice: {name}" for name, amount in bought.items() if amount > meant[name]]
 
     def _balances(self, log: OrderLog) -> list[str]:
         found = []

@@ -10,6 +10,7 @@ Not here: which keys there are (users know).
 import asyncio
 import resource
 from dataclasses import dataclass, field
+from itertools import batched
 
 from trading.exchange.feed.account import AccountFeed
 from trading.exchange.feed.bounds import Bounds
@@ -21,6 +22,7 @@ from trading.exchange.feed.watched import WatchedAccount
 from trading.exchange.pool import GatewayPool
 from trading.market.errors import BadInput
 
+CLOSING_AT_ONCE = 100
 MOST_ACCOUNTS = 6_000  # 51 MB and 3 % of a core for each thousand that is idle
 _FILES_LEFT = 256  # of those that the process may open: log, budget, REST, public streams
 
@@ -121,10 +123,11 @@ class LiveFeeds:
             await feed.close()
 
     async def close(self) -> None:
-        """Close the feeds of all accounts."""
+        """Close the feeds of all accounts, some at a time: a closing connection holds 20 kB of its own."""
         feeds = [feed for feed, _ in self._accounts.values()]
         self._accounts.clear()
-        await asyncio.gather(*(feed.close() for feed in feeds))
+        for some in batched(feeds, CLOSING_AT_ONCE):
+            await asyncio.gather(*(feed.close() for feed in some))
 
     def _made(self, label: str, api_key: str, secret: str) -> tuple[AccountFeed, WatchedAccount]:
         gateway = self._pool.account(api_key, secret)

@@ -23,6 +23,7 @@ from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.positions import BookedFill, add_up, fee_in_quote
 from trading.store.order_log.prepared import AnyRow, Prepared, Row, changed, given
 from trading.store.order_log.records import ZERO, Event, Intent, IntentStatus, Leg, Trade
+from trading.store.order_log.remainders import RESTED
 from trading.store.order_log.round_trips import event, exit_levels, trade_values
 from trading.store.order_log.rows import intent_of, intent_row, terms_text, trade_of
 from trading.store.order_log.scope import Scope, of_shards
@@ -139,7 +140,7 @@ class Ledger:
             "filled": filled,
             "filled_cost": sum((row["cost"] for row in rows), ZERO),
         }
-        if is_done and filled == 0:
+        if is_done and filled == 0 and intent.reason != RESTED:
             change["reason"] = f"{state.status.value}: nothing executed"
         written = change | {"changed_wall_ms": self._wall.now_ms()}
         _change(_INTENTS, "coid", tuple(written)).do(connection, written | {"of": intent.coid})

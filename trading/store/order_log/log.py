@@ -26,6 +26,7 @@ from trading.store.order_log.news_holds import NewsHolds
 from trading.store.order_log.outbox import Outbox
 from trading.store.order_log.page_links import PageLinks
 from trading.store.order_log.reconciliations import Reconciliations
+from trading.store.order_log.remainders import Remainders
 from trading.store.order_log.restores import Restores
 from trading.store.order_log.scope import Scope
 from trading.store.order_log.signal_sets import SignalSets
@@ -46,7 +47,7 @@ class OrderLog:
     (of one user), `takeover` (users from elsewhere), `exits` (what open trades remember, what research said
     of them), `leases` (which shards this process holds), `scope` (whose rows it looks at), `conversions`
     (coins that changed their units), `messages` (what waits to be told), `chats` (who is who in Telegram),
-    `page_links` (one-time links to users' own pages).
+    `page_links` (one-time links to users' own pages), `remainders` (what entries left unexecuted).
     The methods here are what other rooms read and write.
 
     Parameters
@@ -74,6 +75,7 @@ class OrderLog:
         self.history = History(self.database)
         self.news_holds = NewsHolds(self.database, clock, self.outbox)
         self.orders = Intents(self.database, clock, self.outbox, self.leases, self.scope)
+        self.remainders = Remainders(self.database, clock, self.leases, self.scope)
         self.canaries = Canaries(self.database, clock)
         self.exits = ExitStates(self.database)
         self.halts = Halts(self.database, clock, self.outbox)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from trading.store.order_log import schema
 from trading.store.order_log.database import Database
-from trading.store.order_log.records import PENDING
+from trading.store.order_log.records import PENDING, IntentStatus
 
 _MONEY = sa.Double
 
@@ -29,6 +29,22 @@ def counts(database: Database) -> dict[str, Any]:
         "in_flight": in_flight,
         "event": newest,
     }
+
+
+def totals(database: Database) -> dict[str, int]:
+    """Return what the whole log holds: `open` and `closed` round trips, `sent` orders, `unclear` ones."""
+    t, i = schema.trades.c, schema.intents.c
+    ended = [status.value for status in IntentStatus if status.is_terminal]
+    sent = sa.select(sa.func.count()).where(i.sent_wall_ms.is_not(None))
+    with database.read() as connection:
+        rows = connection.execute(sa.select(t.is_closed, sa.func.count()).group_by(t.is_closed)).all()
+        trips: dict[bool, int] = {row[0]: row[1] for row in rows}
+        return {
+            "open": trips.get(False, 0),
+            "closed": trips.get(True, 0),
+            "sent": connection.scalar(sent) or 0,
+            "unclear": connection.scalar(sent.where(i.status.not_in(ended))) or 0,
+        }
 
 
 def positions(database: Database, limit: int = 2_000, *, user_id: str | None = None) -> list[dict[str, Any]]:

@@ -57,3 +57,16 @@ def test_counts_are_by_mode(chain):
     found = screens.counts(chain.log.database)
     assert (found["open"], found["closed"], found["in_flight"]) == ({"live": 1}, {"paper": 1}, 0)
     assert found["event"] > 0
+
+
+def test_totals_count_what_the_lists_hold(chain):
+    """Open and closed trips, orders that were sent, and those of them whose end is not known."""
+    add(chain, trade_id="t2", is_closed=False, mode="live")
+    trades, intents = chain.log.ledger.all_trades(), chain.log.orders.find()
+    found = screens.totals(chain.log.database)
+    assert found["open"] == sum(not trade.is_closed for trade in trades) == 1
+    assert found["closed"] == sum(trade.is_closed for trade in trades) == 1
+    assert found["sent"] == sum(intent.sent_wall_ms is not None for intent in intents) > 0
+    assert found["unclear"] == sum(
+        intent.sent_wall_ms is not None and not intent.status.is_terminal for intent in intents
+    )

@@ -57,6 +57,17 @@ def _close_all(ask: Ask, _arguments: dict[str, Any]) -> str:
     return f"asked: {holding} positions will be sold by the engine; {ask.user_id} is paused"
 
 
+def _close_trade(ask: Ask, arguments: dict[str, Any]) -> str:
+    from trading.users.gates import closing_of
+
+    trade_id = str(arguments["trade_id"])
+    mine = [trade for trade in ask.log.ledger.open_trades(ask.user_id) if trade.trade_id == trade_id]
+    if not mine:
+        return "that trade is closed already"
+    ask.log.wishes.ask(ask.user_id, closing_of(trade_id))
+    return f"asked: {mine[0].held:f} {line(mine[0].symbol, 40)} will be sold by the engine"
+
+
 def _leave(ask: Ask, _arguments: dict[str, Any]) -> str:
     import asyncio
 
@@ -87,6 +98,7 @@ def _halt(ask: Ask, arguments: dict[str, Any]) -> str:
 _ACTIONS: dict[str, Callable[[Ask, dict[str, Any]], str]] = {
     "nothing": lambda _ask, _arguments: "nothing was done",
     "close_all": _close_all,
+    "close_trade": _close_trade,
     "leave": _leave,
     "paper": _paper,
     "risk": _risk,

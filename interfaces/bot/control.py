@@ -2,13 +2,18 @@
 
 from decimal import Decimal, InvalidOperation
 
+from interfaces.bot import figures as say
 from interfaces.bot.commands import REGISTRY, Answer, Ask
+from interfaces.bot.trades import named
+from interfaces.bot.wire import Button
 from trading.market.errors import BadInput
 from trading.notifications.plain import line
 from trading.store.order_log.chats import Role
+from trading.store.order_log.records import Trade
 from trading.users.directory import Directory
 
 _NO = "not offered: "
+_MOST_BUTTONS = 20
 
 
 @REGISTRY.add("start", "entries again after /stop or /stopentry", aliases=("resume",))
@@ -44,20 +49,39 @@ def stopentry(ask: Ask) -> str:
 
 @REGISTRY.add(
     "forceexit",
-    "sell every position now and pause, after a button",
-    usage="all",
+    "sell one trade now, or with `all` every position and pause; after a button; alone it shows your trades",
+    usage="[trade|all]",
     aliases=("fx",),
-    freqtrade="only `all`: a single trade cannot be left by hand",
 )
 def forceexit(ask: Ask) -> Answer:
-    """Ask, then sell everything."""
-    if ask.words and ask.words[0] != "all":
-        raise BadInput(f"{_NO}one trade cannot be left by hand; /forceexit all sells every position")
-    open_now = len(ask.log.ledger.open_trades(ask.user_id))
-    if open_now == 0:
+    """Ask, then sell one trade or everything."""
+    held = ask.log.ledger.open_trades(ask.user_id)
+    if not held:
         return Answer("no open trades")
+    if not ask.words:
+        return Answer("Sell which one?", tuple(_sale(ask, trade) for trade in held[:_MOST_BUTTONS]))
+    if ask.words[0] != "all":
+        trade = _open(ask, held, ask.words[0])
+        text = f"Sell {trade.held:f} {line(trade.symbol, 40)} now, at the prices there are?"
+        return Answer(text, (_sale(ask, trade), ask.button("No", "nothing")))
+    open_now = len(held)
     text = f"Sell all {open_now} positions of {ask.user_id} now, at the prices there are, and pause?"
     return Answer(text, (ask.button("Sell everything", "close_all"), ask.button("No", "nothing")))
+
+
+def _open(ask: Ask, held: list[Trade], word: str) -> Trade:
+    """Return the open trade of that pair, or of that id or its end."""
+    names = {word.casefold(), f"{word}/usdt".casefold()}
+    of_pair = [trade for trade in held if trade.symbol.casefold() in names]
+    trade = of_pair[0] if len(of_pair) == 1 else named(ask, word)
+    if trade.is_closed:
+        raise BadInput(f"trade {trade.trade_id} is closed")
+    return trade
+
+
+def _sale(ask: Ask, trade: Trade) -> Button:
+    text = f"Sell {line(trade.symbol, 40)} {say.short(trade.trade_id)}"
+    return ask.button(text, "close_trade", trade_id=trade.trade_id)
 
 
 @REGISTRY.add("leave", "leave for good: close, then delete what is personal; after a button", freqtrade="–")

@@ -25,7 +25,7 @@ from trading.risk.exits import ExitCode, ExitRules
 from trading.store.order_log.exit_states import ExitState
 from trading.store.order_log.news_holds import OPERATOR
 from trading.store.order_log.records import Event, Intent, IntentStatus, Trade
-from trading.users.gates import CLOSE_ALL
+from trading.users.gates import CLOSE_ALL, CLOSE_TRADE, closing_of
 
 DELISTING = "delisting"  # the exit reason of a position whose symbol stops trading
 FLATTEN = "flatten"  # of a position that a person ordered sold
@@ -51,7 +51,7 @@ class ExitReasons:
         self._desk = desk
         self.memory = ExitMemory(desk)
         self._leaving: Mapping[str, object] = {}  # symbols that stop trading soon, as of this step
-        self._closing: set[str] = set()  # users who asked to close everything
+        self._asked: set[tuple[str, str]] = set()  # user and kind of what was asked and is not done
         self._watched: dict[str, _Watched] = {}
         self._ticks: dict[str, tuple[Quote, int]] = {}  # the bid of each symbol's newest quote
         self._fallen: dict[str, tuple[int, int]] = {}  # bid and stop in ticks, of trades far below it
@@ -63,7 +63,7 @@ class ExitReasons:
             self._watched = {key: each for key, each in self._watched.items() if key in open_now}
         lead_ms = self._desk.settings.delisting_lead_s * 1000
         self._leaving = self._desk.log.news_holds.leaving(self._desk.now_ms(), lead_ms)
-        self._closing = {request.user_id for request in self._desk.log.wishes.open_requests(CLOSE_ALL)}
+        self._asked = {(request.user_id, request.kind) for request in self._desk.log.wishes.open_requests()}
 
     def of(self, trade: Trade, before: list[Intent], quote: Quote | None) -> str | None:
         """Return the reason, or None while it stays. `before` are the exit attempts made so far."""
@@ -73,8 +73,10 @@ class ExitReasons:
         # A flatten that was lifted sells no more; any other exit that has begun goes on.
         if begun and begun[-1].exit_reason != FLATTEN:
             return begun[-1].exit_reason
-        if trade.user_id in self._closing:
+        if (trade.user_id, CLOSE_ALL) in self._asked:
             return CLOSE_ALL
+        if (trade.user_id, closing_of(trade.trade_id)) in self._asked:
+            return CLOSE_TRADE
         if trade.symbol in self._leaving:
             return DELISTING
         return self._by_rules(trade, quote)

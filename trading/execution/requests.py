@@ -16,7 +16,7 @@ from trading.execution.wire import Wire
 from trading.market.errors import SluiceError
 from trading.store.order_log.records import PENDING, Event, IntentStatus, Leg
 from trading.store.order_log.user_wishes import Request
-from trading.users.gates import CLOSE_ALL, LEAVE
+from trading.users.gates import CLOSE_ALL, CLOSE_TRADE, LEAVE
 from trading.users.leave import remove
 
 _log = structlog.get_logger("execution.requests")
@@ -71,6 +71,8 @@ class Requests:
     async def _carry_out(self, request: Request) -> None:
         if request.kind == CLOSE_ALL:
             await self._close_all(request)
+        elif request.kind.startswith(f"{CLOSE_TRADE}:"):
+            self._close_trade(request, request.kind.partition(":")[2])
         elif request.kind == LEAVE and self._desk.log.leaving.hindrance(request.user_id) is None:
             await self._leave(request)
 
@@ -88,6 +90,18 @@ class Requests:
             payload: dict[str, object] = {}
             event_id = f"{CLOSE_ALL}:{request.request_id}"
             log.outbox.post(Event(event_id, user_id, "close_all_done", payload, self._desk.now_ms()))
+
+    def _close_trade(self, request: Request, trade_id: str) -> None:
+        """Say it when the trade is closed; entries of it that are still out are cancelled by its exit."""
+        log, user_id = self._desk.log, request.user_id
+        if any(trade.trade_id == trade_id for trade in log.ledger.open_trades(user_id)):
+            return
+        if log.orders.find(trade_id=trade_id, statuses=PENDING):
+            return
+        if log.wishes.finish(request.request_id, "the trade is closed"):
+            payload: dict[str, object] = {"trade_id": trade_id}
+            event_id = f"{CLOSE_TRADE}:{request.request_id}"
+            log.outbox.post(Event(event_id, user_id, "close_trade_done", payload, self._desk.now_ms()))
 
     async def _leave(self, request: Request) -> None:
         user_id = request.user_id

@@ -14,6 +14,7 @@ _REASONS = {
     "delisting": "trading in it ends",
     "flatten": "a person ordered everything sold",
     "close_all": "you asked to close all",
+    "close_trade": "you asked to sell it",
 }
 
 

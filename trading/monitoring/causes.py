@@ -56,7 +56,7 @@ _RULES: dict[str, str] = {
     **dict.fromkeys(("not_listed", "not_tradable"), "not_listed"),
 }  # fmt: skip
 _PREFIXES = {"fleet_": "fleet_cap", "protection_": "halted"}
-ORDERED = ("flatten", "close_all", "delisting")
+ORDERED = ("flatten", "close_all", "close_trade", "delisting")
 
 
 def of_rule(rule: str) -> str:

@@ -75,6 +75,7 @@ _WORDING: dict[str, Callable[[Payload], str]] = {
         "Does something else write into this Redis?"
     ),
     "listing": lambda p: f"{p['symbol']}: {p['reason']}.",
+    "close_trade_done": lambda p: f"Trade {p['trade_id']} is closed, as you asked.",
     "close_all_done": lambda _: "Everything is closed, as you asked.",
     "key_failed": lambda p: (
         f"Your exchange key failed its check; no new entries until it is mended: {p['reason']}"

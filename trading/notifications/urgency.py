@@ -15,7 +15,7 @@ class Urgency(IntEnum):
     DIGEST = 2  # news that can wait
 
 
-_MONEY_KINDS = frozenset({"order_rejected", "close_all_done", "account_unfrozen"})
+_MONEY_KINDS = frozenset({"order_rejected", "close_all_done", "close_trade_done", "account_unfrozen"})
 _FILL_KINDS = frozenset({"trade_opened", "trade_reduced", "trade_closed", "order_found", "broadcast"})
 _STOPS = frozenset({"stop_loss", "trailing_stop"})
 # What people ordered, or what happens once: each is told by itself, however like the last it reads.

@@ -9,6 +9,8 @@ from trading.users.key_store import ACCOUNT, EXCHANGE, FAILED, UNPROVEN
 from trading.users.user import Mode, User
 
 CLOSE_ALL, LEAVE = "close_all", "leave"
+# Asked of one trade: the kind of its request is ``close_trade:TRADE_ID``.
+CLOSE_TRADE = "close_trade"
 # Orders have one way out in this release.
 ONLY_EMBEDDED = "orders go to the embedded exchange only in this release: live trading is off"
 
@@ -19,6 +21,11 @@ class Gate:
 
     rule: str
     reason: str
+
+
+def closing_of(trade_id: str) -> str:
+    """Return the kind of request that sells one trade."""
+    return f"{CLOSE_TRADE}:{trade_id}"
 
 
 class EntryGates:

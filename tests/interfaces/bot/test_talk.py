@@ -8,6 +8,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from interfaces.bot.commands import registry
+from interfaces.bot.figures import short
 from interfaces.bot.talk import Incoming
 from tests.trading.notifications.test_plain import HOSTILE
 from trading.notifications.plain import units
@@ -97,9 +98,23 @@ def test_selling_everything_takes_a_button_of_one_s_own_within_a_minute(talking,
     assert talking.log.chats.audit(1)[0].outcome.startswith("refused")
 
 
-def test_one_trade_cannot_be_left_by_hand(talking):
-    """Said plainly, not half done."""
-    assert "not offered" in talking.say(1, "/forceexit 12ab").text
+def test_one_trade_is_sold_by_a_button_of_one_s_own(talking, monkeypatch):
+    """Alone it shows a button per open trade; a pair or id asks first; the press asks the engine."""
+    trade = replace(talking.log.ledger.all_trades(talking.user)[0], is_closed=False)
+    monkeypatch.setattr(talking.log.ledger, "open_trades", lambda *_: [trade])
+    monkeypatch.setattr(talking.log.ledger, "all_trades", lambda *_: [trade])
+    name = f"Sell {trade.symbol} {short(trade.trade_id)}"
+    assert "which one" in talking.say(1, "/forceexit").text
+    assert name in talking.buttons
+    assert "no single trade of yours" in talking.say(1, "/fx nonsense").text
+    assert trade.symbol in talking.say(1, f"/fx {trade.symbol.split('/')[0].lower()}").text
+    assert trade.symbol in talking.say(1, f"/fx {short(trade.trade_id)}").text
+    button = talking.buttons[name]
+    assert "somebody else" in talking.press(900, button).text
+    assert talking.log.wishes.open_requests() == []
+    assert "will be sold" in talking.press(1, button).text
+    assert [one.kind for one in talking.log.wishes.open_requests()] == [f"close_trade:{trade.trade_id}"]
+    assert not Directory(talking.log).get(talking.user).is_paused
 
 
 def test_risk_is_changed_by_a_button_and_bounded(talking):

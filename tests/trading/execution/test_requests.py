@@ -11,7 +11,7 @@ from trading.store.order_log.records import Leg
 from trading.store.order_log.user_keys import SealedKey
 from trading.users.consent import read_text
 from trading.users.directory import Directory
-from trading.users.gates import CLOSE_ALL, EntryGates
+from trading.users.gates import CLOSE_ALL, CLOSE_TRADE, EntryGates, closing_of
 from trading.users.leave import begin
 from trading.users.user import Mode, User
 
@@ -48,6 +48,34 @@ async def test_close_all_sells_one_user_and_nobody_else(world):
     assert log.wishes.open_requests() == []
     assert "close_all_done" in world.mailbox.kinds()
     assert world.wrongs(engine) == []
+
+
+async def test_one_trade_is_sold_on_request_over_a_restart_and_no_other(world):
+    """Exit reason close_trade; the user's other position and everybody else's stay, and entries stay open."""
+    engine = await held(world)
+    wanted, other = engine.desk.log.ledger.open_trades("u1")
+    engine.desk.log.wishes.ask("u1", closing_of(wanted.trade_id))
+    engine.desk.log.close()
+    again = await world.boot()
+    await settle(world, again)
+    log = again.desk.log
+    left = {trade.trade_id: trade for trade in log.ledger.all_trades("u1")}
+    assert left[wanted.trade_id].exit_reason == CLOSE_TRADE
+    assert not left[other.trade_id].is_closed
+    assert len(log.ledger.open_trades("u2")) == 2
+    assert log.wishes.open_requests() == []
+    assert again.desk.gates.closed(Directory(log).get("u1")) is None
+    assert "close_trade_done" in world.mailbox.kinds()
+    assert world.wrongs(again) == []
+
+
+async def test_nobody_sells_the_trade_of_another(world):
+    """A request that names somebody else's trade sells nothing."""
+    engine = await held(world)
+    foreign = engine.desk.log.ledger.open_trades("u2")[0]
+    engine.desk.log.wishes.ask("u1", closing_of(foreign.trade_id))
+    await settle(world, engine)
+    assert len(engine.desk.log.ledger.open_trades()) == 4
 
 
 async def test_close_all_survives_a_restart(world):

@@ -4,7 +4,6 @@ from decimal import Decimal, InvalidOperation
 
 from interfaces.bot import figures as say
 from interfaces.bot.commands import REGISTRY, Answer, Ask
-from interfaces.bot.trades import named
 from interfaces.bot.wire import Button
 from trading.market.errors import BadInput
 from trading.notifications.plain import line
@@ -71,6 +70,8 @@ def forceexit(ask: Ask) -> Answer:
 
 def _open(ask: Ask, held: list[Trade], word: str) -> Trade:
     """Return the open trade of that pair, or of that id or its end."""
+    from interfaces.bot.trades import named  # here: commands are listed in the order in which they are read
+
     names = {word.casefold(), f"{word}/usdt".casefold()}
     of_pair = [trade for trade in held if trade.symbol.casefold() in names]
     trade = of_pair[0] if len(of_pair) == 1 else named(ask, word)

@@ -76,6 +76,7 @@ class Engine:
         self.follow.booked = self.exits.booked
         self.intake = Intake(desk, self.wire, self.reconcile)
         self.repricing = Repricing(desk, self.reconcile)
+        self.follow.ended = self.repricing.ended
         self._channel = channel
         self.courier = Courier(desk, channel, cache)
         self.market = MarketWatch(desk)

@@ -45,6 +45,7 @@ class Follow:
         self._pace = Pace(desk.wall, desk.settings.follow_s, MOST_S)
         wire.finished = self.finish
         self.booked: Callable[[Intent, Trade | None], None] = lambda _intent, _trade: None
+        self.ended: Callable[[Intent], None] = lambda _intent: None  # told of each order that is DONE
 
     async def step(self) -> int:
         """Look once at every order that is due, exits first; return how many were looked at."""
@@ -107,6 +108,7 @@ class Follow:
         if booking.trade is not None or booking.intent.status is IntentStatus.DONE:
             self.booked(intent, booking.trade)
         if booking.intent.status is IntentStatus.DONE:
+            self.ended(booking.intent)
             self._pace.forget(intent.coid)
             self._wire.unwanted.discard(intent.coid)
             if self._streams is not None:

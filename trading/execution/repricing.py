@@ -20,11 +20,12 @@ from trading.execution.reconcile import Reconcile
 from trading.execution.settings import EngineSettings
 from trading.market.orders import OrderType
 from trading.market.symbols import Market
-from trading.store.order_log.records import Intent, IntentStatus
+from trading.store.order_log.records import Intent, IntentStatus, Leg
 from trading.users.user import User
 
 _log = structlog.get_logger("execution.repricing")
 STEP_S = 1.0
+_READ_AGAIN_S = 30.0
 _AT_ONCE = 200  # further orders planned in one look
 _FIRST_S, _MOST_S = 1.0, 30.0  # wall seconds between two looks at a price that is still above the limit
 
@@ -36,6 +37,23 @@ class Repricing:
         self._desk = desk
         self._reconcile = reconcile
         self._pace = Pace(desk.wall, _FIRST_S, _MOST_S)
+        self._left: dict[str, Intent] = {}  # what entries left, by client order id, as it was read last
+        self._read: tuple[frozenset[int] | None, tuple[str, ...], int] | None = None  # None = read it anew
+
+    def ended(self, intent: Intent) -> None:
+        """Note an order that is DONE: what it left is looked at with the next step."""
+        if intent.leg is Leg.OPEN and intent.filled < intent.amount:
+            self._read = None
+
+    def _refresh(self, live: tuple[str, ...]) -> None:
+        """Read what was left where it may have changed; now and then besides: reconciliation books, too."""
+        now_ms, shards = self._desk.wall.now_ms(), self._desk.log.scope.shards
+        read = self._read
+        if read is not None and read[:2] == (shards, live) and now_ms - read[2] < _READ_AGAIN_S * 1000:
+            return
+        found = self._desk.log.remainders.find(live, self._desk.settings.entry_reprices + 1)
+        self._left = {intent.coid: intent for intent in found}
+        self._read = shards, live, now_ms
 
     async def step(self) -> int:
         """Look at what live sets' entries left; return how many further orders were planned."""
@@ -43,13 +61,15 @@ class Repricing:
         live = self._desk.log.sets.live(now_ms) if settings.entry_reprices > 0 else []
         if not live:
             return 0
-        left = self._desk.log.remainders.find(live, settings.entry_reprices + 1)
-        users = {user.user_id: user for user in self._desk.mine()}
-        due = [intent for intent in left if self._is_due(intent, users.get(intent.user_id), now_ms)][
-            :_AT_ONCE
-        ]
-        if not due:
+        self._refresh(tuple(live))
+        if not self._left:
             return 0
+        users = {user.user_id: user for user in self._desk.mine()}
+        left = self._left.values()
+        due = [each for each in left if self._is_due(each, users.get(each.user_id), now_ms)]
+        return await self._plan(due[:_AT_ONCE]) if due else 0
+
+    async def _plan(self, due: list[Intent]) -> int:
         limits = self._limits({intent.signal_set_id for intent in due})
         with priority(Priority.ENTRY):
             quotes = await self._desk.quotes({intent.symbol for intent in due})
@@ -61,6 +81,7 @@ class Repricing:
                 continue
             if await self._desk.durably(partial(self._desk.log.remainders.plan, again, after=intent.coid)):
                 self._pace.forget(intent.coid)
+                self._left.pop(intent.coid, None)
                 self._tell(again)
                 planned += 1
         return planned

@@ -41,18 +41,13 @@ class Remainders:
         """Return the last attempts at entries of these sets that are DONE and executed less than they meant.
 
         Those of users in scope, oldest first. Not those of an entry that has had `most_attempts`, nor what
-        somebody wanted to end: a resting order that was cancelled before its time, an entry whose user has
-        asked since to close everything or to leave.
+        somebody wanted to end: a resting order that was cancelled before its time.
         """
         later = _I.alias()
         has_later = sa.select(later.c.coid).where(
             later.c.trade_id == _I.c.trade_id,
             later.c.leg == Leg.OPEN.value,
             later.c.attempt > _I.c.attempt,
-        )
-        asked = user_requests.c
-        has_asked = sa.select(asked.request_id).where(
-            asked.user_id == _I.c.user_id, asked.asked_wall_ms >= _I.c.created_wall_ms
         )
         query = sa.select(_I).where(
             _I.c.signal_set_id.in_(list(signal_set_ids)),
@@ -62,7 +57,6 @@ class Remainders:
             _I.c.attempt < most_attempts,
             ~has_later.exists(),
             sa.or_(_I.c.type != OrderType.LIMIT.value, _I.c.reason == RESTED),
-            ~has_asked.exists(),
         )
         query = self._scope.rows(query.order_by(_I.c.created_wall_ms, _I.c.coid), _I.c.user_id)
         with self._database.read() as connection:
@@ -76,7 +70,10 @@ class Remainders:
             connection.execute(change.values(reason=RESTED))
 
     def plan(self, intent: Intent, *, after: str) -> bool:
-        """Write a further attempt at an entry, for what its attempt `after` left; False if it must not be."""
+        """Write a further attempt at an entry, for what its attempt `after` left; False if it must not be.
+
+        It must not, either, once the user has asked to sell something or to leave since the entry was meant.
+        """
         with self._database.write() as connection:
             if not self._leases.may_send(connection, user_id=intent.user_id):
                 return False
@@ -88,7 +85,8 @@ class Remainders:
         return is_new
 
     def _has_room(self, connection: sa.Connection, intent: Intent, after: str) -> bool:
-        query = sa.select(_I.c.coid, _I.c.leg, _I.c.attempt, _I.c.status, _I.c.amount, _I.c.filled)
+        columns = ("coid", "leg", "attempt", "status", "amount", "filled", "created_wall_ms")
+        query = sa.select(*(_I.c[name] for name in columns))
         orders = connection.execute(query.where(_I.c.trade_id == intent.trade_id).with_for_update()).all()
         attempts = sorted((row for row in orders if row.leg == Leg.OPEN.value), key=lambda row: row.attempt)
         if len(attempts) < len(orders) or not attempts:
@@ -98,6 +96,10 @@ class Remainders:
         is_over = last.status == IntentStatus.DONE.value and all(row.status in _ENDED for row in attempts)
         closed = sa.select(schema.trades.c.is_closed).where(schema.trades.c.trade_id == intent.trade_id)
         if not is_next or not is_over or connection.scalar(closed):
+            return False
+        asked = user_requests.c
+        since = (asked.user_id == intent.user_id, asked.asked_wall_ms >= attempts[0].created_wall_ms)
+        if connection.scalar(sa.select(sa.func.count()).where(*since)):
             return False
         executed = sum((row.filled for row in attempts), ZERO)
         return bool(executed + intent.amount <= attempts[0].amount)

@@ -42,6 +42,7 @@ STAGES = {
         "champion",
         "predictions",
         "prediction_outcomes",
+        "trading_policy",
         "model_drift",
         "signals",
         "backtest_results",

@@ -11,8 +11,8 @@ from functools import partial
 from trading.exchange.gateway import Quote
 from trading.execution.coid import client_order_id, intent_id, trade_id
 from trading.execution.desk import Desk
+from trading.execution.entry_price import entry_price
 from trading.execution.fleet_book import beta_of
-from trading.execution.repricing import entry_price
 from trading.execution.shared_capacity import SharedCapacity
 from trading.market.errors import BadCredentials, SymbolHalted
 from trading.market.orders import Side, SignalSet, TradeSignal
@@ -83,24 +83,24 @@ class Entries:
         now_ms = self._desk.now_ms()
         self._desk.fleet.book.refresh(now_ms)
         standing = self._desk.log.accounts.standing(user.user_id, recent_since_ms=now_ms - DAY_MS)
-        closed_gate = _closed_gate(user, standing) or self._shut(user)
+        gate = closed_gate(user, standing) or self._shut(user)
         # Balances cost ten times a quote: they are read only if something would be bought at all.
         everything = dict.fromkeys({assets(signal.symbol)[1] for signal in batch.signals}, user.capital)
-        intents, skips = self._decide(user, batch, quotes, standing, everything, closed_gate)
+        intents, skips = self._decide(user, batch, quotes, standing, everything, gate)
         if intents:
             try:
                 balances = await self._desk.account(user.user_id).balances()
                 free = {asset: balance.free for asset, balance in balances.items()}
             except BadCredentials as error:
                 free = {}
-                closed_gate = _Refused("account", in_words(error)[1])
+                gate = _Refused("account", in_words(error)[1])
                 await self._desk.told.note(user.user_id, error)
         plan = partial(self._desk.log.orders.plan_entries, user.user_id, batch.signal_set_id)
         book = self._desk.fleet.book
         for _ in range(_TRIES):
             if intents:
                 self._taken.count(book.news())
-                intents, skips = self._decide(user, batch, quotes, standing, free, closed_gate)
+                intents, skips = self._decide(user, batch, quotes, standing, free, gate)
             # Nothing awaits between the decision and here, so no other user of ours decided on the same room;
             # that none of another worker's did is asked in the transaction.
             write = partial(plan, intents, skips, place=place, at_ms=now_ms, seen=book.seen)
@@ -119,7 +119,7 @@ class Entries:
         quotes: Mapping[str, Quote],
         standing: Standing,
         free: Mapping[str, Decimal],
-        closed_gate: _Refused | None,
+        gate: _Refused | None,
     ) -> tuple[list[Intent], list[Skip]]:
         equity = user.capital + standing.realised
         purses: dict[str, _Purse] = {}
@@ -132,8 +132,8 @@ class Entries:
             spendable = free.get(quote_asset, ZERO) - standing.unsent
             purse = purses.setdefault(quote_asset, _Purse(equity, spendable, held, drafted))
             try:
-                if closed_gate is not None:
-                    raise closed_gate
+                if gate is not None:
+                    raise gate
                 intent = self._intent(user, batch, signal, quotes.get(signal.symbol), standing, purse)
             except _Refused as refused:
                 skips.append(_skip(user, batch, signal, refused))
@@ -233,7 +233,7 @@ class Entries:
         return None if gate is None else _Refused(gate.rule, gate.reason)
 
 
-def _closed_gate(user: User, standing: Standing) -> _Refused | None:
+def closed_gate(user: User, standing: Standing) -> _Refused | None:
     """Return why this user enters nothing at all now, or None."""
     if user.is_paused:
         return _Refused("paused", "the user is paused")

@@ -15,11 +15,13 @@ from trading.exchange.gateway import Quote
 from trading.exchange.throttle import Priority, priority
 from trading.execution.coid import client_order_id, intent_id
 from trading.execution.desk import Desk
+from trading.execution.entries import closed_gate
+from trading.execution.entry_price import entry_price
 from trading.execution.pace import Pace
 from trading.execution.reconcile import Reconcile
-from trading.execution.settings import EngineSettings
-from trading.market.orders import OrderType
 from trading.market.symbols import Market
+from trading.market.timeframes import DAY_MS
+from trading.risk.limits import refusal
 from trading.store.order_log.records import Intent, IntentStatus, Leg
 from trading.users.user import User
 
@@ -77,7 +79,7 @@ class Repricing:
         for intent in due:
             self._pace.put_off(intent.coid)
             again = self._again(intent, quotes.get(intent.symbol), limits.get(intent.signal_id))
-            if again is None:
+            if again is None or not self._fits(again):
                 continue
             if await self._desk.durably(partial(self._desk.log.remainders.plan, again, after=intent.coid)):
                 self._pace.forget(intent.coid)
@@ -141,6 +143,20 @@ class Repricing:
             sent_wall_ms=None,
         )
 
+    def _fits(self, again: Intent) -> bool:
+        """Whether the user's bounds bear it now: others may have been entered since the first attempt."""
+        log, user = self._desk.log, self._desk.users.get(again.user_id)
+        since_ms = self._desk.now_ms() - DAY_MS
+        standing = log.accounts.standing(user.user_id, recent_since_ms=since_ms)
+        if again.symbol in standing.frozen or closed_gate(user, standing) is not None:
+            return False
+        held, cost = dict(standing.held), again.reserved
+        if any(trade.trade_id == again.trade_id for trade in log.ledger.open_trades(user.user_id)):
+            cost += held.pop(again.symbol, Decimal(0))  # its own first part; anything else there is another's
+        equity = user.capital + standing.realised
+        limits = self._desk.settings.limits(user.max_positions)
+        return refusal(again.symbol, cost, held, equity, limits) is None
+
     def _is_last(self, attempt: int) -> bool:
         return attempt > self._desk.settings.entry_reprices
 
@@ -149,15 +165,6 @@ class Repricing:
             "entry_priced_again", user=intent.user_id, symbol=intent.symbol, coid=intent.coid,
             attempt=intent.attempt, amount=f"{intent.amount:f}", price=f"{intent.price:f}",
         )  # fmt: skip
-
-
-def entry_price(
-    settings: EngineSettings, limit: Decimal, quote: Quote, market: Market, *, is_last: bool = False
-) -> Decimal:
-    """Return what an entry bids: the set's limit, or with `entry_at_bid` the best bid up to that limit."""
-    if not settings.entry_at_bid or settings.entry_type is not OrderType.LIMIT or is_last:
-        return limit
-    return min(limit, market.price_down(quote.bid))
 
 
 def _survives(amount: Decimal, price: Decimal, intent: Intent, market: Market) -> bool:

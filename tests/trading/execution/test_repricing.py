@@ -6,11 +6,12 @@ from decimal import Decimal
 import pytest
 
 from tests.trading.execution.fake_venue import D, Faults
-from tests.trading.execution.world import World
+from tests.trading.execution.world import World, signal
 from trading.execution.settings import EngineSettings
 from trading.market.errors import BadInput
 from trading.market.orders import OrderStatus, OrderType
 from trading.store.order_log.records import Intent, IntentStatus, Leg
+from trading.users.directory import Directory
 from trading.users.gates import CLOSE_ALL
 
 ONE = ("AAA/USDT",)
@@ -176,3 +177,32 @@ def test_bounds_are_named(name):
     """A negative number is refused by its name."""
     with pytest.raises(BadInput, match=f"{name} must not be negative, was -1"):
         EngineSettings(**{name: -1})
+
+
+async def test_rest_is_not_bought_beside_another_position_of_its_symbol(tmp_path):
+    """The next set has bought the pair meanwhile: the first set's unfilled entry is not bought besides."""
+    world = make(tmp_path, "0", entry_reprice_after_market_s=300)
+    engine = await world.boot()
+    await steps(world, engine, 1)
+    world.faults.share = D(1)
+    engine.desk.log.write_signal_set(world.batch(set_id="set-00000000000000aa-0000000000ab"))
+    await steps(world, engine, 20)
+    assert len(engine.desk.log.ledger.open_trades()) == 1
+    assert sorted(len({one.signal_set_id}) for one in entries(engine)) == [1, 1]
+    assert [intent.attempt for intent in entries(engine)] == [1, 1]
+
+
+async def test_rest_counts_against_the_users_positions(tmp_path):
+    """One place: the pair that did not fill waits, and the other pair of the next set has taken it."""
+    world = World(
+        tmp_path, settings=replace(CALM, entry_reprice_after_market_s=300), faults=Faults(share=D(0))
+    )
+    engine = await world.boot()
+    Directory(engine.desk.log).change("u1", max_positions=1)
+    await steps(world, engine, 1)
+    (first,) = entries(engine)
+    other = next(symbol for symbol in world.symbols if symbol != first.symbol)
+    world.faults.share = D(1)
+    engine.desk.log.write_signal_set(world.batch(signal(other), set_id="set-00000000000000aa-0000000000ab"))
+    await steps(world, engine, 20)
+    assert [trade.symbol for trade in engine.desk.log.ledger.open_trades()] == [other]
